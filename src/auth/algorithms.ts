@@ -1,0 +1,26 @@
+/** Key families of JWS (RFC 7518 section 3, RFC 8037) and their algorithms. */
+const FAMILIES = {
+  HMAC: ['HS256', 'HS384', 'HS512'],
+  RSA: ['RS256', 'RS384', 'RS512'],
+  'RSA-PSS': ['PS256', 'PS384', 'PS512'],
+  EC: ['ES256', 'ES384', 'ES512'],
+  EdDSA: ['EdDSA'],
+} as const;
+
+export type Family = keyof typeof FAMILIES;
+
+/** The families of a list of algorithms; undefined stands for an unknown algorithm. */
+export function familiesOf(algorithms: readonly string[]): Set<Family | undefined> {
+  return new Set(algorithms.map(familyOf));
+}
+
+/** Algorithms that are taken when none are listed, by the kind of the key. */
+export const DEFAULT_ALGORITHMS = {
+  secret: ['HS256'],
+  jwks: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+} as const;
+
+function familyOf(algorithm: string): Family | undefined {
+  const names = Object.keys(FAMILIES) as Family[];
+  return names.find((name) => (FAMILIES[name] as readonly string[]).includes(algorithm));
+}

@@ -1,0 +1,145 @@
+import {
+  type CryptoKey,
+  createLocalJWKSet,
+  errors,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+} from 'jose';
+import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+import { fetchText } from '../fetch-text.ts';
+
+const MAX_BYTES = 256 * 1024;
+const TIMEOUT_MS = 2_000;
+const KEEP_MS = 3_600_000;
+const REFRESH_MS = 300_000;
+const COOLDOWN_MS = 30_000;
+const RETRY_COLD_MS = 2_000;
+
+/** The key for a JWS header; rejects with an error of jose when none or several fit. */
+export type FindKey = (
+  header?: JWSHeaderParameters,
+  token?: FlattenedJWSInput,
+) => Promise<CryptoKey>;
+
+/** The current keys of an OpenID provider (RFC 7517 section 5). */
+export type Jwks = {
+  /**
+   * The key for a JWS header.
+   *
+   * @throws {ServiceError} `dependency_unavailable` when there is nothing to verify with
+   * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
+   */
+  key: FindKey;
+  /** Fetches once, then keeps the keys fresh in the background. Never rejects. */
+  start(): Promise<void>;
+  healthy(): boolean;
+  close(): void;
+};
+
+export type JwksOptions = {
+  url: string;
+  onFetch(result: 'ok' | 'error'): void;
+  /** The keys are others than before. */
+  onChange(): void;
+  /** Monotonic milliseconds. */
+  clock?: () => number;
+};
+
+type KeySet = { text: string; fetchedAt: number; find: FindKey };
+
+/** Keys by HTTP, kept for an hour when the provider is down, fetched for strangers every 30 s at most. */
+export function createJwks({
+  url,
+  onFetch,
+  onChange,
+  clock = () => performance.now(),
+}: JwksOptions): Jwks {
+  let kept: KeySet | undefined;
+  let attemptedAt = Number.NEGATIVE_INFINITY;
+  let failed = false;
+  let pending: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  async function fetchKeys(): Promise<void> {
+    attemptedAt = clock();
+    try {
+      const text = await fetchText(url, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
+      const changed = kept !== undefined && kept.text !== text;
+      kept = { text, fetchedAt: clock(), find: parseKeys(text) };
+      failed = false;
+      if (changed) onChange();
+    } catch {
+      failed = true;
+    }
+    onFetch(failed ? 'error' : 'ok');
+  }
+
+  function refresh(): Promise<void> {
+    pending ??= fetchKeys().finally(() => {
+      pending = undefined;
+      schedule();
+    });
+    return pending;
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    if (closed) return;
+    const delay = usable() ? (failed ? COOLDOWN_MS : REFRESH_MS) : RETRY_COLD_MS;
+    timer = setTimeout(refresh, delay).unref();
+  }
+
+  const usable = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
+
+  const key: FindKey = async (header, token) => {
+    if (!usable()) await pending;
+    const keys = usable();
+    if (!keys) throw unavailable();
+    try {
+      return await keys.find(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      return findFresh(error, header, token);
+    }
+  };
+
+  async function findFresh(
+    error: Error,
+    header?: JWSHeaderParameters,
+    token?: FlattenedJWSInput,
+  ): Promise<CryptoKey> {
+    if (pending || clock() - attemptedAt >= COOLDOWN_MS) await refresh();
+    const keys = usable();
+    // A key that a provider out of reach may just have made can neither be trusted nor refused.
+    if (failed || !keys) throw unavailable();
+    if (keys.fetchedAt < attemptedAt) throw error;
+    return keys.find(header, token);
+  }
+
+  return {
+    key,
+    start: refresh,
+    healthy: () => usable() !== undefined && !failed,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
+/** Symmetric, private and encryption keys have no place in a public key set: they are left out. */
+function parseKeys(text: string): FindKey {
+  const { keys } = keySetSchema.parse(JSON.parse(text));
+  const signing = keys.filter(
+    ({ kty, use = 'sig', d }) => kty !== 'oct' && use === 'sig' && d === undefined,
+  );
+  return createLocalJWKSet({ keys: signing });
+}
+
+function unavailable(): ServiceError {
+  return new ServiceError('dependency_unavailable', { cause: { code: 'JWKS_UNAVAILABLE' } });
+}

@@ -1,0 +1,61 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { Family } from './algorithms.ts';
+
+const MIN_RSA_BITS = 2048;
+const EC_ALGORITHMS: Record<string, string> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+
+/** A public key, and which algorithms it can serve. */
+export type PublicKey = { key: KeyObject; families: Family[]; defaultAlgorithm: string };
+
+/**
+ * Reads a public key from PEM (SPKI or certificate) or JWK text.
+ *
+ * @throws {Error} with a sentence for the operator that quotes nothing of the key
+ */
+export function parsePublicKey(text: string): PublicKey {
+  const jwk = text.trimStart().startsWith('{') ? parseJwk(text) : undefined;
+  // createPublicKey would quietly derive the public half, and the private one would live on here.
+  if (jwk ? 'd' in jwk || jwk.kty === 'oct' : text.includes('PRIVATE KEY')) {
+    throw new Error('this is a private or secret key; give the public one');
+  }
+  return classify(readKey(jwk ?? text.trim()));
+}
+
+function readKey(source: string | Record<string, unknown>): KeyObject {
+  try {
+    return typeof source === 'string'
+      ? createPublicKey(source)
+      : createPublicKey({ key: source, format: 'jwk' });
+  } catch {
+    throw new Error('must be a public key as PEM or JWK');
+  }
+}
+
+function classify(key: KeyObject): PublicKey {
+  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  const ecAlgorithm = EC_ALGORITHMS[namedCurve];
+  if (key.asymmetricKeyType === 'rsa' && modulusLength >= MIN_RSA_BITS) {
+    return { key, families: ['RSA', 'RSA-PSS'], defaultAlgorithm: 'RS256' };
+  }
+  if (key.asymmetricKeyType === 'ec' && ecAlgorithm) {
+    return { key, families: ['EC'], defaultAlgorithm: ecAlgorithm };
+  }
+  if (key.asymmetricKeyType === 'ed25519') {
+    return { key, families: ['EdDSA'], defaultAlgorithm: 'EdDSA' };
+  }
+  throw new Error(
+    'must be an RSA key of at least 2048 bits, an EC key on P-256, P-384 or P-521, or an Ed25519 key',
+  );
+}
+
+function parseJwk(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('must be a public key as PEM or JWK');
+  }
+}

@@ -1,0 +1,152 @@
+import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+import { userIdSchema } from '../identifiers.ts';
+import type { AuthEvents, Credential } from './credential.ts';
+import { type KeySource, openKeys } from './keys.ts';
+import type { Provider } from './provider.ts';
+
+const MAX_JWT_BYTES = 8 * 1024;
+const CACHE_MS = 60_000;
+const CACHE_ENTRIES = 20_000;
+const CACHE_CHARACTERS = 16_000_000;
+
+/** Verifies credentials of one or several providers. */
+export type Verifier = {
+  /**
+   * The credential in a JWT. `now` is Unix seconds.
+   *
+   * @throws {ServiceError} `credential_invalid`, `credential_expired`, or `dependency_unavailable`
+   * when a provider's keys cannot be had
+   */
+  verify(token: string, now: number): Promise<Credential>;
+  healthy(): boolean;
+  close(): void;
+};
+
+/** The checks that jose leaves to us: RFC 7519 section 4.1, and a bound for every number. */
+const claimsSchema = z.object({
+  exp: z.int(),
+  iat: z.number().optional(),
+  iss: z.string().optional(),
+});
+
+/**
+ * A verifier that keeps what it verified for 60 s at most, by the exact bytes of the JWT.
+ *
+ * With several providers a JWT is held against the one that it names as its issuer, and no other.
+ */
+export async function createVerifier(
+  providers: readonly Provider[],
+  events: AuthEvents,
+): Promise<Verifier> {
+  let cache = createCache();
+  const clear = () => {
+    cache = createCache();
+  };
+  const sources = await Promise.all(
+    providers.map(async (provider) => ({
+      provider,
+      keys: await openKeys(provider, events, clear),
+    })),
+  );
+  const select = createSelector(sources);
+
+  async function verify(token: string, now: number): Promise<Credential> {
+    const known = cache.get(token);
+    events.cache(known ? 'hit' : 'miss');
+    if (known) return unexpired(known, now);
+    // A verification that began under old keys must not end in the cache of the new ones.
+    const target = cache;
+    const started = performance.now();
+    try {
+      const credential = await verifyWith(select(token), token, now);
+      target.set(token, credential);
+      return unexpired(credential, now);
+    } finally {
+      events.verified((performance.now() - started) / 1000);
+    }
+  }
+
+  return {
+    verify,
+    healthy: () => sources.every(({ keys }) => keys.healthy()),
+    close: () => sources.forEach(({ keys }) => void keys.close()),
+  };
+}
+
+type Source = { provider: Provider; keys: KeySource };
+
+function createCache(): LRUCache<string, Credential> {
+  return new LRUCache({
+    max: CACHE_ENTRIES,
+    maxSize: CACHE_CHARACTERS,
+    sizeCalculation: (_credential, token) => token.length,
+    ttl: CACHE_MS,
+    ttlResolution: 1_000,
+  });
+}
+
+function createSelector(sources: Source[]): (token: string) => Source {
+  const [only] = sources;
+  if (only && sources.length === 1) return () => only;
+  const byIssuer = new Map(sources.map((source) => [source.provider.issuer, source]));
+  return (token) => {
+    const source = byIssuer.get(unverifiedIssuer(token));
+    if (!source) throw invalid('UNKNOWN_ISSUER');
+    return source;
+  };
+}
+
+function unverifiedIssuer(token: string): string | undefined {
+  try {
+    return token.length > MAX_JWT_BYTES ? undefined : decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+async function verifyWith({ provider, keys }: Source, token: string, now: number) {
+  if (token.length > MAX_JWT_BYTES) throw invalid('TOO_LONG');
+  try {
+    const { payload } = await jwtVerify(token, keys.find, {
+      algorithms: provider.algorithms,
+      ...(provider.issuer !== undefined && { issuer: provider.issuer }),
+      ...(provider.audience !== undefined && { audience: provider.audience }),
+      clockTolerance: provider.clockToleranceSeconds,
+      currentDate: new Date(now * 1000),
+    });
+    return readClaims(payload, provider, now);
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    if (error instanceof errors.JWTExpired) throw new ServiceError('credential_expired');
+    throw invalid((error as { code?: string }).code ?? 'INVALID');
+  }
+}
+
+function readClaims(payload: JWTPayload, provider: Provider, now: number): Credential {
+  const { exp, iat = now, iss } = parse(claimsSchema, payload, 'CLAIMS');
+  if (iat > now + provider.clockToleranceSeconds) throw invalid('ISSUED_IN_THE_FUTURE');
+  const { userClaim, userPrefix } = provider;
+  const user = Object.hasOwn(payload, userClaim) ? payload[userClaim] : undefined;
+  const subject = parse(userIdSchema, user, 'USER_CLAIM');
+  const userId = parse(userIdSchema, userPrefix + subject, 'USER_CLAIM');
+  return { userId, issuer: iss, expiresAt: exp, videoAccess: payload.video_access };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, reason: string): T {
+  const result = schema.safeParse(value);
+  if (!result.success) throw invalid(reason);
+  return result.data;
+}
+
+/** The clock tolerance is for `nbf` and `iat`: a credential is over at the second of its `exp`. */
+function unexpired(credential: Credential, now: number): Credential {
+  if (credential.expiresAt <= now) throw new ServiceError('credential_expired');
+  return credential;
+}
+
+function invalid(reason: string): ServiceError {
+  return new ServiceError('credential_invalid', { cause: { code: reason } });
+}

@@ -1,0 +1,68 @@
+import { type ConfigProblem, problem } from './problems.ts';
+import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
+
+/** The environment as the operating system gives it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The text of a file; throws when it cannot be read. */
+export type ReadFile = (path: string) => string;
+
+const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS)_/;
+const CLIENT_VISIBLE =
+  /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_.*ZEGO.*SECRET/i;
+
+/** Variables with their `NAME_FILE`s read; an empty text counts as not set. */
+export function resolveFiles(environment: Environment, readFile: ReadFile) {
+  const problems: ConfigProblem[] = [];
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) if (value) texts[name] = value;
+  for (const name of FILE_VARIABLES) {
+    const path = texts[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (texts[name] !== undefined)
+      problems.push(problem(name, `and ${name}_FILE are both set: keep one`));
+    try {
+      texts[name] = readFile(path).replace(/\r?\n$/, '');
+    } catch {
+      problems.push({ variable: `${name}_FILE`, message: `cannot read the file ${path}` });
+    }
+  }
+  return { texts, problems };
+}
+
+/** Names under our prefixes that we do not know: most often a typo. */
+export function unknownVariables(environment: Environment): string[] {
+  const files: readonly string[] = FILE_VARIABLES.map((name) => `${name}_FILE`);
+  return Object.keys(environment).filter(
+    (name) => OUR_PREFIX.test(name) && !(name in variables) && !files.includes(name),
+  );
+}
+
+/** A secret under a name that a bundler copies into the client is no secret any more. */
+export function clientVisibleSecrets(texts: Record<string, string>): ConfigProblem[] {
+  const exposed = Object.keys(texts).filter((name) => CLIENT_VISIBLE.test(name));
+  return exposed.map((variable) => ({
+    variable,
+    message:
+      'a name that ends up in the client bundle must not hold the secret: remove it and reset the ServerSecret',
+  }));
+}
+
+/** Rules over more than one variable. */
+export function crossRules(texts: Record<string, string>): ConfigProblem[] {
+  const has = (name: VariableName) => texts[name] !== undefined;
+  const mode = texts.ACCESS_MODE;
+  const problems: ConfigProblem[] = [];
+  const demand = (name: VariableName, reason: string) => {
+    if (!has(name)) problems.push(problem(name, `is required ${reason}`));
+  };
+  if (mode === 'postgres') demand('DATABASE_URL', 'with ACCESS_MODE=postgres');
+  if (mode === 'http') {
+    demand('ACCESS_HTTP_URL', 'with ACCESS_MODE=http');
+    demand('ACCESS_HTTP_SECRET', 'with ACCESS_MODE=http');
+  }
+  if (has('COUNTRY_HEADER')) {
+    demand('TRUST_PROXY', 'with COUNTRY_HEADER, as only a trusted proxy may say the country');
+  }
+  return problems;
+}

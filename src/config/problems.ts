@@ -1,0 +1,23 @@
+import { exampleOf, type VariableName } from './variables.ts';
+
+/** One variable that is wrong or missing, and what would be right. Never quotes a value. */
+export type ConfigProblem = { variable: string; message: string };
+
+/** The start cannot go on; every problem is named at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.problems = problems;
+  }
+}
+
+export function problem(variable: VariableName, message: string): ConfigProblem {
+  return { variable, message: `${message} (for example ${variable}=${exampleOf(variable)})` };
+}
+
+function formatProblem({ variable, message }: ConfigProblem): string {
+  return `${variable}: ${message}`;
+}

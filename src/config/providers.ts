@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { type Provider, providerSchema } from '../auth/provider.ts';
+import type { ReadFile } from './environment.ts';
+import { type ConfigProblem, problem } from './problems.ts';
+import type { VariableName } from './variables.ts';
+
+const KEY_VARIABLES = [
+  'AUTH_JWT_SECRET',
+  'AUTH_JWT_PUBLIC_KEY',
+  'AUTH_JWKS_URL',
+  'AUTH_PROVIDERS_FILE',
+] as const satisfies VariableName[];
+
+/** The AUTH_ variables that describe a single provider, by the field of the provider schema. */
+const VARIABLE_OF: Record<string, VariableName> = {
+  secret: 'AUTH_JWT_SECRET',
+  publicKey: 'AUTH_JWT_PUBLIC_KEY',
+  jwksUrl: 'AUTH_JWKS_URL',
+  issuer: 'AUTH_ISSUER',
+  audience: 'AUTH_AUDIENCE',
+  algorithms: 'AUTH_ALGORITHMS',
+  userClaim: 'AUTH_USER_CLAIM',
+  clockToleranceSeconds: 'AUTH_CLOCK_TOLERANCE_SECONDS',
+};
+
+const LISTS: readonly string[] = ['audience', 'algorithms'];
+
+/** Reads who may vouch for users. Problems are added to `problems`. */
+export function readProviders(
+  texts: Record<string, string>,
+  readFile: ReadFile,
+  problems: ConfigProblem[],
+): Provider[] {
+  const given = KEY_VARIABLES.filter((name) => texts[name] !== undefined);
+  const [mode] = given;
+  if (mode === undefined || given.length > 1) {
+    const which = given.length > 1 ? `${given.join(' and ')} are set` : 'none is set';
+    problems.push({
+      variable: given[0] ?? 'AUTH_JWT_SECRET',
+      message: `exactly one of ${KEY_VARIABLES.join(', ')} must be set; ${which}`,
+    });
+    return [];
+  }
+  if (mode === 'AUTH_PROVIDERS_FILE') return readList(texts[mode] ?? '', readFile, problems);
+  return readSingle(texts, problems);
+}
+
+function readSingle(texts: Record<string, string>, problems: ConfigProblem[]): Provider[] {
+  const input: Record<string, unknown> = {};
+  for (const [field, variable] of Object.entries(VARIABLE_OF)) {
+    const value = texts[variable];
+    if (value === undefined) continue;
+    input[field] = LISTS.includes(field) ? value.split(',').map((item) => item.trim()) : value;
+  }
+  // The variable's own rule reports a tolerance that is no number.
+  if ('clockToleranceSeconds' in input) {
+    input.clockToleranceSeconds = Number(input.clockToleranceSeconds) || 0;
+  }
+  const result = providerSchema.safeParse(input);
+  if (result.success) return [result.data];
+  for (const { path, message } of result.error.issues) {
+    const variable = VARIABLE_OF[String(path[0])];
+    if (variable && variable !== 'AUTH_CLOCK_TOLERANCE_SECONDS')
+      problems.push(problem(variable, message));
+  }
+  return [];
+}
+
+function readList(path: string, readFile: ReadFile, problems: ConfigProblem[]): Provider[] {
+  const report = (message: string) => {
+    problems.push({ variable: 'AUTH_PROVIDERS_FILE', message });
+    return [];
+  };
+  let entries: unknown;
+  try {
+    entries = JSON.parse(readFile(path), (_key, value) => withFiles(value, readFile));
+  } catch {
+    return report(`cannot read the file ${path}, or a file that it names, as JSON`);
+  }
+  const result = z.array(providerSchema).min(1).safeParse(entries);
+  if (!result.success) {
+    for (const { path: at, message } of result.error.issues) report(`[${at.join('.')}] ${message}`);
+    return [];
+  }
+  for (const message of collisions(result.data, entries as object[])) report(message);
+  return result.data;
+}
+
+/** `secretFile` and `publicKeyFile` become what the files say. */
+function withFiles(value: unknown, readFile: ReadFile): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  const { secretFile, publicKeyFile, ...provider } = value as Record<string, unknown>;
+  const read = (file: unknown) => readFile(String(file)).replace(/\r?\n$/, '');
+  if (secretFile !== undefined) provider.secret = read(secretFile);
+  if (publicKeyFile !== undefined) provider.publicKey = read(publicKeyFile);
+  return provider;
+}
+
+/** What would let one provider's token pass as another's, or two users become one. */
+function collisions(providers: Provider[], entries: object[]): string[] {
+  const found: string[] = [];
+  for (const [index, { issuer, userPrefix }] of providers.entries()) {
+    if (issuer === undefined) found.push(`[${index}] issuer is required: it binds the key`);
+    if (providers.length > 1 && !Object.hasOwn(entries[index] ?? {}, 'userPrefix')) {
+      found.push(
+        `[${index}] userPrefix is required with several providers, or equal subjects of two of them would be one user; give "" to all if that is meant`,
+      );
+    }
+    for (const earlier of providers.slice(0, index)) {
+      if (earlier.issuer === issuer) found.push(`[${index}] the issuer appears twice`);
+      if (overlap(earlier.userPrefix, userPrefix)) {
+        found.push(`[${index}] userPrefix begins like another one: their users would collide`);
+      }
+    }
+  }
+  return found;
+}
+
+function overlap(a: string, b: string): boolean {
+  return a !== b && (a.startsWith(b) || b.startsWith(a));
+}

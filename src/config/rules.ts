@@ -1,0 +1,63 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseSecret } from '../token04/index.ts';
+
+/** Rules for the texts of an environment; each says in its message what would be right. */
+
+export function integer(min: number, max: number) {
+  const message = `must be an integer from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+}
+
+export function choice<const T extends string>(values: readonly [T, ...T[]]) {
+  return z.enum(values, `must be one of ${values.join(', ')}`);
+}
+
+export function flag() {
+  return choice(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true');
+}
+
+/** A comma-separated list. */
+export function list(isItem: (item: string) => boolean, message: string) {
+  return z
+    .string()
+    .transform((value) => value.split(',').map((item) => item.trim()))
+    .refine((items) => items.every((item) => item !== '' && isItem(item)), message);
+}
+
+export function secret() {
+  return z.string().min(32, 'must be at least 32 characters long');
+}
+
+export function url(protocol: RegExp, message: string) {
+  return z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), message);
+}
+
+/** A ServerSecret; the sentence comes from token04, which knows an AppSign when it sees one. */
+export function serverSecret() {
+  return z.string().superRefine((value, context) => {
+    try {
+      parseSecret(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  });
+}
+
+export function isOrigin(item: string): boolean {
+  return URL.parse(item)?.origin === item;
+}
+
+/** An address or a range. A hop count or `true` would let any client name its own address. */
+export function isCidr(item: string): boolean {
+  const [address = '', prefix, ...more] = item.split('/');
+  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+  return bits > 0 && prefixFits && more.length === 0;
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { isSafeUrl } from '../auth/provider.ts';
+import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
+import {
+  choice,
+  flag,
+  integer,
+  isCidr,
+  isOrigin,
+  list,
+  secret,
+  serverSecret,
+  url,
+} from './rules.ts';
+
+const anything = () => true;
+const HTTPS = 'must be an https URL, or http on loopback';
+
+/** Every variable of the environment: an example for whoever gets it wrong, its rule, its default. */
+export const variables = {
+  HOST: variable('0.0.0.0', z.string().default('0.0.0.0')),
+  PORT: variable('8080', integer(0, 65_535).default(8080)),
+  INTERNAL_HOST: variable('127.0.0.1', z.string().default('127.0.0.1')),
+  INTERNAL_PORT: variable('9090', integer(0, 65_535).default(9090)),
+  LOG_LEVEL: variable(
+    'info',
+    choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  ),
+  TRUST_PROXY: variable(
+    '10.0.0.0/8',
+    list(isCidr, 'must be a list of addresses or CIDR ranges').default([]),
+  ),
+  CORS_ORIGINS: variable(
+    'https://app.example',
+    list(isOrigin, 'must be a list of origins, never *').default([]),
+  ),
+  ZEGO_APP_ID: variable('1234567890', integer(1, 4_294_967_295)),
+  ZEGO_SERVER_SECRET: variable('the 32 characters of the console', serverSecret()),
+  ZEGO_SERVER_SECRET_PREVIOUS: variable('the 32 characters of before', serverSecret().optional()),
+  TOKEN_MODE: variable('cbc', choice(['cbc', 'gcm']).default('cbc')),
+  TOKEN_TTL_SECONDS: variable('3600', integer(60, MAX_LIFETIME_SECONDS).default(3600)),
+  TOKEN_OUTLIVES_SESSION: variable('false', flag()),
+  AUTH_JWT_SECRET: variable('32 or more random characters', z.string().optional()),
+  AUTH_JWT_PUBLIC_KEY: variable('-----BEGIN PUBLIC KEY-----…', z.string().optional()),
+  AUTH_JWKS_URL: variable('https://login.example/jwks', z.string().optional()),
+  AUTH_PROVIDERS_FILE: variable('/run/config/providers.json', z.string().optional()),
+  AUTH_ISSUER: variable('https://login.example', z.string().optional()),
+  AUTH_AUDIENCE: variable('zego-video-token', list(anything, 'must be a list').optional()),
+  AUTH_ALGORITHMS: variable('RS256', list(anything, 'must be a list').optional()),
+  AUTH_USER_CLAIM: variable('sub', z.string().default('sub')),
+  AUTH_CLOCK_TOLERANCE_SECONDS: variable('5', integer(0, 60).default(5)),
+  ACCESS_MODE: variable(
+    'sqlite',
+    choice(['sqlite', 'postgres', 'http', 'claims']).default('sqlite'),
+  ),
+  ACCESS_SQLITE_PATH: variable('data/access.db', z.string().default('data/access.db')),
+  DATABASE_URL: variable(
+    'postgres://user:password@db.example/access',
+    url(/^postgres(ql)?:$/, 'must be a postgres:// URL').optional(),
+  ),
+  ACCESS_HTTP_URL: variable(
+    'https://backend.example/video-access',
+    z.string().refine(isSafeUrl, HTTPS).optional(),
+  ),
+  ACCESS_HTTP_SECRET: variable('32 or more random characters', secret().optional()),
+  ACCESS_HTTP_TIMEOUT_MS: variable('1000', integer(50, 2_000).default(1000)),
+  COUNTRY_HEADER: variable(
+    'CF-IPCountry',
+    z
+      .string()
+      .regex(/^[\w-]+$/, 'must be the name of a header')
+      .transform((name) => name.toLowerCase())
+      .optional(),
+  ),
+  RATE_LIMIT_PER_IP: variable('300', integer(1, 1_000_000).default(300)),
+  RATE_LIMIT_PER_USER: variable('60', integer(1, 1_000_000).default(60)),
+  REDIS_URL: variable(
+    'redis://redis.example:6379',
+    url(/^rediss?:$/, 'must be a redis:// or rediss:// URL').optional(),
+  ),
+  ADMIN_API_KEY: variable('32 or more random characters', secret().optional()),
+  SHUTDOWN_DELAY_MS: variable('5000', integer(0, 600_000).default(5000)),
+  SHUTDOWN_TIMEOUT_MS: variable('10000', integer(1, 600_000).default(10_000)),
+  REUSE_PORT: variable('false', flag()),
+};
+
+export type VariableName = keyof typeof variables;
+export type Variables = z.output<z.ZodObject<typeof variables>>;
+
+/** The variables that may be given as `NAME_FILE`, the path of a file that holds the value. */
+export const FILE_VARIABLES = [
+  'ZEGO_SERVER_SECRET',
+  'ZEGO_SERVER_SECRET_PREVIOUS',
+  'AUTH_JWT_SECRET',
+  'AUTH_JWT_PUBLIC_KEY',
+  'DATABASE_URL',
+  'ACCESS_HTTP_SECRET',
+  'REDIS_URL',
+  'ADMIN_API_KEY',
+] as const satisfies VariableName[];
+
+export function exampleOf(name: VariableName): string {
+  return String(variables[name].meta()?.example);
+}
+
+function variable<T extends z.ZodType>(example: string, rule: T): T {
+  return rule.meta({ example });
+}

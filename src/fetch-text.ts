@@ -1,0 +1,32 @@
+/** A request to a dependency. */
+export type FetchTextOptions = {
+  maxBytes: number;
+  timeoutMs: number;
+  method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
+  body?: string;
+};
+
+/**
+ * The body of a 200 answer, bounded in time and bytes; redirects are not followed.
+ *
+ * @throws {Error} on any other answer, on a body that is too long or not UTF-8, and on time-out
+ */
+export async function fetchText(url: string, options: FetchTextOptions): Promise<string> {
+  const { maxBytes, timeoutMs, ...request } = options;
+  const signal = AbortSignal.timeout(timeoutMs);
+  const response = await fetch(url, { ...request, redirect: 'manual', signal });
+  if (response.status !== 200 || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`unexpected status ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.length;
+    // Leaving the loop cancels the body.
+    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** No control characters and no lone surrogates: what ZEGO, SQL and a log line can all carry. */
+const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}]+$/u;
+
+function identifier(maxBytes: number) {
+  return z
+    .string()
+    .min(1)
+    .max(maxBytes)
+    .regex(PLAIN_TEXT, 'must have no control characters and be valid Unicode')
+    .refine(
+      (id) => Buffer.byteLength(id) <= maxBytes,
+      `must be at most ${maxBytes} bytes of UTF-8`,
+    );
+}
+
+/** 1 to 64 bytes of UTF-8: ZEGO's bound for a user id. */
+export const userIdSchema = identifier(64);
+
+/** 1 to 128 bytes of UTF-8: ZEGO's bound for a room id. */
+export const roomIdSchema = identifier(128);
+
+/** 1 to 128 bytes of UTF-8; ZEGO's samples have 9 to 15 digits. */
+export const videoIdSchema = identifier(128);
