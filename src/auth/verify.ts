@@ -8,6 +8,7 @@ import { type KeySource, openKeys } from './keys.ts';
 import type { Provider } from './provider.ts';
 
 const MAX_JWT_BYTES = 8 * 1024;
+const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 const CACHE_MS = 60_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
@@ -109,6 +110,7 @@ function unverifiedIssuer(token: string): string | undefined {
 
 async function verifyWith({ provider, keys }: Source, token: string, now: number) {
   if (token.length > MAX_JWT_BYTES) throw invalid('TOO_LONG');
+  if (!isCanonical(token)) throw invalid('NOT_CANONICAL');
   try {
     const { payload } = await jwtVerify(token, keys.find, {
       algorithms: provider.algorithms,
@@ -123,6 +125,15 @@ async function verifyWith({ provider, keys }: Source, token: string, now: number
     if (error instanceof errors.JWTExpired) throw new ServiceError('credential_expired');
     throw invalid((error as { code?: string }).code ?? 'INVALID');
   }
+}
+
+/**
+ * RFC 7515 section 2: base64url without padding. Decoders let through other characters and spare bits
+ * in the signature, and one credential would have many texts.
+ */
+function isCanonical(token: string): boolean {
+  const signature = COMPACT.exec(token)?.[1];
+  return Buffer.from(signature ?? '', 'base64url').toString('base64url') === signature;
 }
 
 function readClaims(payload: JWTPayload, provider: Provider, now: number): Credential {

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { roomIdSchema, videoIdSchema } from '../identifiers.ts';
+import type { AccessDirectory, AccessFacts } from './access.ts';
+
+const ANY_VIDEO = '*';
+
+const videoAccessSchema = z.array(
+  z.object({
+    room: roomIdSchema,
+    videos: z.array(videoIdSchema),
+    /** Unix seconds; the right ends here. */
+    notAfter: z.int().optional(),
+  }),
+);
+
+/**
+ * The facts from the credential's claim `video_access`:
+ * `[{ "room": "r", "videos": ["v", "*"], "notAfter"? }]`. A claim that is not of that form is none.
+ */
+export const claimsDirectory: AccessDirectory = {
+  facts({ roomId, videoId, videoAccess }): AccessFacts {
+    const rights = videoAccessSchema.safeParse(videoAccess).data ?? [];
+    const inRoom = rights.filter(({ room }) => room === roomId);
+    const matching = inRoom.filter(
+      ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
+    );
+    const ends = matching.map(({ notAfter }) => notAfter ?? Number.POSITIVE_INFINITY);
+    const end = Math.max(...ends);
+    return {
+      user: { status: 'active' },
+      room: { status: 'open', hasMember: inRoom.length > 0, hasVideo: matching.length > 0 },
+      video: {
+        status: 'available',
+        availableFrom: null,
+        availableUntil: Number.isFinite(end) ? end : null,
+        regions: null,
+      },
+    };
+  },
+};

@@ -1,0 +1,20 @@
+/** A value that both SQLite and PostgreSQL can hold. */
+export type SqlValue = string | number | null;
+
+export type Row = Record<string, unknown>;
+
+/** Runs one statement; `$1`, `$2` … stand for the values. */
+export type Query = (sql: string, values?: readonly SqlValue[]) => Promise<Row[]>;
+
+/** The directory's database, for its owner: migrations, import and export, the directory API. */
+export type Database = {
+  /** For reading; does not see what a transaction in progress has written. */
+  query: Query;
+  /**
+   * All of `work` or nothing of it; one transaction at a time.
+   *
+   * @throws {ServiceError} `dependency_unavailable` when the database does not answer or is locked
+   */
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};

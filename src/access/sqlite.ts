@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServiceError } from '../errors.ts';
+import type { AccessDirectory } from './access.ts';
+import type { Database, Query } from './database.ts';
+import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
+import { migrate } from './migrate.ts';
+
+const LOCK_TIMEOUT_MS = 2_000;
+const LOCK_RETRY_MS = 20;
+
+/** A busy handler of SQLite's own would block the event loop: a writer waits for the lock below. */
+const NO_WAIT = { timeout: 0 };
+
+/**
+ * Opens the directory in a SQLite file, makes it where it is not, and brings its schema up to date.
+ *
+ * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
+ */
+export async function openSqliteDatabase(path: string): Promise<Database> {
+  const writer = guard(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    return new DatabaseSync(path, NO_WAIT);
+  });
+  await retryWhileLocked(() =>
+    writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'),
+  );
+  const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const query = createQuery(reader);
+  const write = createQuery(writer);
+  let last: Promise<unknown> = Promise.resolve();
+
+  const transaction: Database['transaction'] = (work) => {
+    const result = last.then(() => inTransaction(writer, () => work(write)));
+    last = result.catch(() => {});
+    return result;
+  };
+
+  const execute = async (script: string) => guard(() => writer.exec(script));
+  await migrate('sqlite', { query, transaction }, execute);
+  return {
+    query,
+    transaction,
+    async close() {
+      await last;
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+/** The facts from a SQLite file that {@link openSqliteDatabase} has made. Readers never wait for writers. */
+export function openSqliteDirectory(path: string): AccessDirectory & { close(): void } {
+  const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const statement = guard(() => db.prepare(positional(FACTS_SQL)));
+  return {
+    facts: ({ userId, roomId, videoId }) =>
+      guard(() => toFacts(statement.get(userId, roomId, videoId) as FactsRow)),
+    close: () => db.close(),
+  };
+}
+
+function createQuery(db: DatabaseSync): Query {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string) => {
+    const statement = statements.get(sql) ?? db.prepare(positional(sql));
+    statements.set(sql, statement);
+    return statement;
+  };
+  return async (sql, values = []) => guard(() => prepare(sql).all(...values));
+}
+
+/** SQLite reads `$1` as a name and `?1` as a position. */
+function positional(sql: string): string {
+  return sql.replaceAll(/\$(\d)/g, '?$1');
+}
+
+async function inTransaction<T>(db: DatabaseSync, work: () => Promise<T>): Promise<T> {
+  await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
+  try {
+    const result = await work();
+    guard(() => db.exec('COMMIT'));
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+async function retryWhileLocked(work: () => void): Promise<void> {
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > deadline) throw unavailable(error);
+      await delay(LOCK_RETRY_MS);
+    }
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function isLocked(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
+}
+
+function guard<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+function unavailable(cause: unknown): ServiceError {
+  return new ServiceError('dependency_unavailable', { cause });
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+
+const unixSeconds = z.int().min(0);
+
+/** A user of the directory, without its id. */
+export const userSchema = z.object({
+  status: z.enum(['active', 'suspended']).default('active'),
+});
+
+/** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
+export const videoSchema = z.object({
+  title: z.string().max(500).nullable().default(null),
+  status: z.enum(['available', 'withdrawn']).default('available'),
+  availableFrom: unixSeconds.nullable().default(null),
+  availableUntil: unixSeconds.nullable().default(null),
+  regions: z
+    .array(z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case'))
+    .nullable()
+    .default(null),
+});
+
+/** A room. Lists that are left out stay as they are; a new room has none. */
+export const roomSchema = z.object({
+  status: z.enum(['open', 'closed']).default('open'),
+  videoIds: z.array(videoIdSchema).optional(),
+  memberIds: z.array(userIdSchema).optional(),
+});
+
+/** One line of import and export. */
+export const entrySchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('user'), id: userIdSchema, ...userSchema.shape }),
+  z.strictObject({ type: z.literal('video'), id: videoIdSchema, ...videoSchema.shape }),
+  z.strictObject({ type: z.literal('room'), id: roomIdSchema, ...roomSchema.shape }),
+]);
+
+export type User = z.output<typeof userSchema>;
+export type Video = z.output<typeof videoSchema>;
+export type Room = z.output<typeof roomSchema>;
+export type Entry = z.output<typeof entrySchema>;

@@ -1,0 +1,131 @@
+import type { Query, Row } from '../access/database.ts';
+import { formatRegions, parseRegions } from '../access/facts-query.ts';
+import type { Room, User, Video } from './entries.ts';
+
+/** A room names a video or a user that is not there. */
+export class UnknownReferenceError extends Error {
+  override readonly name = 'UnknownReferenceError';
+}
+
+export async function putUser(query: Query, id: string, { status }: User): Promise<void> {
+  await query(
+    'INSERT INTO users (id, status) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET status = excluded.status',
+    [id, status],
+  );
+}
+
+export async function putVideo(query: Query, id: string, video: Video): Promise<void> {
+  const { title, status, availableFrom, availableUntil, regions } = video;
+  await query(
+    `INSERT INTO videos (id, title, status, available_from, available_until, regions)
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (id) DO UPDATE SET title = excluded.title, status = excluded.status,
+       available_from = excluded.available_from, available_until = excluded.available_until,
+       regions = excluded.regions`,
+    [id, title, status, availableFrom, availableUntil, formatRegions(regions)],
+  );
+}
+
+/** @throws {UnknownReferenceError} when the room names what is not there; the transaction must end */
+export async function putRoom(query: Query, id: string, room: Room): Promise<void> {
+  const { status, videoIds, memberIds } = room;
+  await query(
+    'INSERT INTO rooms (id, status) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET status = excluded.status',
+    [id, status],
+  );
+  if (videoIds) await replaceLinks(query, VIDEO_LINKS, id, videoIds);
+  if (memberIds) await replaceLinks(query, MEMBER_LINKS, id, memberIds);
+}
+
+/** Makes a user a member; the user and nothing else is created where unknown. False: no such room. */
+export async function putMember(query: Query, roomId: string, userId: string): Promise<boolean> {
+  const rooms = await query('SELECT 1 FROM rooms WHERE id = $1', [roomId]);
+  if (rooms.length === 0) return false;
+  await query('INSERT INTO users (id) VALUES ($1) ON CONFLICT DO NOTHING', [userId]);
+  await query(MEMBER_LINKS.add, [roomId, userId]);
+  return true;
+}
+
+export async function deleteMember(query: Query, roomId: string, userId: string): Promise<boolean> {
+  return changed(
+    query('DELETE FROM room_members WHERE room_id = $1 AND user_id = $2 RETURNING 1', [
+      roomId,
+      userId,
+    ]),
+  );
+}
+
+/** The tables whose rows have an id. */
+export type Kind = 'users' | 'videos' | 'rooms';
+
+/** Deletes a user, video or room and its memberships. */
+export async function deleteEntry(query: Query, kind: Kind, id: string): Promise<boolean> {
+  return changed(query(`DELETE FROM ${kind} WHERE id = $1 RETURNING 1`, [id]));
+}
+
+export async function getUser(query: Query, id: string): Promise<User | undefined> {
+  const [row] = await query('SELECT status FROM users WHERE id = $1', [id]);
+  return row && { status: row.status as User['status'] };
+}
+
+export async function getVideo(query: Query, id: string): Promise<Video | undefined> {
+  const [row] = await query('SELECT * FROM videos WHERE id = $1', [id]);
+  return row && toVideo(row);
+}
+
+export async function getRoom(query: Query, id: string): Promise<Required<Room> | undefined> {
+  const [row] = await query('SELECT status FROM rooms WHERE id = $1', [id]);
+  if (!row) return undefined;
+  const videos = await query(VIDEO_LINKS.list, [id]);
+  const members = await query(MEMBER_LINKS.list, [id]);
+  return {
+    status: row.status as Room['status'],
+    videoIds: videos.map(({ id }) => id as string),
+    memberIds: members.map(({ id }) => id as string),
+  };
+}
+
+/** A row of `videos`. */
+export function toVideo(row: Row): Video {
+  const time = (value: unknown) => (value === null ? null : Number(value));
+  return {
+    title: row.title as string | null,
+    status: row.status as Video['status'],
+    availableFrom: time(row.available_from),
+    availableUntil: time(row.available_until),
+    regions: parseRegions(row.regions as string | null),
+  };
+}
+
+type Links = { noun: string; clear: string; exists: string; add: string; list: string };
+
+const VIDEO_LINKS = links('room_videos', 'video_id', 'videos', 'video');
+const MEMBER_LINKS = links('room_members', 'user_id', 'users', 'user');
+
+function links(table: string, column: string, target: string, noun: string): Links {
+  return {
+    noun,
+    clear: `DELETE FROM ${table} WHERE room_id = $1`,
+    exists: `SELECT 1 FROM ${target} WHERE id = $1`,
+    add: `INSERT INTO ${table} (room_id, ${column}) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+    list: `SELECT ${column} AS id FROM ${table} WHERE room_id = $1 ORDER BY ${column}`,
+  };
+}
+
+async function replaceLinks(
+  query: Query,
+  links: Links,
+  roomId: string,
+  ids: string[],
+): Promise<void> {
+  await query(links.clear, [roomId]);
+  for (const id of ids) {
+    const found = await query(links.exists, [id]);
+    if (found.length === 0) throw new UnknownReferenceError(`there is no ${links.noun} ${id}`);
+    await query(links.add, [roomId, id]);
+  }
+}
+
+async function changed(rows: Promise<Row[]>): Promise<boolean> {
+  return (await rows).length > 0;
+}

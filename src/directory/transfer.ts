@@ -1,0 +1,123 @@
+import type { Database, Query } from '../access/database.ts';
+import { type Entry, entrySchema } from './entries.ts';
+import { getRoom, putRoom, putUser, putVideo, toVideo, UnknownReferenceError } from './store.ts';
+
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+const LF = 0x0a;
+const SPACE = 0x20;
+const PAGE_ROWS = 1_000;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** One line of an import that is wrong; nothing of the import was kept. */
+export class ImportError extends Error {
+  override readonly name = 'ImportError';
+  /** From 1. */
+  readonly line: number;
+
+  constructor(line: number, message: string) {
+    super(`line ${line}: ${message}`);
+    this.line = line;
+  }
+}
+
+/** How many entries of each type an import had. */
+export type ImportCounts = Record<Entry['type'], number>;
+
+/**
+ * Reads NDJSON into the directory, all or nothing, a line at a time.
+ *
+ * @param onLine hears the number of each line that is done
+ * @throws {ImportError} that names the first bad line
+ */
+export function importDirectory(
+  database: Database,
+  chunks: AsyncIterable<Uint8Array>,
+  onLine: (line: number) => void = () => {},
+): Promise<ImportCounts> {
+  return database.transaction(async (query) => {
+    const counts: ImportCounts = { user: 0, video: 0, room: 0 };
+    let number = 0;
+    for await (const line of splitLines(chunks)) {
+      number++;
+      if (line.some((byte) => byte > SPACE)) {
+        const entry = parseEntry(line, number);
+        await putEntry(query, entry, number);
+        counts[entry.type]++;
+      }
+      onLine(number);
+    }
+    return counts;
+  });
+}
+
+/** The directory as lines that {@link importDirectory} reads; rooms last, as they name the others. */
+export async function* exportDirectory({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
+  for await (const { id, status } of pages(query, 'users'))
+    yield toLine({ type: 'user', id, status });
+  for await (const row of pages(query, 'videos')) {
+    yield toLine({ type: 'video', id: row.id, ...toVideo(row) });
+  }
+  for await (const { id } of pages(query, 'rooms')) {
+    const room = await getRoom(query, id as string);
+    if (room) yield toLine({ type: 'room', id, ...room });
+  }
+}
+
+function toLine(entry: object): string {
+  return `${JSON.stringify(entry)}\n`;
+}
+
+async function* pages(query: Query, table: 'users' | 'videos' | 'rooms') {
+  let last = '';
+  for (;;) {
+    const rows = await query(
+      `SELECT * FROM ${table} WHERE id > $1 ORDER BY id LIMIT ${PAGE_ROWS}`,
+      [last],
+    );
+    yield* rows;
+    if (rows.length < PAGE_ROWS) return;
+    last = rows.at(-1)?.id as string;
+  }
+}
+
+async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let rest = Buffer.alloc(0);
+  let number = 1;
+  for await (const chunk of chunks) {
+    const bytes = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
+      yield bytes.subarray(start, end);
+      start = end + 1;
+      number++;
+    }
+    rest = bytes.subarray(start);
+    if (rest.length > MAX_LINE_BYTES) throw new ImportError(number, 'is longer than 16 MiB');
+  }
+  if (rest.length > 0) yield rest;
+}
+
+function parseEntry(line: Uint8Array, number: number): Entry {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(line));
+  } catch {
+    throw new ImportError(number, 'is not JSON in UTF-8');
+  }
+  const result = entrySchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new ImportError(number, `${issue?.path.join('.') || 'the entry'}: ${issue?.message}`);
+}
+
+async function putEntry(query: Query, entry: Entry, number: number): Promise<void> {
+  try {
+    if (entry.type === 'user') await putUser(query, entry.id, entry);
+    else if (entry.type === 'video') await putVideo(query, entry.id, entry);
+    else await putRoom(query, entry.id, entry);
+  } catch (error) {
+    if (error instanceof UnknownReferenceError) throw new ImportError(number, error.message);
+    throw error;
+  }
+}

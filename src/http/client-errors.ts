@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import { toProblemResponse } from './problems.ts';
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+};
+
+/** Answers bytes that never became a request, in the form of every other answer, and hangs up. */
+export function handleClientError(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  hangUp(socket, new ServiceError(CODES[error.code ?? ''] ?? 'invalid_request'));
+}
+
+/** What Node would answer by itself, with an empty body, or by hanging up without a word. */
+export function answerNodesOwn(server: Server): void {
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const errors = [{ path: '', message: 'Expect may only be 100-continue' }];
+    const { headers, body } = toProblemResponse(
+      new ServiceError('invalid_request', { errors }),
+      randomUUID(),
+    );
+    const status = 417;
+    response.writeHead(status, { ...headers, connection: 'close' }).end(withStatus(body, status));
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    hangUp(socket, new ServiceError('method_not_allowed', { allow: [] }));
+  });
+}
+
+function withStatus(body: string, status: number): string {
+  return JSON.stringify({ ...JSON.parse(body), status });
+}
+
+function hangUp(socket: Duplex, error: ServiceError): void {
+  const { status, headers, body } = toProblemResponse(error, randomUUID());
+  const lines = Object.entries({
+    ...headers,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'));
+}

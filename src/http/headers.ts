@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { ServiceError } from '../errors.ts';
+
+const MAX_HEADERS = 100;
+const REQUEST_ID = /^[\w-]{1,64}$/;
+const ONCE: readonly string[] = ['host', 'authorization', 'content-type'];
+
+/** The client's X-Request-Id where it is harmless in a log line, else a new one. */
+export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/**
+ * Refuses what two parsers could read in two ways: Node takes the first of several Host or
+ * Authorization headers and says nothing, and answers lines of HTTP/0.9.
+ *
+ * @throws {ServiceError} `invalid_request` or `headers_too_large`
+ */
+export function checkHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * MAX_HEADERS) throw new ServiceError('headers_too_large');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw invalid('speak HTTP/1.1');
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? '';
+    if (!ONCE.includes(name)) continue;
+    if (seen.has(name)) throw invalid(`send the header ${name} once`);
+    seen.add(name);
+  }
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError('invalid_request', { errors: [{ path: '', message }] });
+}

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+
+/** Whether the load balancer should send requests. */
+export type Lifecycle = 'starting' | 'ready' | 'draining';
+
+export type HealthParts = {
+  lifecycle(): Lifecycle;
+  /** Which dependencies answered when they were last asked. */
+  dependencies(): Record<string, boolean>;
+};
+
+const healthSchema = z.object({ status: z.literal('ok') });
+
+const readinessSchema = z
+  .object({
+    status: z.enum(['starting', 'ready', 'draining']),
+    dependencies: z.record(z.string(), z.enum(['up', 'down'])),
+  })
+  .meta({
+    description:
+      'A dependency that is down does not make the service unready: all replicas would leave at once.',
+  });
+
+/** `GET /healthz` and `GET /readyz`; neither is rate-limited or asks for a credential. */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  { lifecycle, dependencies }: HealthParts,
+): void {
+  app.get(
+    '/healthz',
+    {
+      config: { probe: true },
+      schema: {
+        operationId: 'getHealth',
+        tags: ['Operations'],
+        summary: 'Is the process alive?',
+        security: [],
+        response: { 200: healthSchema.meta({ description: 'It is.' }) },
+      },
+    },
+    async () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      config: { probe: true },
+      schema: {
+        operationId: 'getReadiness',
+        tags: ['Operations'],
+        summary: 'Should the load balancer send requests here?',
+        security: [],
+        response: {
+          200: readinessSchema.meta({ description: 'Started and not draining.' }),
+          503: readinessSchema.meta({ description: 'Starting or draining.' }),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const status = lifecycle();
+      const states = Object.entries(dependencies()).map(([name, up]) => [name, up ? 'up' : 'down']);
+      reply.code(status === 'ready' ? 200 : 503);
+      return { status, dependencies: Object.fromEntries(states) };
+    },
+  );
+}

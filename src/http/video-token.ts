@@ -1,0 +1,121 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { AccessDecision, AccessService } from '../access/access.ts';
+import { tokenLifetime } from '../access/lifetime.ts';
+import type { Credential } from '../auth/credential.ts';
+import type { Verifier } from '../auth/verify.ts';
+import { ServiceError } from '../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import type { Generate } from '../token04/index.ts';
+import { requireJson } from './body.ts';
+import type { CountryOf } from './country.ts';
+import { readBearer } from './credential.ts';
+import { closeDecision, type Decision, notesOf } from './decision.ts';
+import { problemResponses } from './problem-schema.ts';
+import type { RateLimits } from './rate-limit.ts';
+
+/** What the route is made of; each may be replaced while it serves, so each is asked anew. */
+export type VideoTokenParts = {
+  verify: Verifier['verify'];
+  check: AccessService['check'];
+  generate: Generate;
+  countryOf: CountryOf;
+  ttlSeconds: number;
+  outlivesSession: boolean;
+  /** Unix seconds. */
+  now(): number;
+  onDecision(decision: Decision): void;
+};
+
+const bodySchema = z.object({
+  roomId: roomIdSchema.meta({ description: 'The room that the user is logged in to.' }),
+  videoId: videoIdSchema.meta({ description: 'The copyrighted video to load.' }),
+  userId: userIdSchema
+    .optional()
+    .meta({ description: 'The user of the credential; taken from there when left out.' }),
+});
+
+const tokenSchema = z
+  .object({
+    token: z.string().meta({ description: 'The ZEGO video token, for loadCopyrightedVideo.' }),
+    expireAt: z.int().meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),
+  })
+  .meta({ description: 'The user may load the video until expireAt.' });
+
+type Body = z.output<typeof bodySchema>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    credential: Credential | null;
+  }
+}
+
+/** `POST /video-token`: from a credential and a room and video to a token, or to a problem. */
+export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): FastifyPluginAsyncZod {
+  const authenticate = async (request: FastifyRequest) => {
+    const credential = await parts.verify(readBearer(request.headers.authorization), parts.now());
+    request.credential = credential;
+    const notes = notesOf(request);
+    notes.userId = credential.userId;
+    notes.issuer = credential.issuer;
+    await limits.byUser(request, credential.userId);
+  };
+  const log = async (request: FastifyRequest, reply: FastifyReply) => {
+    parts.onDecision(closeDecision(request, reply));
+  };
+
+  return async (app) => {
+    app.route({
+      method: 'POST',
+      url: '/video-token',
+      schema: {
+        operationId: 'createVideoToken',
+        tags: ['Video token'],
+        summary: 'A token with which the signed-in user can load one video in one room',
+        body: bodySchema,
+        response: { 200: tokenSchema, ...problemResponses },
+      },
+      onRequest: authenticate,
+      preParsing: requireJson,
+      onResponse: log,
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store');
+        return issue(request, request.body, request.credential as Credential);
+      },
+    });
+  };
+
+  async function issue(request: FastifyRequest, body: Body, credential: Credential) {
+    const { roomId, videoId, userId = credential.userId } = body;
+    const country = parts.countryOf(request);
+    const notes = Object.assign(notesOf(request), { roomId, videoId, country });
+    if (userId !== credential.userId) throw new ServiceError('subject_mismatch');
+    const { videoAccess } = credential;
+    const now = parts.now();
+    const decision = await parts.check(
+      { userId, roomId, videoId, country, requestId: request.id, videoAccess },
+      now,
+    );
+    const expireAt = expiry(decision, credential, now);
+    const payload = JSON.stringify({ room_id: roomId, video_id: videoId });
+    const token = parts.generate({ userId, payload, createdAt: now, expireAt });
+    notes.expireAt = expireAt;
+    return { token, expireAt };
+  }
+
+  function expiry(decision: AccessDecision, credential: Credential, now: number): number {
+    if (!decision.allow) {
+      const { code, availableFrom } = decision;
+      throw new ServiceError(code, availableFrom === undefined ? {} : { availableFrom });
+    }
+    const lifetime = tokenLifetime({
+      now,
+      ttlSeconds: parts.ttlSeconds,
+      notAfter: decision.notAfter,
+      sessionEndsAt: parts.outlivesSession ? undefined : credential.expiresAt,
+    });
+    if ('code' in lifetime) throw new ServiceError(lifetime.code);
+    return lifetime.expireAt;
+  }
+}
