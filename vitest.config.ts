@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    coverage: {
+      include: ['src/**/*.ts'],
+      thresholds: {
+        'src/token04/**': { 100: true },
+        'src/access/decide.ts': { 100: true },
+        'src/auth/**': { 100: true },
+      },
+    },
+  },
+});
