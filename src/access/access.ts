@@ -58,7 +58,25 @@ export type AccessDirectory = {
 export type AccessService = {
   /** @throws {ServiceError} `dependency_unavailable` when there is no decision */
   check(request: AccessRequest, now: UnixSeconds): Promise<AccessDecision>;
+  /**
+   * The decision with its reasons, for the team alone. Absent where the team's own backend decides.
+   *
+   * @throws {ServiceError} `dependency_unavailable`
+   */
+  explain?(request: AccessRequest, now: UnixSeconds): Promise<Explanation>;
   /** True when the last question was answered, or none was asked yet. */
   healthy(): boolean;
   close(): Promise<void>;
+};
+
+/** One rule, whether it holds, and the fact behind it. */
+export type ExplainedRule = { rule: string; holds: boolean; fact: string };
+
+/** A decision with its reasons. */
+export type Explanation = {
+  decision: AccessDecision;
+  /** The first rule that does not hold; null when all do. */
+  decidedBy: string | null;
+  rules: ExplainedRule[];
+  facts: AccessFacts;
 };

@@ -1,5 +1,6 @@
 import type { AccessDirectory, AccessService } from './access.ts';
 import { decide } from './decide.ts';
+import { explain } from './explain.ts';
 
 /** Access by the rules, over the facts of a directory. */
 export function createRulesService(
@@ -18,6 +19,7 @@ export function createRulesService(
         throw error;
       }
     },
+    explain: async (request, now) => explain(await directory.facts(request), request, now),
     healthy: () => healthy,
     close: async () => close(),
   };

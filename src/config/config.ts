@@ -42,20 +42,67 @@ export type Config = {
  */
 export function loadConfig(environment: Environment, readFile: ReadFile): Config {
   const { texts, problems } = resolveFiles(environment, readFile);
-  const parsed = z.object(variables).safeParse(texts);
   problems.push(...clientVisibleSecrets(texts), ...crossRules(texts));
+  const values = parseVariables(texts, problems, ALL_VARIABLES);
+  const providers = readProviders(texts, readFile, problems);
+  if (!values || problems.length > 0) throw new ConfigError(onePerVariable(problems));
+  return { zego: zegoConfig(values), providers, access: accessConfig(values), variables: values };
+}
+
+/**
+ * Only what the `names` say, for commands that need no more than that.
+ *
+ * @throws {ConfigError}
+ */
+export function loadVariables<const Name extends VariableName>(
+  environment: Environment,
+  readFile: ReadFile,
+  names: readonly Name[],
+): Pick<Variables, Name> {
+  const { texts, problems } = resolveFiles(environment, readFile);
+  const values = parseVariables(texts, problems, names);
+  const relevant = problems.filter(({ variable }) =>
+    names.some((name) => variable === name || variable === `${name}_FILE`),
+  );
+  if (!values || relevant.length > 0) throw new ConfigError(onePerVariable(relevant));
+  return values;
+}
+
+/**
+ * Where the decision about access comes from, and no more than that.
+ *
+ * @throws {ConfigError}
+ */
+export function loadAccess(environment: Environment, readFile: ReadFile): AccessConfig {
+  const problems = crossRules(resolveFiles(environment, readFile).texts);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return accessConfig(loadVariables(environment, readFile, ACCESS_VARIABLES));
+}
+
+const ALL_VARIABLES = Object.keys(variables) as VariableName[];
+
+const ACCESS_VARIABLES = [
+  'ACCESS_MODE',
+  'ACCESS_SQLITE_PATH',
+  'DATABASE_URL',
+  'ACCESS_HTTP_URL',
+  'ACCESS_HTTP_SECRET',
+  'ACCESS_HTTP_TIMEOUT_MS',
+] as const satisfies VariableName[];
+
+/** Undefined, with what is wrong added to `problems`, when a value breaks its rule. */
+function parseVariables<Name extends VariableName = VariableName>(
+  texts: Record<string, string>,
+  problems: ConfigProblem[],
+  names: readonly Name[],
+): Pick<Variables, Name> | undefined {
+  const rules = Object.fromEntries(names.map((name) => [name, variables[name]]));
+  const parsed = z.object(rules).safeParse(texts);
   for (const { path, message } of parsed.error?.issues ?? []) {
     const name = path[0] as VariableName;
     problems.push(problem(name, texts[name] === undefined ? 'is required' : message));
   }
-  const providers = readProviders(texts, readFile, problems);
-  if (!parsed.success || problems.length > 0) throw new ConfigError(onePerVariable(problems));
-  return {
-    zego: zegoConfig(parsed.data),
-    providers,
-    access: accessConfig(parsed.data),
-    variables: parsed.data,
-  };
+  return parsed.data as Pick<Variables, Name> | undefined;
 }
 
 /** The first message of a variable explains the others. */
@@ -75,7 +122,7 @@ function zegoConfig(values: Variables): ZegoConfig {
   };
 }
 
-function accessConfig(values: Variables): AccessConfig {
+function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {
   const { ACCESS_MODE: mode, DATABASE_URL = '', ACCESS_HTTP_URL = '' } = values;
   switch (mode) {
     case 'sqlite':

@@ -1,0 +1,134 @@
+import {
+  decode,
+  MAX_LIFETIME_SECONDS,
+  type Token04Claims,
+  Token04Error,
+} from '../token04/index.ts';
+
+/** What a token is held against. */
+export type Expectations = {
+  /** The current ServerSecret, then the previous one. */
+  secrets: readonly string[];
+  appId?: number | undefined;
+  userId?: string | undefined;
+  roomId?: string | undefined;
+  videoId?: string | undefined;
+  /** Unix seconds. */
+  now: number;
+};
+
+/** One reason for ZEGO to refuse, with the error number that its SDK would show where it is known. */
+export type Problem = { code: string; message: string; zegoError?: number };
+
+export type Inspection = {
+  /** ZEGO would take the token now. */
+  valid: boolean;
+  mode: 'cbc' | 'gcm' | null;
+  claims: Token04Claims | null;
+  problems: Problem[];
+};
+
+/** Error numbers of ZEGO's SDKs (developer documentation, error codes 1002075 to 1002080, 20014). */
+const ZEGO = {
+  payload: 1002075,
+  appId: 1002076,
+  userId: 1002077,
+  expired: 1002078,
+  version: 1002079,
+  signature: 20014,
+} as const;
+
+const ZEGO_ERROR_OF: Readonly<Record<string, number>> = {
+  is_jwt: ZEGO.version,
+  not_token04: ZEGO.version,
+  truncated: ZEGO.version,
+  wrong_secret: ZEGO.signature,
+  tampered: ZEGO.signature,
+  expire_mismatch: ZEGO.signature,
+  claims_invalid: ZEGO.payload,
+};
+
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+/** Reads a token as ZEGO would, and says what it would refuse. Never throws. */
+export function inspectToken(token: string, expected: Expectations): Inspection {
+  try {
+    const { mode, claims, secretIndex } = decode(token, { secrets: expected.secrets });
+    const problems = [
+      ...(secretIndex > 0 ? [PREVIOUS_SECRET] : []),
+      ...claimProblems(claims, expected),
+      ...payloadProblems(claims.payload, expected),
+    ];
+    return { valid: problems.length === 0, mode, claims, problems };
+  } catch (error) {
+    if (!(error instanceof Token04Error)) throw error;
+    const zegoError = ZEGO_ERROR_OF[error.code];
+    const problem = { code: error.code, message: error.message, ...(zegoError && { zegoError }) };
+    return { valid: false, mode: null, claims: null, problems: [problem] };
+  }
+}
+
+const PREVIOUS_SECRET: Problem = {
+  code: 'previous_secret',
+  message:
+    'Made with the previous ServerSecret: ZEGO takes only the active one. Ask for a new token.',
+  zegoError: ZEGO.signature,
+};
+
+function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectations): Problem[] {
+  const problems: Problem[] = [];
+  const add = (code: string, message: string, zegoError?: number) =>
+    problems.push({ code, message, ...(zegoError !== undefined && { zegoError }) });
+  const lifetime = claims.expireAt - claims.createdAt;
+  if (appId !== undefined && claims.appId !== appId) {
+    const message = `It is for AppID ${claims.appId}, not ${appId}: whose project made it?`;
+    add('app_id_mismatch', message, ZEGO.appId);
+  }
+  if (userId !== undefined && claims.userId !== userId) {
+    const message = `It is for user ${claims.userId}, not ${userId}: the SDK must log in with the token's user id.`;
+    add('user_id_mismatch', message, ZEGO.userId);
+  }
+  if (claims.expireAt <= now) {
+    const message = `It expired ${now - claims.expireAt} s ago: ask for a new one before each load.`;
+    add('expired', message, ZEGO.expired);
+  }
+  if (claims.createdAt > now + CLOCK_TOLERANCE_SECONDS) {
+    const message = `It was made ${claims.createdAt - now} s in the future: set the clock of the server or of this machine.`;
+    add('not_yet_valid', message);
+  }
+  if (lifetime < 1 || lifetime > MAX_LIFETIME_SECONDS) {
+    const message = `It lives for ${lifetime} s, ZEGO allows 1 to ${MAX_LIFETIME_SECONDS}: was a timestamp given as a duration?`;
+    add('lifetime_invalid', message);
+  }
+  return problems;
+}
+
+function payloadProblems(payload: string, { roomId, videoId }: Expectations): Problem[] {
+  const fields = parsePayload(payload);
+  if (!fields) {
+    const message =
+      'The payload is not the JSON text {"room_id":…,"video_id":…} that a video token needs.';
+    return [{ code: 'payload_invalid', message, zegoError: ZEGO.payload }];
+  }
+  const differing = [
+    ['room', fields.room_id, roomId],
+    ['video', fields.video_id, videoId],
+  ] as const;
+  return differing
+    .filter(([, actual, wanted]) => wanted !== undefined && actual !== wanted)
+    .map(([noun, actual, wanted]) => ({
+      code: `${noun}_id_mismatch`,
+      message: `It is for ${noun} ${actual}, not ${wanted}.`,
+    }));
+}
+
+function parsePayload(payload: string): { room_id: string; video_id: string } | undefined {
+  try {
+    const { room_id, video_id } = JSON.parse(payload);
+    return typeof room_id === 'string' && typeof video_id === 'string'
+      ? { room_id, video_id }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,31 @@
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Where a command writes; colours only where a person reads. */
+export type Terminal = {
+  /** A line of the result, on standard output. */
+  print(line?: string): void;
+  /** A line beside the result, on standard error. */
+  note(line: string): void;
+  style(style: Style, text: string): string;
+};
+
+export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
+  return {
+    print: (line = '') => void stdout.write(`${line}\n`),
+    note: (line) => void stderr.write(`${line}\n`),
+    style: (style, text) => styleText(style, text, { stream: stdout }),
+  };
+}
+
+/** A mark and a sentence: ✓ what holds, ✗ what does not. */
+export function verdict({ style }: Terminal, holds: boolean, text: string): string {
+  return `${holds ? style('green', '✓') : style('red', '✗')} ${text}`;
+}
+
+/** Names and values in two columns. */
+export function table({ style }: Terminal, rows: [name: string, value: string][]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${style('dim', name.padEnd(width))}  ${value}`).join('\n');
+}
