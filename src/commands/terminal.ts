@@ -8,6 +8,8 @@ export type Terminal = {
   print(line?: string): void;
   /** A line beside the result, on standard error. */
   note(line: string): void;
+  /** Replaces the line below by `text` while a person watches; an empty text takes it away. */
+  progress(text: string): void;
   style(style: Style, text: string): string;
 };
 
@@ -15,6 +17,7 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
   return {
     print: (line = '') => void stdout.write(`${line}\n`),
     note: (line) => void stderr.write(`${line}\n`),
+    progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
   };
 }

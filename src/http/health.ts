@@ -10,7 +10,7 @@ export type HealthParts = {
   dependencies(): Record<string, boolean>;
 };
 
-const healthSchema = z.object({ status: z.literal('ok') });
+const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 
 const readinessSchema = z
   .object({
@@ -18,6 +18,7 @@ const readinessSchema = z
     dependencies: z.record(z.string(), z.enum(['up', 'down'])),
   })
   .meta({
+    id: 'Readiness',
     description:
       'A dependency that is down does not make the service unready: all replicas would leave at once.',
   });
@@ -36,7 +37,7 @@ export function addHealthRoutes(
         tags: ['Operations'],
         summary: 'Is the process alive?',
         security: [],
-        response: { 200: healthSchema.meta({ description: 'It is.' }) },
+        response: { 200: described('It is.', healthSchema) },
       },
     },
     async () => ({ status: 'ok' as const }),
@@ -52,8 +53,8 @@ export function addHealthRoutes(
         summary: 'Should the load balancer send requests here?',
         security: [],
         response: {
-          200: readinessSchema.meta({ description: 'Started and not draining.' }),
-          503: readinessSchema.meta({ description: 'Starting or draining.' }),
+          200: described('Started and not draining.', readinessSchema),
+          503: described('Starting or draining.', readinessSchema),
         },
       },
     },
@@ -64,4 +65,8 @@ export function addHealthRoutes(
       return { status, dependencies: Object.fromEntries(states) };
     },
   );
+}
+
+function described<T extends z.ZodType>(description: string, schema: T) {
+  return { description, content: { 'application/json': { schema } } };
 }

@@ -28,20 +28,27 @@ export type VideoTokenParts = {
   onDecision(decision: Decision): void;
 };
 
-const bodySchema = z.object({
-  roomId: roomIdSchema.meta({ description: 'The room that the user is logged in to.' }),
-  videoId: videoIdSchema.meta({ description: 'The copyrighted video to load.' }),
-  userId: userIdSchema
-    .optional()
-    .meta({ description: 'The user of the credential; taken from there when left out.' }),
-});
+const bodySchema = z
+  .object({
+    roomId: roomIdSchema.meta({ description: 'The room that the user is logged in to.' }),
+    videoId: videoIdSchema.meta({ description: 'The copyrighted video to load.' }),
+    userId: userIdSchema
+      .optional()
+      .meta({ description: 'The user of the credential; taken from there when left out.' }),
+  })
+  .meta({ id: 'VideoTokenRequest' });
 
 const tokenSchema = z
   .object({
     token: z.string().meta({ description: 'The ZEGO video token, for loadCopyrightedVideo.' }),
     expireAt: z.int().meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),
   })
-  .meta({ description: 'The user may load the video until expireAt.' });
+  .meta({ id: 'VideoToken' });
+
+const ISSUED = {
+  description: 'The user may load the video until expireAt.',
+  content: { 'application/json': { schema: tokenSchema } },
+};
 
 type Body = z.output<typeof bodySchema>;
 
@@ -74,7 +81,7 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
         tags: ['Video token'],
         summary: 'A token with which the signed-in user can load one video in one room',
         body: bodySchema,
-        response: { 200: tokenSchema, ...problemResponses },
+        response: { 200: ISSUED, ...problemResponses },
       },
       onRequest: authenticate,
       preParsing: requireJson,

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { config as loadDotenv } from 'dotenv';
+import { openAccess } from './access/open.ts';
+import { createTerminal } from './commands/terminal.ts';
+import { loadAccess, loadVariables } from './config/config.ts';
+import { ConfigError } from './config/problems.ts';
+import { ServiceError } from './errors.ts';
+
+const EXIT_NO = 1;
+const EXIT_CONFIG = 2;
+
+const terminal = createTerminal(process.stdout, process.stderr);
+const readFile = (path: string) => readFileSync(path, 'utf8');
+const now = () => Math.floor(Date.now() / 1000);
+
+loadDotenv({ quiet: true });
+
+const program = new Command('zego-video-token')
+  .description('Issues ZEGO video tokens, and explains them.')
+  .configureHelp({ sortSubcommands: false })
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 yes or done, 1 no or failed, 2 wrong configuration or wrong usage.
+The commands read the same environment as the service (and .env).`,
+  );
+
+program
+  .command('demo')
+  .description('run the service on a sample directory and show one request')
+  .option('--once', 'end after the reply')
+  .action(async ({ once = false }) => {
+    const { demo } = await import('./commands/demo.ts');
+    await demo(process.env, { once, terminal });
+  });
+
+program
+  .command('inspect')
+  .description('say what a token holds and what ZEGO would refuse about it')
+  .argument('<token>', 'a ZEGO video token (04…)')
+  .option('--expect-user <id>', 'the user id that the client logs in to ZEGO with')
+  .option('--expect-room <id>', 'the room that the client is in')
+  .option('--expect-video <id>', 'the video that the client loads')
+  .option('--json', 'print JSON')
+  .action(async (token, { expectUser, expectRoom, expectVideo, json = false }) => {
+    const { inspect } = await import('./commands/inspect.ts');
+    const { ZEGO_SERVER_SECRET: current, ZEGO_SERVER_SECRET_PREVIOUS: previous } = loadVariables(
+      process.env,
+      readFile,
+      ['ZEGO_SERVER_SECRET', 'ZEGO_SERVER_SECRET_PREVIOUS'],
+    );
+    const appId = process.env.ZEGO_APP_ID
+      ? loadVariables(process.env, readFile, ['ZEGO_APP_ID']).ZEGO_APP_ID
+      : undefined;
+    const secrets = previous === undefined ? [current] : [current, previous];
+    const expected = { userId: expectUser, roomId: expectRoom, videoId: expectVideo };
+    succeed(inspect(token, { secrets, appId, now: now(), ...expected }, { json, terminal }));
+  });
+
+withTriple(program.command('mint'))
+  .description('make a token without asking any rule, for support and tests')
+  .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseInteger)
+  .option('--json', 'print JSON')
+  .action(async ({ user, room, video, ttl, json = false }) => {
+    const { mint } = await import('./commands/mint.ts');
+    const values = loadVariables(process.env, readFile, [
+      'ZEGO_APP_ID',
+      'ZEGO_SERVER_SECRET',
+      'TOKEN_MODE',
+      'TOKEN_TTL_SECONDS',
+    ]);
+    const ttlSeconds = ttl ?? values.TOKEN_TTL_SECONDS;
+    mint(
+      { userId: user, roomId: room, videoId: video, ttlSeconds, now: now() },
+      { appId: values.ZEGO_APP_ID, secret: values.ZEGO_SERVER_SECRET, mode: values.TOKEN_MODE },
+      { json, terminal },
+    );
+  });
+
+withTriple(program.command('explain'))
+  .description('say why a user may or may not watch a video in a room')
+  .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2')
+  .option('--json', 'print JSON')
+  .action(async ({ user, room, video, country, json = false }) => {
+    const { explainAccess } = await import('./commands/explain.ts');
+    const { service } = await openAccess(loadAccess(process.env, readFile));
+    const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
+    try {
+      succeed(await explainAccess(service, request, now(), { json, terminal }));
+    } finally {
+      await service.close();
+    }
+  });
+
+const directory = program
+  .command('directory')
+  .description('move the directory in and out as NDJSON');
+
+directory
+  .command('import')
+  .description('read users, videos and rooms, all or nothing')
+  .argument('<file>', 'an NDJSON file, or - for standard input')
+  .option('--json', 'print JSON')
+  .action(async (file, { json = false }) => {
+    const { importFile } = await import('./commands/directory.ts');
+    await withDatabase((database) => importFile(database, file, { json, terminal }));
+  });
+
+directory
+  .command('export')
+  .description('write the whole directory to standard output')
+  .action(async () => {
+    const { exportTo } = await import('./commands/directory.ts');
+    await withDatabase((database) => exportTo(database, process.stdout));
+  });
+
+program
+  .command('openapi')
+  .description('write openapi.yaml from the route schemas')
+  .option('--check', 'only say whether it is up to date')
+  .action(async ({ check = false }) => {
+    const { openapi } = await import('./commands/openapi.ts');
+    succeed(await openapi('openapi.yaml', { check, terminal }));
+  });
+
+await program.exitOverride().parseAsync().catch(fail);
+
+function withTriple(command: Command): Command {
+  return command
+    .requiredOption('--user <id>', 'user id')
+    .requiredOption('--room <id>', 'room id')
+    .requiredOption('--video <id>', 'video id');
+}
+
+async function withDatabase(
+  work: (
+    database: NonNullable<Awaited<ReturnType<typeof openAccess>>['database']>,
+  ) => Promise<void>,
+): Promise<void> {
+  const { service, database } = await openAccess(loadAccess(process.env, readFile));
+  try {
+    if (!database) throw new Error('This ACCESS_MODE has no directory of its own.');
+    await work(database);
+  } finally {
+    await service.close();
+  }
+}
+
+function parseInteger(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('must be a whole number');
+  return Number(value);
+}
+
+function succeed(yes: boolean): void {
+  if (!yes) process.exitCode = EXIT_NO;
+}
+
+function fail(error: Error & { exitCode?: number }): void {
+  // Commander has printed its own message.
+  if (error.exitCode !== undefined) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_CONFIG;
+    return;
+  }
+  const cause =
+    error instanceof ServiceError ? (error.extras.cause as Error | undefined) : undefined;
+  terminal.note(cause ? `${error.message}: ${cause.message}` : error.message);
+  process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : EXIT_NO;
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { SignJWT } from 'jose';
+import { openSqliteDatabase } from '../access/sqlite.ts';
+import type { Environment } from '../config/environment.ts';
+import { variables } from '../config/variables.ts';
+import { importDirectory } from '../directory/transfer.ts';
+import { decode } from '../token04/index.ts';
+import { type Terminal, table, verdict } from './terminal.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SAMPLE = join(ROOT, 'examples/directory.ndjson');
+const USER = 'User_123';
+const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
+
+/**
+ * Starts the service as it is, on a sample directory and throwaway secrets, asks it for one token
+ * over HTTP, and shows the way from the request to the decoded token.
+ */
+export async function demo(
+  environment: Environment,
+  { once: onlyOnce, terminal }: { once: boolean; terminal: Terminal },
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'zego-video-token-'));
+  const secrets = { zego: randomText(), jwt: randomText() };
+  const database = await openSqliteDatabase(join(folder, 'access.db'));
+  await importDirectory(database, createReadStream(SAMPLE));
+  await database.close();
+  const service = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
+    cwd: folder,
+    env: serviceEnvironment(environment, folder, secrets),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stop = () => service.kill('SIGINT');
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const ended = once(service, 'exit');
+  try {
+    const origin = await readyOrigin(service.stdout, terminal);
+    if (origin) {
+      await showOneRequest(origin, secrets, terminal);
+      if (onlyOnce) stop();
+      else terminal.print(`\nServing on ${terminal.style('bold', origin)} until Ctrl-C.\n`);
+    }
+    const [code] = await ended;
+    if (!origin) throw new Error(`The service did not start (exit code ${code}).`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+type Secrets = { zego: string; jwt: string };
+
+function randomText(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** Nothing of the user's own configuration may reach the demo, but for the port. */
+function serviceEnvironment(environment: Environment, folder: string, { zego, jwt }: Secrets) {
+  const { PORT = '8080', ...others } = environment;
+  const foreign = Object.entries(others).filter(([name]) => !isVariable(name));
+  return {
+    ...Object.fromEntries(foreign),
+    HOST: '127.0.0.1',
+    PORT,
+    ZEGO_APP_ID: '1234567890',
+    ZEGO_SERVER_SECRET: zego,
+    AUTH_JWT_SECRET: jwt,
+    ACCESS_SQLITE_PATH: join(folder, 'access.db'),
+  };
+}
+
+function isVariable(name: string): boolean {
+  return name.replace(/_FILE$/, '') in variables || name in variables;
+}
+
+/** Where the service listens, once it says so in its log; undefined when it ends before. */
+async function readyOrigin(log: Readable, terminal: Terminal): Promise<string | undefined> {
+  const lines = createInterface({ input: log });
+  const ready = Promise.withResolvers<string | undefined>();
+  lines.on('line', (line) => {
+    const { msg, address, event, level } = JSON.parse(line);
+    if (msg === 'ready') ready.resolve(address);
+    if (event === 'video_token' || level === 'fatal') {
+      terminal.print(`${terminal.style('dim', 'log  ')}${terminal.style('dim', line)}`);
+    }
+  });
+  lines.on('close', () => ready.resolve(undefined));
+  return ready.promise;
+}
+
+async function showOneRequest(
+  origin: string,
+  { zego, jwt }: Secrets,
+  terminal: Terminal,
+): Promise<void> {
+  const credential = await new SignJWT()
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(USER)
+    .setExpirationTime('1h')
+    .sign(Buffer.from(jwt));
+  const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' };
+  const heading = (text: string) => terminal.print(`\n${terminal.style('bold', text)}\n`);
+  heading(`1. ${USER} is signed in to your app and asks for a film. You can send it yourself:`);
+  terminal.print(`curl ${origin}/video-token \\`);
+  terminal.print(`  -H 'Authorization: Bearer ${credential}' \\`);
+  terminal.print(`  -H 'Content-Type: application/json' \\`);
+  terminal.print(`  -d '${BODY}'`);
+  const response = await fetch(`${origin}/video-token`, { method: 'POST', headers, body: BODY });
+  const reply = (await response.json()) as { token: string; expireAt: number };
+  heading(`2. The service answers ${response.status}:`);
+  terminal.print(JSON.stringify(reply, null, 2));
+  heading('3. What ZEGO reads in the token, with your ServerSecret:');
+  const { mode, claims } = decode(reply.token, { secrets: [zego] });
+  const rows = Object.entries({ mode, ...claims }).map(([name, value]): [string, string] => [
+    name,
+    String(value),
+  ]);
+  terminal.print(table(terminal, rows));
+  terminal.print();
+  terminal.print(verdict(terminal, true, 'Your client passes it to loadCopyrightedVideo.'));
+}

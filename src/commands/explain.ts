@@ -1,0 +1,28 @@
+import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
+import { PROBLEM_TYPES } from '../http/problems.ts';
+import { type Terminal, verdict } from './terminal.ts';
+
+/** Prints why a user may or may not watch; false when not. */
+export async function explainAccess(
+  service: AccessService,
+  request: AccessRequest,
+  now: number,
+  { json, terminal }: { json: boolean; terminal: Terminal },
+): Promise<boolean> {
+  if (!service.explain) {
+    throw new Error('With ACCESS_MODE=http your own backend decides: ask it, or read its log.');
+  }
+  const explanation = await service.explain(request, now);
+  terminal.print(json ? JSON.stringify(explanation) : render(explanation, terminal));
+  return explanation.decision.allow;
+}
+
+function render({ decision, rules }: Explanation, terminal: Terminal): string {
+  const lines = rules.map(({ rule, holds, fact }) =>
+    verdict(terminal, holds, `${rule} ${terminal.style('dim', `(${fact})`)}`),
+  );
+  if (decision.allow) return [...lines, '', 'A token would be issued.'].join('\n');
+  const { title, action } = PROBLEM_TYPES[decision.code];
+  const answer = `The client is told: ${decision.code} (${title}), action ${action}.`;
+  return [...lines, '', answer].join('\n');
+}

@@ -1,0 +1,156 @@
+import swagger from '@fastify/swagger';
+import fastify from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { ERROR_CODES, ServiceError } from './errors.ts';
+import { addHealthRoutes } from './http/health.ts';
+import { responseKey } from './http/problem-schema.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES, toProblemResponse } from './http/problems.ts';
+import { videoTokenRoute } from './http/video-token.ts';
+
+const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
+
+/** Parts of an application that describes itself and serves nobody. */
+const unused = (): never => {
+  throw new Error('this application only describes itself');
+};
+
+const INFO = {
+  title: 'zego-video-token',
+  version: '1',
+  license: { name: 'MIT', identifier: 'MIT' },
+  description: `Issues ZEGO video tokens: the token with which ZEGO's copyrighted-video player loads a
+licensed film. The client signs in to your app, asks here for a room and a video, and passes the
+token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \`code\` says what is
+wrong and whose \`action\` says what the client should do.`,
+};
+
+/** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
+export async function createOpenApiDocument(): Promise<object> {
+  const app = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: INFO,
+      servers: [{ url: 'https://video-token.example', description: 'Where you deploy it.' }],
+      security: [{ credential: [] }],
+      tags: [
+        { name: 'Video token', description: 'For clients.' },
+        { name: 'Operations', description: 'For load balancers.' },
+      ],
+      components: { securitySchemes: { credential: CREDENTIAL } },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
+  await app.register(
+    videoTokenRoute(
+      {
+        verify: unused,
+        check: unused,
+        generate: unused,
+        countryOf: unused,
+        now: unused,
+        onDecision: unused,
+        ttlSeconds: 0,
+        outlivesSession: false,
+      },
+      { byIp: unused, byUser: unused },
+    ),
+  );
+  await app.ready();
+  const document = tidy(app.swagger()) as OpenApi;
+  await app.close();
+  addExamples(document);
+  return document;
+}
+
+const CREDENTIAL = {
+  type: 'http' as const,
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description:
+    'The JWT that your app gives its signed-in users; its user is the user of the token.',
+};
+
+/**
+ * The transform writes each schema twice, as input and as output, and closes outputs to new members.
+ * One of each that is used is enough, and a client must not break when an answer says more.
+ */
+function tidy(generated: object): object {
+  let text = JSON.stringify(generated, (key, value) =>
+    key === 'additionalProperties' && value === false ? undefined : value,
+  );
+  const { components } = JSON.parse(text);
+  const unused = Object.keys(components.schemas).filter(
+    (name) => !text.includes(`"#/components/schemas/${name}"`),
+  );
+  const document = JSON.parse(text);
+  for (const name of unused) delete document.components.schemas[name];
+  text = JSON.stringify(document).replaceAll('RequestInput"', 'Request"');
+  return JSON.parse(text);
+}
+
+type Media = { examples?: Record<string, { summary: string; value: unknown }> };
+type Response = { headers?: object; content?: Record<string, Media> };
+type Operation = {
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, Response>;
+};
+type OpenApi = { paths: Record<string, Record<string, Operation>> };
+
+const REQUEST = { roomId: 'room_123', videoId: '249850980283048' };
+const REPLY = {
+  token: '04AAAAAGsFXBwAEAH/biHdpl78s9LWLNP8EJ0AsBiDZoXw3zDl8D9l…',
+  expireAt: 1795513372,
+};
+
+/** The schema transform drops examples of media types, so they are put in afterwards. */
+function addExamples({ paths }: OpenApi): void {
+  const operation = paths['/video-token']?.post;
+  if (!operation) return;
+  for (const media of Object.values(operation.requestBody?.content ?? {})) {
+    media.examples = { film: { summary: 'A film in a room', value: REQUEST } };
+  }
+  for (const [status, response] of Object.entries(operation.responses)) {
+    const problem = response.content?.[PROBLEM_MEDIA_TYPE];
+    const reply = response.content?.['application/json'];
+    if (problem) problem.examples = problemExamples(status);
+    if (reply) reply.examples = { issued: { summary: 'Issued', value: REPLY } };
+    response.headers = headersOf(status);
+  }
+}
+
+function problemExamples(key: string): NonNullable<Media['examples']> {
+  const codes = ERROR_CODES.filter((code) => responseKey(code) === key);
+  return Object.fromEntries(
+    codes.map((code) => {
+      const extras = {
+        ...(code === 'invalid_request' && {
+          errors: [{ path: '/roomId', message: 'is required' }],
+        }),
+        ...(code === 'video_not_started' && { availableFrom: 1800000000 }),
+      };
+      const { body } = toProblemResponse(new ServiceError(code, extras), EXAMPLE_REQUEST_ID);
+      return [code, { summary: PROBLEM_TYPES[code].title, value: JSON.parse(body) }];
+    }),
+  );
+}
+
+function headersOf(status: string) {
+  const header = (description: string, type = 'string') => ({ description, schema: { type } });
+  return {
+    'X-Request-Id': header('The id of the request in the log of the service.'),
+    ...(status === '401' && { 'WWW-Authenticate': header('Bearer (RFC 6750).') }),
+    ...((status === '429' || status === '503') && {
+      'Retry-After': header('Seconds to wait before trying again.', 'integer'),
+    }),
+  };
+}
