@@ -13,7 +13,7 @@ import { answerNodesOwn, handleClientError } from './http/client-errors.ts';
 import { notesOf } from './http/decision.ts';
 import { checkHeaders, requestIdOf } from './http/headers.ts';
 import { addHealthRoutes, type HealthParts } from './http/health.ts';
-import { toProblemResponse, toServiceError } from './http/problems.ts';
+import { toProblemResponse, toServiceError } from './http/problem-response.ts';
 import { createRateLimits, type RateLimitOptions } from './http/rate-limit.ts';
 import { type VideoTokenParts, videoTokenRoute } from './http/video-token.ts';
 

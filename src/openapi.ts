@@ -8,8 +8,9 @@ import {
 } from 'fastify-type-provider-zod';
 import { ERROR_CODES, ServiceError } from './errors.ts';
 import { addHealthRoutes } from './http/health.ts';
+import { toProblemResponse } from './http/problem-response.ts';
 import { responseKey } from './http/problem-schema.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES, toProblemResponse } from './http/problems.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './http/problems.ts';
 import { videoTokenRoute } from './http/video-token.ts';
 
 const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';

@@ -49,18 +49,11 @@ export type JwksOptions = {
 type KeySet = { text: string; fetchedAt: number; find: FindKey };
 
 /** Keys by HTTP, kept for an hour when the provider is down, fetched for strangers every 30 s at most. */
-export function createJwks({
-  url,
-  onFetch,
-  onChange,
-  clock = () => performance.now(),
-}: JwksOptions): Jwks {
+export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOptions): Jwks {
   let kept: KeySet | undefined;
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let failed = false;
-  let pending: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+  const usable = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
 
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
@@ -76,54 +69,56 @@ export function createJwks({
     onFetch(failed ? 'error' : 'ok');
   }
 
-  function refresh(): Promise<void> {
-    pending ??= fetchKeys().finally(() => {
-      pending = undefined;
-      schedule();
-    });
-    return pending;
-  }
-
-  function schedule(): void {
-    clearTimeout(timer);
-    if (closed) return;
-    const delay = usable() ? (failed ? COOLDOWN_MS : REFRESH_MS) : RETRY_COLD_MS;
-    timer = setTimeout(refresh, delay).unref();
-  }
-
-  const usable = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
-
-  const key: FindKey = async (header, token) => {
-    if (!usable()) await pending;
-    const keys = usable();
-    if (!keys) throw unavailable();
-    try {
-      return await keys.find(header, token);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      return findFresh(error, header, token);
-    }
-  };
-
-  async function findFresh(
-    error: Error,
-    header?: JWSHeaderParameters,
-    token?: FlattenedJWSInput,
-  ): Promise<CryptoKey> {
-    if (pending || clock() - attemptedAt >= COOLDOWN_MS) await refresh();
-    const keys = usable();
-    // A key that a provider out of reach may just have made can neither be trusted nor refused.
-    if (failed || !keys) throw unavailable();
-    if (keys.fetchedAt < attemptedAt) throw error;
-    return keys.find(header, token);
-  }
+  const fetching = createRepeater(fetchKeys, () => {
+    if (!usable()) return RETRY_COLD_MS;
+    return failed ? COOLDOWN_MS : REFRESH_MS;
+  });
 
   return {
-    key,
-    start: refresh,
+    async key(header, token) {
+      if (!usable()) await fetching.pending();
+      const keys = usable();
+      if (!keys) throw unavailable();
+      try {
+        return await keys.find(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      }
+      if (clock() - attemptedAt >= COOLDOWN_MS) await fetching.run();
+      else await fetching.pending();
+      const fresh = usable();
+      // A key that a provider out of reach may just have made can neither be trusted nor refused.
+      if (failed || !fresh) throw unavailable();
+      return fresh.find(header, token);
+    },
+    start: fetching.run,
     healthy: () => usable() !== undefined && !failed,
-    close() {
-      closed = true;
+    close: fetching.stop,
+  };
+}
+
+function monotonic(): number {
+  return performance.now();
+}
+
+/** Runs `work` once at a time, and again by itself after the milliseconds that `delay` says. */
+function createRepeater(work: () => Promise<void>, delay: () => number) {
+  let pending: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const run = () => {
+    pending ??= work().finally(() => {
+      pending = undefined;
+      clearTimeout(timer);
+      if (!stopped) timer = setTimeout(run, delay()).unref();
+    });
+    return pending;
+  };
+  return {
+    run,
+    pending: () => pending,
+    stop() {
+      stopped = true;
       clearTimeout(timer);
     },
   };

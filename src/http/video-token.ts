@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../access/access.ts';
@@ -68,9 +68,6 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
     notes.issuer = credential.issuer;
     await limits.byUser(request, credential.userId);
   };
-  const log = async (request: FastifyRequest, reply: FastifyReply) => {
-    parts.onDecision(closeDecision(request, reply));
-  };
 
   return async (app) => {
     app.route({
@@ -85,44 +82,46 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
       },
       onRequest: authenticate,
       preParsing: requireJson,
-      onResponse: log,
+      onResponse: async (request, reply) => parts.onDecision(closeDecision(request, reply)),
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
-        return issue(request, request.body, request.credential as Credential);
+        return issue(parts, request, request.body);
       },
     });
   };
+}
 
-  async function issue(request: FastifyRequest, body: Body, credential: Credential) {
-    const { roomId, videoId, userId = credential.userId } = body;
-    const country = parts.countryOf(request);
-    const notes = Object.assign(notesOf(request), { roomId, videoId, country });
-    if (userId !== credential.userId) throw new ServiceError('subject_mismatch');
-    const { videoAccess } = credential;
-    const now = parts.now();
-    const decision = await parts.check(
-      { userId, roomId, videoId, country, requestId: request.id, videoAccess },
-      now,
-    );
-    const expireAt = expiry(decision, credential, now);
-    const payload = JSON.stringify({ room_id: roomId, video_id: videoId });
-    const token = parts.generate({ userId, payload, createdAt: now, expireAt });
-    notes.expireAt = expireAt;
-    return { token, expireAt };
-  }
+async function issue(parts: VideoTokenParts, request: FastifyRequest, body: Body) {
+  const credential = request.credential as Credential;
+  const { roomId, videoId, userId = credential.userId } = body;
+  const country = parts.countryOf(request);
+  const notes = Object.assign(notesOf(request), { roomId, videoId, country });
+  if (userId !== credential.userId) throw new ServiceError('subject_mismatch');
+  const { videoAccess } = credential;
+  const now = parts.now();
+  const decision = await parts.check(
+    { userId, roomId, videoId, country, requestId: request.id, videoAccess },
+    now,
+  );
+  const expireAt = expiry(parts, decision, credential, now);
+  const payload = JSON.stringify({ room_id: roomId, video_id: videoId });
+  const token = parts.generate({ userId, payload, createdAt: now, expireAt });
+  notes.expireAt = expireAt;
+  return { token, expireAt };
+}
 
-  function expiry(decision: AccessDecision, credential: Credential, now: number): number {
-    if (!decision.allow) {
-      const { code, availableFrom } = decision;
-      throw new ServiceError(code, availableFrom === undefined ? {} : { availableFrom });
-    }
-    const lifetime = tokenLifetime({
-      now,
-      ttlSeconds: parts.ttlSeconds,
-      notAfter: decision.notAfter,
-      sessionEndsAt: parts.outlivesSession ? undefined : credential.expiresAt,
-    });
-    if ('code' in lifetime) throw new ServiceError(lifetime.code);
-    return lifetime.expireAt;
+function expiry(
+  { ttlSeconds, outlivesSession }: VideoTokenParts,
+  decision: AccessDecision,
+  credential: Credential,
+  now: number,
+): number {
+  if (!decision.allow) {
+    const { code, availableFrom } = decision;
+    throw new ServiceError(code, availableFrom === undefined ? {} : { availableFrom });
   }
+  const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
+  const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
+  if ('code' in lifetime) throw new ServiceError(lifetime.code);
+  return lifetime.expireAt;
 }
