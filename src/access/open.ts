@@ -2,14 +2,24 @@ import type { AccessConfig } from '../config/config.ts';
 import type { AccessService } from './access.ts';
 import { claimsDirectory } from './claims.ts';
 import type { Database } from './database.ts';
+import { createHttpAccess } from './http.ts';
+import { openPostgres } from './postgres.ts';
 import { createRulesService } from './rules.ts';
 import { openSqliteDatabase, openSqliteDirectory } from './sqlite.ts';
 
 /** Who decides, and the directory's database where there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
 
-/** @throws {ServiceError} `dependency_unavailable` when what the mode needs cannot be opened */
-export async function openAccess(config: AccessConfig): Promise<OpenedAccess> {
+/**
+ * Opens what the mode needs.
+ *
+ * @param onError hears of connections that break while nobody waits for them
+ * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
+ */
+export async function openAccess(
+  config: AccessConfig,
+  onError: (error: Error) => void = () => {},
+): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
       const database = await openSqliteDatabase(config.path);
@@ -20,9 +30,13 @@ export async function openAccess(config: AccessConfig): Promise<OpenedAccess> {
       };
       return { service: createRulesService(directory, close), database };
     }
+    case 'postgres': {
+      const { directory, database } = await openPostgres(config.url, onError);
+      return { service: createRulesService(directory, database.close), database };
+    }
+    case 'http':
+      return { service: createHttpAccess(config), database: undefined };
     case 'claims':
       return { service: createRulesService(claimsDirectory), database: undefined };
-    default:
-      throw new Error('not yet');
   }
 }

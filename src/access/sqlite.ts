@@ -38,8 +38,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     return result;
   };
 
-  const execute = async (script: string) => guard(() => writer.exec(script));
-  await migrate('sqlite', { query, transaction }, execute);
+  await migrate('sqlite', { query, transaction });
   return {
     query,
     transaction,

@@ -1,0 +1,111 @@
+import pg from 'pg';
+import { ServiceError } from '../errors.ts';
+import type { AccessDirectory } from './access.ts';
+import type { Database, Query } from './database.ts';
+import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
+import { migrate } from './migrate.ts';
+
+const CONNECT_TIMEOUT_MS = 500;
+const QUERY_TIMEOUT_MS = 700;
+const DEADLINE_MS = 1_500;
+const MAX_CONNECTIONS = 10;
+
+const LOCK_TIMEOUT_MS = 2_500;
+
+/** Any constant: whoever changes the directory or its schema holds the advisory lock of this number. */
+const DIRECTORY_LOCK = 4_004;
+
+/** A directory in PostgreSQL. */
+export type PostgresDirectory = { directory: AccessDirectory; database: Database };
+
+/**
+ * Connects to PostgreSQL and brings the schema up to date; of several replicas that start at once one
+ * does it and the others wait.
+ *
+ * @param onError hears of connections that break while they are idle
+ * @throws {ServiceError} `dependency_unavailable`
+ */
+export async function openPostgres(
+  url: string,
+  onError: (error: Error) => void,
+): Promise<PostgresDirectory> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    application_name: 'zego-video-token',
+  });
+  pool.on('error', onError);
+  const database = createDatabase(pool, url);
+  await migrate('postgres', database).catch(async (error) => {
+    await database.close();
+    throw error;
+  });
+  return { directory: createDirectory(pool), database };
+}
+
+function createDirectory(pool: pg.Pool): AccessDirectory {
+  return {
+    async facts({ userId, roomId, videoId }) {
+      const values = [userId, roomId, videoId];
+      const work = pool.query<FactsRow>({ name: 'facts', text: FACTS_SQL, values });
+      const { rows } = await withDeadline(work);
+      return toFacts(rows[0] as FactsRow);
+    },
+  };
+}
+
+function createDatabase(pool: pg.Pool, url: string): Database {
+  // Owners' work may take its time and must not take the connections of the requests.
+  const writers = new pg.Pool({
+    connectionString: url,
+    max: 2,
+    connectionTimeoutMillis: LOCK_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    application_name: 'zego-video-token directory',
+  });
+  writers.on('error', () => {});
+  return {
+    query: async (sql, values = []) => (await guard(pool.query(sql, [...values]))).rows,
+    async transaction(work) {
+      const client = await guard(writers.connect());
+      try {
+        const result = await inTransaction(client, work);
+        client.release();
+        return result;
+      } catch (error) {
+        // The connection is closed, and with it whatever the transaction still holds.
+        client.release(true);
+        throw error;
+      }
+    },
+    async close() {
+      await Promise.all([pool.end(), writers.end()]);
+    },
+  };
+}
+
+async function inTransaction<T>(client: pg.PoolClient, work: (query: Query) => Promise<T>) {
+  const query: Query = async (sql, values = []) =>
+    (await guard(client.query(sql, [...values]))).rows;
+  await query('BEGIN');
+  await query('SELECT pg_advisory_xact_lock($1)', [DIRECTORY_LOCK]);
+  const result = await work(query);
+  await query('COMMIT');
+  return result;
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('deadline')), DEADLINE_MS);
+  return guard(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
+}
+
+async function guard<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new ServiceError('dependency_unavailable', { cause });
+  }
+}
