@@ -3,7 +3,7 @@ import type { Envelope, Token04Mode } from './envelope.ts';
 import { IV_BYTES } from './envelope.ts';
 
 /** Fresh bytes from a cryptographic source; the caller may not write to them. */
-export type RandomBytes = (size: number) => Uint8Array;
+export type RandomBytes = (size: number) => Buffer;
 
 /** Encrypts a plaintext under a fresh IV: returns IV and ciphertext, one after the other. */
 export type Seal = (plaintext: string) => Buffer;
@@ -71,7 +71,7 @@ export function open({ mode, iv, ciphertext }: Envelope, key: Uint8Array): Opene
 function openCbc(iv: Uint8Array, ciphertext: Uint8Array, key: Uint8Array): Opened {
   const decipher = createDecipheriv('aes-256-cbc', key, iv).setAutoPadding(false);
   const message = decipher.update(ciphertext);
-  const padding = message.at(-1) ?? 0;
+  const padding = message.readUInt8(message.length - 1);
   const end = message.length - padding;
   const valid =
     padding >= 1 && padding <= BLOCK && message.subarray(end).every((b) => b === padding);

@@ -9,15 +9,19 @@ export const MAX_LIFETIME_SECONDS = 2_073_600;
 /** Longest user id, in bytes of UTF-8. */
 export const MAX_USER_ID_BYTES = 64;
 
+/** Largest nonce: 31 bits, so that a signed integer of ZEGO's holds it. */
+export const MAX_NONCE = 0x7fff_ffff;
+
+/** ZEGO's Java generator draws all 32 bits, with the sign. */
+const MIN_NONCE = -0x8000_0000;
 const MAX_APP_ID = 0xffff_ffff;
-const MAX_NONCE = 0x7fff_ffff;
 
 /** What a token04 says, decoded. Times are Unix seconds. */
 export type Token04Claims = {
   /** ZEGO AppID, 1 … 4294967295. */
   appId: number;
   userId: string;
-  /** Random integer, 0 … 2³¹−1. */
+  /** Random integer, 0 … 2³¹−1; some of ZEGO's generators make negative ones. */
   nonce: number;
   createdAt: number;
   expireAt: number;
@@ -61,20 +65,22 @@ export function encodeClaims(claims: Token04Claims): string {
   return plaintext;
 }
 
-/** The claims in a plaintext, or undefined if it is not one: the caller knows why that can be. */
+/**
+ * The claims in a plaintext, or undefined if it is no JSON object: the caller knows why that can be.
+ *
+ * @throws {Token04Error} `claims_invalid` when a field of the object is missing or not what it must be
+ */
 export function decodeClaims(plaintext: Uint8Array): Token04Claims | undefined {
   const fields = parseObject(plaintext);
   if (fields === undefined) return undefined;
-  const { app_id, user_id, nonce, ctime, expire, payload } = fields;
-  const valid =
-    isInteger(app_id, 1, MAX_APP_ID) &&
-    isInteger(nonce, 0, MAX_NONCE) &&
-    isInteger(ctime, 0, Number.MAX_SAFE_INTEGER) &&
-    isInteger(expire, 0, Number.MAX_SAFE_INTEGER) &&
-    typeof user_id === 'string' &&
-    typeof payload === 'string';
-  if (!valid) return undefined;
-  return { appId: app_id, userId: user_id, nonce, createdAt: ctime, expireAt: expire, payload };
+  return {
+    appId: readInteger(fields, 'app_id', 1, MAX_APP_ID),
+    userId: readString(fields, 'user_id'),
+    nonce: readInteger(fields, 'nonce', MIN_NONCE, MAX_NONCE),
+    createdAt: readInteger(fields, 'ctime', 0, Number.MAX_SAFE_INTEGER),
+    expireAt: readInteger(fields, 'expire', 0, Number.MAX_SAFE_INTEGER),
+    payload: readString(fields, 'payload'),
+  };
 }
 
 /** @throws {Token04Error} `app_id_invalid` */
@@ -122,10 +128,38 @@ function isInteger(value: unknown, min: number, max: number): value is number {
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
-function parseObject(plaintext: Uint8Array): Record<string, unknown> | undefined {
+type Fields = Record<string, unknown>;
+
+function readInteger(fields: Fields, name: string, min: number, max: number): number {
+  const value = fields[name];
+  if (isInteger(value, min, max)) return value;
+  if (Number.isInteger(value)) throw fieldError(name, `from ${min} to ${max}`, 'another number');
+  throw fieldError(name, 'an integer', typeof value === 'number' ? 'a fraction' : kindOf(value));
+}
+
+function readString(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value === 'string') return value;
+  throw fieldError(name, 'a string', kindOf(value));
+}
+
+/** Names the kind of what is there and never the value, which may be anybody's. */
+function fieldError(name: string, wanted: string, kind: string): Token04Error {
+  return new Token04Error('claims_invalid', `${name} must be ${wanted} but is ${kind}.`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function parseObject(plaintext: Uint8Array): Fields | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(plaintext));
-    return value !== null && typeof value === 'object' ? { ...value } : undefined;
+    const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
+    return isObject ? (value as Fields) : undefined;
   } catch {
     return undefined;
   }

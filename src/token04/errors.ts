@@ -13,6 +13,7 @@ export type Token04ErrorCode =
   | 'truncated'
   | 'wrong_secret'
   | 'tampered'
+  | 'claims_invalid'
   | 'expire_mismatch'
   | 'app_id_mismatch'
   | 'expired';

@@ -1,6 +1,6 @@
 import type { RandomBytes } from './cipher.ts';
 import { createSeal } from './cipher.ts';
-import { checkAppId, encodeClaims } from './claims.ts';
+import { checkAppId, encodeClaims, MAX_NONCE } from './claims.ts';
 import type { Token04Mode } from './envelope.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { parseSecret } from './secret.ts';
@@ -38,12 +38,8 @@ export function createGeneratorWith(options: GeneratorOptions, random: RandomByt
   checkAppId(appId);
   const seal = createSeal(mode, parseSecret(secret), random);
   return ({ userId, payload, createdAt, expireAt }) => {
-    const nonce = nonceFrom(random(4));
+    const nonce = random(4).readUInt32BE() & MAX_NONCE;
     const plaintext = encodeClaims({ appId, userId, nonce, createdAt, expireAt, payload });
     return encodeEnvelope(mode, expireAt, seal(plaintext));
   };
-}
-
-function nonceFrom([a = 0, b = 0, c = 0, d = 0]: Uint8Array): number {
-  return ((a & 0x7f) << 24) | (b << 16) | (c << 8) | d;
 }
