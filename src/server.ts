@@ -4,6 +4,7 @@ import { type Config, loadConfig } from './config/config.ts';
 import { unknownVariables } from './config/environment.ts';
 import { ConfigError } from './config/problems.ts';
 import { createLogger } from './ops/logger.ts';
+import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
 import { startService } from './service.ts';
 
@@ -11,11 +12,20 @@ const EXIT_CONFIG = 2;
 const CLOSE_MARGIN_MS = 500;
 
 loadDotenv({ quiet: true });
-await main(readConfig());
+const files = new Set<string>();
+await main(readConfigOrExit());
 
 function readConfig(): Config {
+  files.clear();
+  return loadConfig(process.env, (path) => {
+    files.add(path);
+    return readFileSync(path, 'utf8');
+  });
+}
+
+function readConfigOrExit(): Config {
   try {
-    return loadConfig(process.env, (path) => readFileSync(path, 'utf8'));
+    return readConfig();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -31,6 +41,11 @@ async function main(config: Config): Promise<void> {
   }
   try {
     const service = await startService(config, logger);
+    const stopReloading = installReload({
+      logger,
+      reload: async () => service.reload(readConfig()),
+      files: () => [...files],
+    });
     const timeoutMs = variables.SHUTDOWN_TIMEOUT_MS;
     installShutdown({
       logger,
@@ -38,9 +53,12 @@ async function main(config: Config): Promise<void> {
       delayMs: variables.SHUTDOWN_DELAY_MS,
       timeoutMs,
       onDrain: service.drain,
-      close: () => service.close(Math.max(0, timeoutMs - CLOSE_MARGIN_MS)),
+      close: async () => {
+        stopReloading();
+        await service.close(Math.max(0, timeoutMs - CLOSE_MARGIN_MS));
+      },
     });
-    logger.info({ address: service.app.listeningOrigin, access: config.access.mode }, 'ready');
+    logger.info({ ...service.addresses, access: config.access.mode }, 'ready');
   } catch (err) {
     logger.fatal({ err }, 'cannot start');
     flush();

@@ -1,77 +1,169 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { AccessService } from './access/access.ts';
 import { openAccess } from './access/open.ts';
 import { createApp } from './app.ts';
-import { createVerifier } from './auth/verify.ts';
 import type { Config } from './config/config.ts';
-import { createMemoryCounter } from './http/counter.ts';
+import { type Counter, createMemoryCounter } from './http/counter.ts';
 import { createCountryOf } from './http/country.ts';
 import type { Decision } from './http/decision.ts';
 import type { Lifecycle } from './http/health.ts';
-import { createGenerator } from './token04/index.ts';
+import { createRedisCounter, type SharedCounter } from './http/redis-counter.ts';
+import { createInternalApp } from './internal.ts';
+import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
+import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
 
 /** A service that listens. */
 export type Service = {
-  app: FastifyInstance;
+  /** Where it listens, as URLs. */
+  addresses: { public: string; internal: string };
+  /** Takes over new secrets, keys and providers. */
+  reload(config: Config): Promise<void>;
   /** The service is not ready any more, and says so; it goes on serving. */
   drain(): void;
   /** Stops accepting, lets what is in flight finish for `timeoutMs`, closes what was opened. */
   close(timeoutMs: number): Promise<void>;
 };
 
-const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
-
 /** The composition root: makes every part from the configuration, wires them, and listens. */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
-  const { variables, zego } = config;
+  const { variables } = config;
   let lifecycle: Lifecycle = 'starting';
-  const access = await openAccess(config.access);
-  const verifier = await createVerifier(config.providers, NO_EVENTS);
-  const app = await createApp({
+  const onLost = (err: Error) => logger.warn({ err }, 'database connection lost');
+  const metrics = createMetrics(config.access.mode);
+  const load = createLoadMonitor();
+  const access = await openAccess(config.access, onLost);
+  const secrets = await createSecrets(config, metrics.auth);
+  const limiter = createLimiter(config, logger, metrics);
+  const parts = { logger, metrics, load, access: access.service, secrets, limiter };
+  const app = await createPublicApp(config, parts, () => lifecycle);
+  const internal = await createInternalApp({
     logger,
-    trustProxy: variables.TRUST_PROXY,
-    corsOrigins: variables.CORS_ORIGINS,
-    health: {
-      lifecycle: () => lifecycle,
-      dependencies: () => ({ access: access.service.healthy(), keys: verifier.healthy() }),
+    metrics: metrics.registry,
+    directory: access.database && {
+      database: access.database,
+      service: access.service,
+      now: unixSeconds,
     },
-    rateLimits: {
-      perIp: variables.RATE_LIMIT_PER_IP,
-      perUser: variables.RATE_LIMIT_PER_USER,
-      counter: createMemoryCounter(),
-      onLimited() {},
-    },
-    videoToken: {
-      verify: verifier.verify,
-      check: access.service.check,
-      generate: createGenerator(zego),
-      countryOf: createCountryOf(variables.COUNTRY_HEADER, variables.TRUST_PROXY),
-      ttlSeconds: variables.TOKEN_TTL_SECONDS,
-      outlivesSession: variables.TOKEN_OUTLIVES_SESSION,
-      now: () => Math.floor(Date.now() / 1000),
-      onDecision: createDecisionLog(logger),
-    },
+    adminApiKey: variables.ADMIN_API_KEY,
+    draining: () => lifecycle === 'draining',
   });
-  app.addHook('onClose', async () => {
-    verifier.close();
-    await access.service.close();
-  });
-  await app.listen({ host: variables.HOST, port: variables.PORT });
+  const addresses = {
+    internal: await internal.listen({
+      host: variables.INTERNAL_HOST,
+      port: variables.INTERNAL_PORT,
+    }),
+    public: await listen(app, config),
+  };
   lifecycle = 'ready';
   return {
-    app,
+    addresses,
+    reload: secrets.reload,
     drain() {
       lifecycle = 'draining';
     },
-    close: (timeoutMs) => close(app, timeoutMs),
+    async close(timeoutMs) {
+      await closeWithin(app, timeoutMs);
+      await internal.close();
+      load.close();
+      secrets.close();
+      limiter.shared?.close();
+      await access.service.close();
+    },
   };
 }
 
-function createDecisionLog(logger: Logger) {
-  return (decision: Decision) => logger.info({ event: 'video_token', ...decision });
+type Parts = {
+  logger: Logger;
+  metrics: Metrics;
+  load: LoadMonitor;
+  access: AccessService;
+  secrets: Secrets;
+  limiter: Limiter;
+};
+
+function createPublicApp(
+  { variables }: Config,
+  { logger, metrics, load, access, secrets, limiter }: Parts,
+  lifecycle: () => Lifecycle,
+): Promise<FastifyInstance> {
+  const { shared } = limiter;
+  const dependencies = () => ({
+    access: access.healthy(),
+    keys: secrets.healthy(),
+    ...(shared && { redis: shared.healthy() }),
+  });
+  return createApp({
+    logger,
+    trustProxy: variables.TRUST_PROXY,
+    corsOrigins: variables.CORS_ORIGINS,
+    overloaded: load.overloaded,
+    health: { lifecycle, dependencies },
+    rateLimits: {
+      perIp: variables.RATE_LIMIT_PER_IP,
+      perUser: variables.RATE_LIMIT_PER_USER,
+      counter: limiter.counter,
+      onLimited: metrics.rateLimited,
+    },
+    videoToken: {
+      verify: secrets.verify,
+      generate: secrets.generate,
+      check: measured(access, metrics),
+      countryOf: createCountryOf(variables.COUNTRY_HEADER, variables.TRUST_PROXY),
+      ttlSeconds: variables.TOKEN_TTL_SECONDS,
+      outlivesSession: variables.TOKEN_OUTLIVES_SESSION,
+      now: unixSeconds,
+      onDecision: createDecisionLog(logger, metrics),
+    },
+  });
 }
 
-async function close(app: FastifyInstance, timeoutMs: number): Promise<void> {
+function listen(app: FastifyInstance, { variables }: Config): Promise<string> {
+  const { HOST: host, PORT: port, REUSE_PORT: reusePort } = variables;
+  return app.listen({ host, port, ...(reusePort && { reusePort }) });
+}
+
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function measured(access: AccessService, metrics: Metrics): AccessService['check'] {
+  return async (request, now) => {
+    const started = performance.now();
+    try {
+      return await access.check(request, now);
+    } finally {
+      metrics.accessChecked((performance.now() - started) / 1000);
+    }
+  };
+}
+
+function createDecisionLog(logger: Logger, metrics: Metrics) {
+  return (decision: Decision) => {
+    metrics.decided(decision.outcome, decision.code, decision.durationMs / 1000);
+    logger.info({ event: 'video_token', ...decision });
+  };
+}
+
+type Limiter = { counter: Counter; shared?: SharedCounter };
+
+function createLimiter({ variables }: Config, logger: Logger, metrics: Metrics): Limiter {
+  const memory = createMemoryCounter();
+  if (variables.REDIS_URL === undefined) return { counter: memory };
+  const shared = createRedisCounter({
+    url: variables.REDIS_URL,
+    fallback: memory,
+    onChange(yes) {
+      metrics.rateLimitShared(yes);
+      if (yes) logger.info('rate limits are shared through Redis');
+      else logger.warn('Redis does not answer: this replica counts rate limits for itself');
+    },
+  });
+  return { counter: shared, shared };
+}
+
+async function closeWithin(app: FastifyInstance, timeoutMs: number): Promise<void> {
   const hangUp = setTimeout(() => app.server.closeAllConnections(), timeoutMs);
   await app.close();
   clearTimeout(hangUp);

@@ -70,6 +70,7 @@ function serviceEnvironment(environment: Environment, folder: string, { zego, jw
     ...Object.fromEntries(foreign),
     HOST: '127.0.0.1',
     PORT,
+    INTERNAL_PORT: '0',
     ZEGO_APP_ID: '1234567890',
     ZEGO_SERVER_SECRET: zego,
     AUTH_JWT_SECRET: jwt,
@@ -86,7 +87,7 @@ async function readyOrigin(log: Readable, terminal: Terminal): Promise<string | 
   const lines = createInterface({ input: log });
   const ready = Promise.withResolvers<string | undefined>();
   lines.on('line', (line) => {
-    const { msg, address, event, level } = JSON.parse(line);
+    const { msg, public: address, event, level } = JSON.parse(line);
     if (msg === 'ready') ready.resolve(address);
     if (event === 'video_token' || level === 'fatal') {
       terminal.print(`${terminal.style('dim', 'log  ')}${terminal.style('dim', line)}`);

@@ -3,6 +3,11 @@ import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 
 const unixSeconds = z.int().min(0);
 
+/** ISO 3166-1 alpha-2. */
+export const countrySchema = z
+  .string()
+  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
+
 /** A user of the directory, without its id. */
 export const userSchema = z.object({
   status: z.enum(['active', 'suspended']).default('active'),
@@ -14,10 +19,7 @@ export const videoSchema = z.object({
   status: z.enum(['available', 'withdrawn']).default('available'),
   availableFrom: unixSeconds.nullable().default(null),
   availableUntil: unixSeconds.nullable().default(null),
-  regions: z
-    .array(z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case'))
-    .nullable()
-    .default(null),
+  regions: z.array(countrySchema).nullable().default(null),
 });
 
 /** A room. Lists that are left out stay as they are; a new room has none. */

@@ -36,7 +36,8 @@ function invalidBody(message: string): ServiceError {
 export function fieldErrors(error: unknown): FieldError[] | undefined {
   if (!hasZodFastifySchemaValidationErrors(error)) return undefined;
   return error.validation.map(({ instancePath, message = '' }) => ({
-    path: instancePath,
+    // Zod's compiler says `/` for the whole, which would be the field with an empty name.
+    path: instancePath === '/' ? '' : instancePath,
     message,
   }));
 }

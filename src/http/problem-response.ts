@@ -72,21 +72,22 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_NOT_FOUND: 'not_found',
 };
 
-/** Any error, as one with a code: Fastify's own are the client's fault when Fastify says so. */
+/** Anything thrown, as an error with a code: Fastify's are the client's fault when it says so. */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const {
     code = '',
     statusCode = 500,
     message = '',
-  } = error as {
+  } = (error ?? {}) as {
     code?: string;
     statusCode?: number;
     message?: string;
   };
   const known = FASTIFY_CODES[code];
   if (known) return new ServiceError(known);
-  if (statusCode >= 400 && statusCode < 500) {
+  // Other libraries' errors have a statusCode too: that of an answer that they got, not ours.
+  if (String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500) {
     return new ServiceError('invalid_request', { errors: [{ path: '', message }] });
   }
   return new ServiceError('internal_error', { cause: error });

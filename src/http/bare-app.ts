@@ -1,0 +1,118 @@
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { ServiceError } from '../errors.ts';
+import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
+import { answerNodesOwn, handleClientError } from './client-errors.ts';
+import { notesOf } from './decision.ts';
+import { checkHeaders, requestIdOf } from './headers.ts';
+import { toProblemResponse, toServiceError } from './problem-response.ts';
+
+const KEEP_ALIVE_MS = 75_000;
+
+export type BareAppOptions = {
+  logger: FastifyBaseLogger;
+  trustProxy?: readonly string[];
+  /** How long a request may take to arrive. @default 10 s */
+  requestTimeoutMs?: number;
+  /** While true, every answer asks the client to connect anew. */
+  draining(): boolean;
+  /** May refuse a request that never reaches a route because its target cannot be read. */
+  beforeFrameworkError?(request: FastifyRequest): Promise<void>;
+};
+
+/** A Fastify application without routes whose every answer, however early it fails, has our form. */
+export function createBareApp(options: BareAppOptions): FastifyInstance {
+  const { draining, beforeFrameworkError = async () => {} } = options;
+  // Node keeps the connection of a request that was in flight when the server closed.
+  const closeWhileDraining = (reply: FastifyReply) => {
+    if (draining()) reply.header('connection', 'close');
+  };
+  const app: FastifyInstance = fastify({
+    ...serverOptions(options),
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these.
+      reply.header('x-request-id', request.id);
+      closeWhileDraining(reply);
+      beforeFrameworkError(request).then(
+        () => sendProblem(error, request, reply),
+        (refusal) => sendProblem(refusal, request, reply),
+      );
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('decision', null);
+  app.setErrorHandler(sendProblem);
+  addNotFoundHandler(app);
+  addJsonParser(app);
+  answerNodesOwn(app.server);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    checkHeaders(request.raw);
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    closeWhileDraining(reply);
+    done();
+  });
+  return app;
+}
+
+function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BareAppOptions) {
+  return {
+    loggerInstance: logger,
+    // A child logger for each request would cost more than the one line that we write.
+    childLoggerFactory: () => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: requestTimeoutMs,
+    // 128 bytes of UTF-8, percent-encoded.
+    routerOptions: { maxParamLength: 3 * 128 },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    return503OnClosing: false,
+    requestIdHeader: false as const,
+    genReqId: requestIdOf,
+    clientErrorHandler: handleClientError,
+    ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
+  };
+}
+
+function sendProblem(raised: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const errors = fieldErrors(raised);
+  const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
+  const notes = notesOf(request);
+  notes.code = error.code;
+  const { code: reason } = (error.extras.cause ?? {}) as { code?: string };
+  if (reason !== undefined) notes.reason = reason;
+  if (error.code === 'internal_error') {
+    request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
+  }
+  const { status, headers, body } = toProblemResponse(error, request.id);
+  reply.code(status).headers(headers).send(body);
+}
+
+/** A path that is known by another method is 405, with the methods that it knows. */
+function addNotFoundHandler(app: FastifyInstance): void {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    methods.set(url, new Set([...known, ...[method].flat()]));
+  });
+  const notFound = ({ url }: FastifyRequest): never => {
+    const allow = methods.get(url.split('?', 1)[0] ?? '');
+    throw allow
+      ? new ServiceError('method_not_allowed', { allow: [...allow].sort() })
+      : new ServiceError('not_found');
+  };
+  // Before the body is parsed, or a body that is no JSON would get another answer.
+  app.addHook('preParsing', async (request) => {
+    if (request.is404) notFound(request);
+  });
+  app.setNotFoundHandler(notFound);
+}

@@ -1,0 +1,47 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Registry } from '@prometheus-io/client';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { type DirectoryParts, directoryRoutes } from './directory/routes.ts';
+import { ServiceError } from './errors.ts';
+import { createBareApp } from './http/bare-app.ts';
+import { readBearer } from './http/credential.ts';
+
+/** An import may take its time. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
+
+/** Everything that the internal application is made of. */
+export type InternalParts = {
+  logger: FastifyBaseLogger;
+  metrics: Registry;
+  /** Absent where the access mode has no directory of ours. */
+  directory: DirectoryParts | undefined;
+  /** Without it the directory API is not there. */
+  adminApiKey: string | undefined;
+  draining(): boolean;
+};
+
+/** The application that the load balancer never sees: metrics and the directory API. */
+export async function createInternalApp(parts: InternalParts): Promise<FastifyInstance> {
+  const { logger, metrics, directory, adminApiKey, draining } = parts;
+  const app = createBareApp({ logger, draining, requestTimeoutMs: REQUEST_TIMEOUT_MS });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  );
+  if (directory && adminApiKey !== undefined) {
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', requireKey(adminApiKey));
+      await scope.register(directoryRoutes(directory));
+    });
+  }
+  return app;
+}
+
+/** Compares digests: they are of one length, and the time says nothing about the key. */
+function requireKey(key: string) {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const expected = digest(key);
+  return async (request: { headers: { authorization?: string | undefined } }) => {
+    const given = digest(readBearer(request.headers.authorization));
+    if (!timingSafeEqual(given, expected)) throw new ServiceError('credential_invalid');
+  };
+}

@@ -1,0 +1,57 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
+
+/** Seconds; from a warm cache to the longest time-out. */
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** What the service counts and measures, in the words of its parts. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The metrics of one process, in a registry of their own. */
+export function createMetrics(accessMode: string) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter<Label>({ name, help, labelNames, registers });
+  const histogram = (name: string, help: string) =>
+    new Histogram({ name, help, buckets: BUCKETS, registers });
+
+  const decisions = counter(
+    'video_token_decisions_total',
+    'Requests for a token by their outcome.',
+    ['outcome', 'code'],
+  );
+  const duration = histogram('video_token_duration_seconds', 'From request to answer.');
+  const verify = histogram('auth_verify_duration_seconds', 'Verifying a JWT that was not cached.');
+  const cache = counter('auth_cache_total', 'Look-ups of verified JWTs.', ['result']);
+  const jwks = counter('jwks_fetch_total', 'Fetches of key sets.', ['issuer', 'result']);
+  const limited = counter('rate_limited_total', 'Requests refused by a rate limit.', ['scope']);
+  const shared = new Gauge({
+    name: 'rate_limit_shared',
+    help: '1 when replicas share their rate limits, 0 when each counts for itself.',
+    registers,
+  });
+  const access = new Histogram({
+    name: 'access_check_duration_seconds',
+    help: 'One decision about access.',
+    labelNames: ['mode'],
+    buckets: BUCKETS,
+    registers,
+  }).labels(accessMode);
+
+  return {
+    registry,
+    decided(outcome: string, code: string, seconds: number) {
+      decisions.inc({ outcome, code });
+      duration.observe(seconds);
+    },
+    accessChecked: (seconds: number) => access.observe(seconds),
+    auth: {
+      cache: (result: 'hit' | 'miss') => cache.inc({ result }),
+      verified: (seconds: number) => verify.observe(seconds),
+      jwksFetched: (issuer: string, result: 'ok' | 'error') => jwks.inc({ issuer, result }),
+    },
+    rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
+    rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
+  };
+}
