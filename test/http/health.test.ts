@@ -1,0 +1,54 @@
+import supertest from 'supertest';
+import { expect, test } from 'vitest';
+import type { Lifecycle } from '../../src/http/health.ts';
+import { openApp } from '../support/app.ts';
+import { ask, BODY } from '../support/ask.ts';
+import { signJwt } from '../support/jwt.ts';
+import { expectProblem } from '../support/problem.ts';
+
+test('a service that is ready says so', async () => {
+  const { origin } = await openApp();
+  const health = await supertest(origin).get('/healthz');
+  const readiness = await supertest(origin).get('/readyz');
+  expect([health.status, health.body]).toEqual([200, { status: 'ok' }]);
+  expect([readiness.status, readiness.body]).toEqual([
+    200,
+    { status: 'ready', dependencies: { access: 'up' } },
+  ]);
+});
+
+test.each(['starting', 'draining'] as const)(
+  'a service that is %s is alive, not ready',
+  async (lifecycle) => {
+    const { origin } = await openApp({ lifecycle: () => lifecycle });
+    expect((await supertest(origin).get('/healthz')).status).toBe(200);
+    const { status, body } = await supertest(origin).get('/readyz');
+    expect([status, body.status]).toEqual([503, lifecycle]);
+  },
+);
+
+test('a service that drains answers as before, and asks the client to connect anew', async () => {
+  let lifecycle: Lifecycle = 'ready';
+  const { origin } = await openApp({ lifecycle: () => lifecycle });
+  const authorization = `Bearer ${await signJwt()}`;
+  const headers = { authorization, 'content-type': 'application/json' };
+  const asked = { method: 'POST', headers, body: JSON.stringify(BODY) };
+  const see = async (path: string, init: RequestInit) => {
+    const { status, headers } = await fetch(origin + path, init);
+    return [status, headers.get('connection')];
+  };
+  expect(await see('/video-token', asked)).toEqual([200, 'keep-alive']);
+  lifecycle = 'draining';
+  expect(await see('/video-token', asked)).toEqual([200, 'close']);
+  expect(await see('/video-token', { method: 'POST' })).toEqual([401, 'close']);
+  expect(await see('/nope', {})).toEqual([404, 'close']);
+  expect(await see('/%zz', {})).toEqual([400, 'close']);
+  expect(await see('/healthz', {})).toEqual([200, 'close']);
+});
+
+test('a probe is answered when the service is overloaded, and others are asked to come back', async () => {
+  const app = await openApp({ overloaded: () => true });
+  expect((await supertest(app.origin).get('/healthz')).status).toBe(200);
+  expect((await supertest(app.origin).get('/readyz')).status).toBe(200);
+  expectProblem(await ask(app), 503, 'overloaded', 'retry');
+});

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { openAccess } from '../../src/access/open.ts';
+import { type AppParts, createApp } from '../../src/app.ts';
+import { providerSchema } from '../../src/auth/provider.ts';
+import { createVerifier } from '../../src/auth/verify.ts';
+import { createMemoryCounter } from '../../src/http/counter.ts';
+import { createCountryOf } from '../../src/http/country.ts';
+import type { Decision } from '../../src/http/decision.ts';
+import { createLoggerTo } from '../../src/ops/logger.ts';
+import { createGenerator } from '../../src/token04/index.ts';
+import { NOW } from './clock.ts';
+import { JWT_SECRET } from './jwt.ts';
+import { writeSample } from './sample.ts';
+
+export const APP_ID = 1234567890;
+export const SERVER_SECRET = 'canary-server-secret-0123456789a';
+
+/** What a test sets apart from the usual. */
+export type AppOptions = {
+  now?: number;
+  perIp?: number;
+  perUser?: number;
+  trustProxy?: string[];
+  corsOrigins?: string[];
+  countryHeader?: string;
+  counter?: AppParts['rateLimits']['counter'];
+  lifecycle?: AppParts['health']['lifecycle'];
+  overloaded?: AppParts['overloaded'];
+  /** Replaces parts of the route, to see one of them fail. */
+  videoToken?: Partial<AppParts['videoToken']>;
+};
+
+/** The public application on a real socket of loopback, with everything that it said. */
+export type TestApp = {
+  origin: string;
+  port: number;
+  decisions: Decision[];
+  /** Each scope whose bound was passed. */
+  limited: string[];
+  /** The lines of the log, at every level. */
+  log: string[];
+};
+
+/** Builds the application over a real SQLite file; closes it when the test ends. */
+export async function openApp(options: AppOptions = {}): Promise<TestApp> {
+  const { trustProxy = [], corsOrigins = [], now = NOW } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'app-'));
+  const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder) });
+  const seen = { decisions: [] as Decision[], limited: [] as string[], log: [] as string[] };
+  const app = await createApp({
+    logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
+    trustProxy,
+    corsOrigins,
+    overloaded: options.overloaded ?? (() => false),
+    health: {
+      lifecycle: options.lifecycle ?? (() => 'ready'),
+      dependencies: () => ({ access: access.service.healthy() }),
+    },
+    rateLimits: {
+      perIp: options.perIp ?? 1_000_000,
+      perUser: options.perUser ?? 1_000_000,
+      counter: options.counter ?? createMemoryCounter(),
+      onLimited: (scope) => void seen.limited.push(scope),
+    },
+    videoToken: {
+      verify: (await openVerifier()).verify,
+      check: access.service.check,
+      generate: createGenerator({ appId: APP_ID, secret: SERVER_SECRET, mode: 'cbc' }),
+      countryOf: createCountryOf(options.countryHeader, trustProxy),
+      ttlSeconds: 3600,
+      outlivesSession: false,
+      now: () => now,
+      onDecision: (decision) => void seen.decisions.push(decision),
+      ...options.videoToken,
+    },
+  });
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(async () => {
+    app.server.closeAllConnections();
+    await app.close();
+    await access.service.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { ...seen, origin, port: (app.server.address() as AddressInfo).port };
+}
+
+function openVerifier() {
+  const events = { cache() {}, verified() {}, jwksFetched() {} };
+  return createVerifier([providerSchema.parse({ secret: JWT_SECRET })], events);
+}

@@ -1,0 +1,18 @@
+import supertest, { type Test } from 'supertest';
+import { signJwt } from './jwt.ts';
+
+/** What a client sends apart from the usual; a credential of null is none. */
+export type Ask = { body?: unknown; credential?: string | null; headers?: Record<string, string> };
+
+export const BODY = { roomId: 'room', videoId: 'film' };
+
+/** Asks for a token as alice would, for the film that she may watch. */
+export async function ask(
+  { origin }: { origin: string },
+  { body = BODY, credential, headers = {} }: Ask = {},
+): Promise<Awaited<Test>> {
+  const test = supertest(origin).post('/video-token').set(headers);
+  const token = credential === undefined ? await signJwt() : credential;
+  if (token !== null) test.set('authorization', `Bearer ${token}`);
+  return test.send(body as object);
+}
