@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { AccessDecision } from '../../src/access/access.ts';
+import { claimsDirectory } from '../../src/access/claims.ts';
+import { createRulesService } from '../../src/access/rules.ts';
+import { NOW } from '../support/clock.ts';
+
+const service = createRulesService(claimsDirectory);
+
+function check(videoAccess: unknown, ids: { roomId?: string; videoId?: string } = {}) {
+  const request = {
+    userId: 'alice',
+    roomId: 'room',
+    videoId: 'film',
+    country: undefined,
+    requestId: 'request',
+    videoAccess,
+    ...ids,
+  };
+  return service.check(request, NOW);
+}
+
+const deny = (code: string): object => ({ allow: false, code });
+
+describe('the claim video_access', () => {
+  it('allows a video that it names in a room that it names', async () => {
+    expect(await check([{ room: 'room', videos: ['film'] }])).toEqual({ allow: true });
+    expect(await check([{ room: 'room', videos: ['other', 'film'] }])).toEqual({ allow: true });
+  });
+
+  it('allows every video of a room with *', async () => {
+    const claim = [{ room: 'room', videos: ['*'] }];
+    expect(await check(claim, { videoId: 'anything' })).toEqual({ allow: true });
+  });
+
+  it('has no * for rooms: it is a name like another', async () => {
+    const claim = [{ room: '*', videos: ['*'] }];
+    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+    expect(await check(claim, { roomId: '*' })).toEqual({ allow: true });
+  });
+
+  it('denies the room first, then the video', async () => {
+    const claim = [{ room: 'other', videos: ['film'] }];
+    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+    expect(await check([{ room: 'room', videos: ['other'] }])).toEqual(deny('video_not_allowed'));
+    expect(await check([{ room: 'room', videos: [] }])).toEqual(deny('video_not_allowed'));
+  });
+
+  it('reads all entries of a room', async () => {
+    const claim = [
+      { room: 'room', videos: ['first'] },
+      { room: 'room', videos: ['film'] },
+    ];
+    expect(await check(claim)).toEqual({ allow: true });
+  });
+
+  it('ignores fields that it does not know', async () => {
+    expect(await check([{ room: 'room', videos: ['film'], seats: 4 }])).toEqual({ allow: true });
+  });
+});
+
+describe('notAfter in the claim', () => {
+  const until = (notAfter: number, videos = ['film']) => ({ room: 'room', videos, notAfter });
+  const answers: [string, object[], object | AccessDecision][] = [
+    ['ends the right', [until(NOW + 60)], { allow: true, notAfter: NOW + 60 }],
+    ['ends it at its very second', [until(NOW)], deny('video_ended')],
+    ['in the past has ended it', [until(NOW - 1)], deny('video_ended')],
+    [
+      'of the later of two entries counts',
+      [until(NOW + 60), until(NOW + 90)],
+      { allow: true, notAfter: NOW + 90 },
+    ],
+    [
+      'counts for nothing beside an entry without an end',
+      [until(NOW - 1), { room: 'room', videos: ['*'] }],
+      { allow: true },
+    ],
+    [
+      'of another video does not count',
+      [until(NOW + 60), until(NOW + 90, ['other'])],
+      { allow: true, notAfter: NOW + 60 },
+    ],
+  ];
+
+  it.each(answers)('%s', async (_name, claim, decision) => {
+    expect(await check(claim)).toEqual(decision);
+  });
+});
+
+describe('a claim of another form', () => {
+  it.each([
+    ['missing', undefined],
+    ['null', null],
+    ['a text', '[{"room":"room","videos":["film"]}]'],
+    ['an object', { room: 'room', videos: ['film'] }],
+    ['a list of texts', ['room']],
+    ['an entry without videos', [{ room: 'room' }]],
+    ['videos as a text', [{ room: 'room', videos: '*' }]],
+    ['videos as numbers', [{ room: 'room', videos: [1] }]],
+    ['a room that is a number', [{ room: 1, videos: ['*'] }]],
+    ['an end in words', [{ room: 'room', videos: ['*'], notAfter: 'never' }]],
+    ['an end in fractions', [{ room: 'room', videos: ['*'], notAfter: NOW + 0.5 }]],
+    ['an end of null', [{ room: 'room', videos: ['*'], notAfter: null }]],
+    ['an empty list', []],
+  ])('gives no right at all: %s', async (_name, claim) => {
+    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+  });
+
+  it('spoils the right entry beside the wrong one: a half-read claim is none', async () => {
+    const claim = [{ room: 'room', videos: ['film'] }, { room: 'room' }];
+    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+  });
+});

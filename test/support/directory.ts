@@ -1,0 +1,15 @@
+import type { Database } from '../../src/access/database.ts';
+import { type ImportCounts, importDirectory } from '../../src/directory/transfer.ts';
+
+/** Bytes as a stream gives them, in the pieces that a test chose. */
+export async function* chunks(...pieces: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
+}
+
+/** Imports entries, a line each. */
+export function load(database: Database, entries: readonly object[]): Promise<ImportCounts> {
+  return importDirectory(
+    database,
+    chunks(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')),
+  );
+}
