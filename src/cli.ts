@@ -118,11 +118,11 @@ directory
 
 program
   .command('openapi')
-  .description('write openapi.yaml from the route schemas')
+  .description('write the OpenAPI documents from the route schemas')
   .option('--check', 'only say whether it is up to date')
   .action(async ({ check = false }) => {
     const { openapi } = await import('./commands/openapi.ts');
-    succeed(await openapi('openapi.yaml', { check, terminal }));
+    succeed(await openapi({ check, terminal }));
   });
 
 await program.exitOverride().parseAsync().catch(fail);

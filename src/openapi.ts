@@ -1,15 +1,15 @@
 import swagger from '@fastify/swagger';
-import fastify from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { directoryRoutes } from './directory/routes.ts';
 import { ERROR_CODES, ServiceError } from './errors.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { toProblemResponse } from './http/problem-response.ts';
-import { responseKey } from './http/problem-schema.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './http/problems.ts';
 import { videoTokenRoute } from './http/video-token.ts';
 
@@ -20,72 +20,102 @@ const unused = (): never => {
   throw new Error('this application only describes itself');
 };
 
-const INFO = {
-  title: 'zego-video-token',
-  version: '1',
-  license: { name: 'MIT', identifier: 'MIT' },
-  description: `Issues ZEGO video tokens: the token with which ZEGO's copyrighted-video player loads a
+const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
+
+/** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
+export async function describePublicApi(): Promise<object> {
+  const parts = {
+    verify: unused,
+    check: unused,
+    generate: unused,
+    countryOf: unused,
+    now: unused,
+    onDecision: unused,
+    ttlSeconds: 0,
+    outlivesSession: false,
+  };
+  const document = await describe(
+    {
+      info: {
+        ...COMMON,
+        title: 'zego-video-token',
+        description: `Issues ZEGO video tokens: the token with which ZEGO's copyrighted-video player loads a
 licensed film. The client signs in to your app, asks here for a room and a video, and passes the
 token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \`code\` says what is
 wrong and whose \`action\` says what the client should do.`,
-};
-
-/** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
-export async function createOpenApiDocument(): Promise<object> {
-  const app = fastify();
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: INFO,
+      },
       servers: [{ url: 'https://video-token.example', description: 'Where you deploy it.' }],
-      security: [{ credential: [] }],
       tags: [
         { name: 'Video token', description: 'For clients.' },
         { name: 'Operations', description: 'For load balancers.' },
       ],
-      components: { securitySchemes: { credential: CREDENTIAL } },
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
-  });
-  addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
-  await app.register(
-    videoTokenRoute(
-      {
-        verify: unused,
-        check: unused,
-        generate: unused,
-        countryOf: unused,
-        now: unused,
-        onDecision: unused,
-        ttlSeconds: 0,
-        outlivesSession: false,
+      credential: {
+        ...BEARER,
+        bearerFormat: 'JWT',
+        description:
+          'The JWT that your app gives its signed-in users; its user is the user of the token.',
       },
-      { byIp: unused, byUser: unused },
-    ),
+    },
+    async (app) => {
+      addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
+      await app.register(videoTokenRoute(parts, { byIp: unused, byUser: unused }));
+    },
   );
-  await app.ready();
-  const document = tidy(app.swagger()) as OpenApi;
-  await app.close();
   addExamples(document);
   return document;
 }
 
-const CREDENTIAL = {
-  type: 'http' as const,
-  scheme: 'bearer',
-  bearerFormat: 'JWT',
-  description:
-    'The JWT that your app gives its signed-in users; its user is the user of the token.',
-};
+/** The directory API of the internal listener as OpenAPI 3.1. */
+export function describeInternalApi(): Promise<object> {
+  const database = { query: unused, transaction: unused, close: unused };
+  return describe(
+    {
+      info: {
+        ...COMMON,
+        title: 'zego-video-token, internal listener',
+        description: `Users, rooms and videos, for the team alone. It is there with ACCESS_MODE=sqlite or postgres and
+ADMIN_API_KEY set. A change holds from the next request on.`,
+      },
+      servers: [{ url: 'http://127.0.0.1:9090', description: 'The internal listener.' }],
+      tags: [{ name: 'Directory', description: 'Who is there, and what can be watched where.' }],
+      credential: { ...BEARER, description: 'ADMIN_API_KEY.' },
+    },
+    async (app) => {
+      await app.register(directoryRoutes({ database, service: { explain: unused }, now: unused }));
+    },
+  );
+}
+
+type Description = { info: object; servers: object[]; tags: object[]; credential: object };
+
+async function describe(
+  { info, servers, tags, credential }: Description,
+  addRoutes: (app: FastifyInstance) => Promise<void>,
+): Promise<OpenApi> {
+  const app: FastifyInstance = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  const components = { securitySchemes: { credential } };
+  const security = [{ credential: [] }];
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info, servers, security, tags, components } as never,
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await addRoutes(app);
+  await app.ready();
+  const document = tidy(app.swagger());
+  await app.close();
+  return document;
+}
+
+const BEARER = { type: 'http', scheme: 'bearer' };
 
 /**
  * The transform writes each schema twice, as input and as output, and closes outputs to new members.
  * One of each that is used is enough, and a client must not break when an answer says more.
  */
-function tidy(generated: object): object {
+function tidy(generated: object): OpenApi {
   let text = JSON.stringify(generated, (key, value) =>
     key === 'additionalProperties' && value === false ? undefined : value,
   );
@@ -130,7 +160,7 @@ function addExamples({ paths }: OpenApi): void {
 }
 
 function problemExamples(key: string): NonNullable<Media['examples']> {
-  const codes = ERROR_CODES.filter((code) => responseKey(code) === key);
+  const codes = ERROR_CODES.filter((code) => String(PROBLEM_TYPES[code].status) === key);
   return Object.fromEntries(
     codes.map((code) => {
       const extras = {

@@ -1,5 +1,5 @@
 /** A value that both SQLite and PostgreSQL can hold. */
-export type SqlValue = string | number | null;
+type SqlValue = string | number | null;
 
 export type Row = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import type { UnixSeconds } from './access.ts';
 
 /** Less than this left and ZEGO's players have no use for the token. */
-export const MIN_LIFETIME_SECONDS = 10;
+const MIN_LIFETIME_SECONDS = 10;
 
 /** What bounds a token's life. Times are Unix seconds. */
 export type LifetimeBounds = {

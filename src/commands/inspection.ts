@@ -18,7 +18,7 @@ export type Expectations = {
 };
 
 /** One reason for ZEGO to refuse, with the error number that its SDK would show where it is known. */
-export type Problem = { code: string; message: string; zegoError?: number };
+type Problem = { code: string; message: string; zegoError?: number };
 
 export type Inspection = {
   /** ZEGO would take the token now. */

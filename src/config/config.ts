@@ -20,7 +20,7 @@ export type AccessConfig =
   | { mode: 'claims' };
 
 /** What tokens are made with. */
-export type ZegoConfig = {
+type ZegoConfig = {
   appId: number;
   secret: string;
   previousSecret: string | undefined;

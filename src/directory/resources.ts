@@ -2,9 +2,9 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database, Query } from '../access/database.ts';
 import { ServiceError } from '../errors.ts';
-import { problemResponses } from '../http/problem-schema.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { roomSchema, userSchema, videoSchema } from './entries.ts';
+import { REFUSED } from './refusals.ts';
 import * as store from './store.ts';
 
 /** What has an id in the directory: how it is checked, read and written. */
@@ -45,7 +45,7 @@ const rooms: Resource<z.output<typeof roomSchema>> = {
 };
 
 /** An answer without a body. */
-export const NO_CONTENT = { 204: { description: 'Done.', content: {} } };
+export const NO_CONTENT = { 204: z.null().meta({ description: 'Done.' }) };
 
 /** `PUT`, `GET` and `DELETE` of `/directory/{users,videos,rooms}/{id}`. */
 export function resourceRoutes(database: Database): FastifyPluginAsync {
@@ -62,7 +62,7 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
   const url = `/directory/${kind}/:${param}`;
   const idOf = ({ params }: FastifyRequest) => (params as Record<string, string>)[param] as string;
   const content = { 'application/json': { schema } };
-  const response = { 200: { description: `The ${noun}.`, content }, ...problemResponses };
+  const response = { 200: { description: `The ${noun}.`, content }, ...REFUSED };
   const describe = (verb: string, summary: string) => ({
     operationId: `${verb}${noun[0]?.toUpperCase()}${noun.slice(1)}`,
     summary,
@@ -90,14 +90,14 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       {
         schema: {
           ...describe('delete', `Delete a ${noun} and its memberships`),
-          response: { ...NO_CONTENT, ...problemResponses },
+          response: { ...NO_CONTENT, ...REFUSED },
         },
       },
       async (request, reply) => {
         const id = idOf(request);
         const gone = await database.transaction((query) => store.deleteEntry(query, kind, id));
         required(gone || undefined, noun);
-        return reply.code(204).send();
+        return reply.code(204).send(null);
       },
     );
   };

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { AccessService } from '../access/access.ts';
 import type { Database } from '../access/database.ts';
 import { ServiceError } from '../errors.ts';
-import { problemResponses } from '../http/problem-schema.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { countrySchema } from './entries.ts';
+import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
 import { deleteMember, putMember } from './store.ts';
 import { exportDirectory, ImportError, importDirectory } from './transfer.ts';
@@ -34,7 +34,7 @@ export function directoryRoutes(parts: DirectoryParts): FastifyPluginAsyncZod {
 function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
   const url = '/directory/rooms/:roomId/members/:userId';
   const params = z.object({ roomId: roomIdSchema, userId: userIdSchema });
-  const response = { ...NO_CONTENT, ...problemResponses };
+  const response = { ...NO_CONTENT, ...REFUSED };
   const common = { params, response, tags: ['Directory'] };
   return async (app) => {
     app.put(
@@ -49,7 +49,7 @@ function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
       async ({ params: { roomId, userId } }, reply) => {
         const done = await database.transaction((query) => putMember(query, roomId, userId));
         required(done || undefined, 'room');
-        return reply.code(204).send();
+        return reply.code(204).send(null);
       },
     );
     app.delete(
@@ -58,7 +58,7 @@ function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
       async ({ params: { roomId, userId } }, reply) => {
         const done = await database.transaction((query) => deleteMember(query, roomId, userId));
         required(done || undefined, 'member');
-        return reply.code(204).send();
+        return reply.code(204).send(null);
       },
     );
   };
@@ -84,7 +84,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
           consumes: [NDJSON],
           response: {
             200: { description: 'What was read.', content: counts },
-            ...problemResponses,
+            ...REFUSED,
           },
         },
       },
@@ -102,7 +102,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
           tags: ['Directory'],
           response: {
             200: { description: 'A JSON object a line.', content: lines },
-            ...problemResponses,
+            ...REFUSED,
           },
         },
       },
@@ -146,7 +146,7 @@ function explainRoute({ service, now }: DirectoryParts): FastifyPluginAsyncZod {
           querystring,
           response: {
             200: { description: 'The decision and its reasons.', content },
-            ...problemResponses,
+            ...REFUSED,
           },
         },
       },

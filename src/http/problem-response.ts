@@ -12,7 +12,7 @@ export type ProblemResponse = {
 };
 
 /** The members of a problem. */
-export type Problem = {
+type Problem = {
   type: string;
   title: string;
   status: number;

@@ -22,21 +22,17 @@ const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'A refusal (RFC 9457).' });
 
-/** Codes that other addresses and methods answer with. */
-const ELSEWHERE: readonly ErrorCode[] = ['not_found', 'method_not_allowed'];
-
-/** The problems of the API by status; `default` has those of other addresses and methods. */
-export const problemResponses = Object.fromEntries(
-  [...Map.groupBy(ERROR_CODES, responseKey)].map(([key, codes]) => [
-    key,
-    {
-      description: codes.map((code) => `\`${code}\`: ${PROBLEM_TYPES[code].detail}`).join('\n\n'),
-      content: { [PROBLEM_MEDIA_TYPE]: { schema: problemSchema } },
-    },
-  ]),
-);
-
-/** The key of a code among the responses of an operation. */
-export function responseKey(code: ErrorCode): string {
-  return ELSEWHERE.includes(code) ? 'default' : String(PROBLEM_TYPES[code].status);
+/** The answers of a route that refuses with these codes, by status. */
+export function problemResponses(codes: readonly ErrorCode[]) {
+  return Object.fromEntries(
+    [...Map.groupBy(codes, (code) => PROBLEM_TYPES[code].status)].map(([status, sharing]) => [
+      status,
+      {
+        description: sharing
+          .map((code) => `\`${code}\`: ${PROBLEM_TYPES[code].detail}`)
+          .join('\n\n'),
+        content: { [PROBLEM_MEDIA_TYPE]: { schema: problemSchema } },
+      },
+    ]),
+  );
 }

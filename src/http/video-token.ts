@@ -5,7 +5,7 @@ import type { AccessDecision, AccessService } from '../access/access.ts';
 import { tokenLifetime } from '../access/lifetime.ts';
 import type { Credential } from '../auth/credential.ts';
 import type { Verifier } from '../auth/verify.ts';
-import { ServiceError } from '../errors.ts';
+import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import type { Generate } from '../token04/index.ts';
 import { requireJson } from './body.ts';
@@ -78,7 +78,7 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
         tags: ['Video token'],
         summary: 'A token with which the signed-in user can load one video in one room',
         body: bodySchema,
-        response: { 200: ISSUED, ...problemResponses },
+        response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
       },
       onRequest: authenticate,
       preParsing: requireJson,
