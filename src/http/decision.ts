@@ -43,7 +43,8 @@ export function closeDecision(request: FastifyRequest, reply: FastifyReply): Dec
     requestId: request.id,
     ...outcomeOf(code, notes, reply),
     ...notes,
-    ip: request.ip,
+    // A socket that is gone has no address any more.
+    ip: notes.ip ?? request.ip,
     durationMs,
   };
 }
@@ -51,6 +52,6 @@ export function closeDecision(request: FastifyRequest, reply: FastifyReply): Dec
 function outcomeOf(code: ErrorCode | undefined, notes: DecisionNotes, reply: FastifyReply) {
   if (code !== undefined)
     return { outcome: reply.statusCode < 500 ? 'denied' : 'failed', code } as const;
-  if (notes.expireAt === undefined) return { outcome: 'failed', code: 'aborted' } as const;
+  if (!reply.raw.writableFinished) return { outcome: 'failed', code: 'aborted' } as const;
   return { outcome: 'issued', code: 'issued' } as const;
 }

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../access/access.ts';
@@ -60,6 +60,17 @@ declare module 'fastify' {
 
 /** `POST /video-token`: from a credential and a room and video to a token, or to a problem. */
 export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): FastifyPluginAsyncZod {
+  const report = (request: FastifyRequest, reply: FastifyReply) =>
+    parts.onDecision(closeDecision(request, reply));
+
+  /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
+  const reportAbort = async (request: FastifyRequest, reply: FastifyReply) => {
+    notesOf(request).ip = request.ip;
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) report(request, reply);
+    });
+  };
+
   const authenticate = async (request: FastifyRequest) => {
     const credential = await parts.verify(readBearer(request.headers.authorization), parts.now());
     request.credential = credential;
@@ -80,9 +91,9 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
         body: bodySchema,
         response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
       },
-      onRequest: authenticate,
+      onRequest: [reportAbort, authenticate],
       preParsing: requireJson,
-      onResponse: async (request, reply) => parts.onDecision(closeDecision(request, reply)),
+      onResponse: async (request, reply) => report(request, reply),
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
         return issue(parts, request, request.body);

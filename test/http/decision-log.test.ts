@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import supertest from 'supertest';
+import { expect, test } from 'vitest';
+import { openApp, type TestApp } from '../support/app.ts';
+import { ask, BODY } from '../support/ask.ts';
+import { NOW } from '../support/clock.ts';
+import { signJwt } from '../support/jwt.ts';
+
+test('a token that was issued is one decision, with everything that an auditor asks for', async () => {
+  const app = await openApp({ trustProxy: ['127.0.0.1'], countryHeader: 'cf-ipcountry' });
+  const credential = await signJwt({ iss: 'https://login.example' });
+  const headers = { 'x-forwarded-for': '203.0.113.9', 'cf-ipcountry': 'SG', 'x-request-id': 'r1' };
+  await ask(app, { credential, headers });
+  expect(app.decisions).toEqual([
+    {
+      requestId: 'r1',
+      outcome: 'issued',
+      code: 'issued',
+      userId: 'alice',
+      issuer: 'https://login.example',
+      roomId: 'room',
+      videoId: 'film',
+      country: 'SG',
+      expireAt: NOW + 3600,
+      ip: '203.0.113.9',
+      durationMs: expect.any(Number),
+    },
+  ]);
+});
+
+test('every POST is one decision, however it ends', async () => {
+  const app = await openApp();
+  const json = { 'content-type': 'application/json' };
+  await ask(app, { credential: null });
+  await ask(app, { credential: 'a.b.c' });
+  await ask(app, { body: '{', headers: json });
+  await ask(app, { body: 'x', headers: { 'content-type': 'text/plain' } });
+  await ask(app, { body: 'x'.repeat(20_000), headers: json });
+  await ask(app, { body: { ...BODY, roomId: 'none' } });
+  expect(app.decisions.map(({ outcome, code }) => [outcome, code])).toEqual([
+    ['denied', 'credential_missing'],
+    ['denied', 'credential_invalid'],
+    ['denied', 'invalid_request'],
+    ['denied', 'unsupported_media_type'],
+    ['denied', 'body_too_large'],
+    ['denied', 'room_not_allowed'],
+  ]);
+});
+
+test('a refusal names the user, the room and the video, and no expiry', async () => {
+  const app = await openApp();
+  await ask(app, { body: { ...BODY, roomId: 'room_foreign' } });
+  const [decision] = app.decisions;
+  expect(decision).toMatchObject({ userId: 'alice', roomId: 'room_foreign', videoId: 'film' });
+  expect(decision).not.toHaveProperty('expireAt');
+});
+
+test('probes, other addresses and other methods are no decisions', async () => {
+  const app = await openApp();
+  for (const path of ['/healthz', '/readyz', '/nope', '/%zz', '/video-token']) {
+    await supertest(app.origin).get(path);
+  }
+  expect(app.decisions).toEqual([]);
+});
+
+test('a client that hangs up while access is checked is one decision, and not issued', async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const decided = Promise.withResolvers<void>();
+  const decisions: unknown[] = [];
+  const app = await openApp({
+    videoToken: {
+      check: async () => {
+        asked.resolve();
+        await answer.promise;
+        return { allow: true };
+      },
+      onDecision: (decision) => {
+        decisions.push(decision);
+        decided.resolve();
+      },
+    },
+  });
+  const socket = await post(app, JSON.stringify(BODY));
+  await asked.promise;
+  socket.resetAndDestroy();
+  await once(socket, 'close');
+  // The server has seen the end of the connection once it has answered on another one.
+  await supertest(app.origin).get('/healthz');
+  answer.resolve();
+  await decided.promise;
+  await supertest(app.origin).get('/healthz');
+  const aborted = { outcome: 'failed', code: 'aborted', userId: 'alice', ip: '127.0.0.1' };
+  expect(decisions).toMatchObject([aborted]);
+  expect(decisions[0]).not.toHaveProperty('expireAt');
+});
+
+test('a client that hangs up in the middle of its body is one decision, and not issued', async () => {
+  const decided = Promise.withResolvers<unknown>();
+  const app = await openApp({ videoToken: { onDecision: decided.resolve } });
+  const socket = await post(app, '{"roomId":', 200);
+  await supertest(app.origin).get('/healthz');
+  socket.resetAndDestroy();
+  expect(await decided.promise).toMatchObject({ outcome: 'failed', code: 'aborted' });
+});
+
+async function post({ port }: TestApp, body: string, length = body.length) {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const head = [
+    'POST /video-token HTTP/1.1',
+    'Host: test',
+    `Authorization: Bearer ${await signJwt()}`,
+    'Content-Type: application/json',
+    `Content-Length: ${length}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  return socket;
+}
