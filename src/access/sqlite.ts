@@ -28,7 +28,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'),
   );
   const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
-  const query = createQuery(writer);
+  const query = createQuery(reader);
   const write = createQuery(writer);
   let last: Promise<unknown> = Promise.resolve();
 
