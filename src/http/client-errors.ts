@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, ServiceError } from '../errors.ts';
-import { toProblemResponse } from './problem-response.ts';
+import { type ProblemResponse, toProblemResponse } from './problem-response.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -22,10 +22,7 @@ export function handleClientError(error: Error & { code?: string }, socket: Dupl
 export function answerNodesOwn(server: Server): void {
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const errors = [{ path: '', message: 'Expect may only be 100-continue' }];
-    const { headers, body } = toProblemResponse(
-      new ServiceError('invalid_request', { errors }),
-      randomUUID(),
-    );
+    const { headers, body } = toAnswer(new ServiceError('invalid_request', { errors }));
     const status = 417;
     response.writeHead(status, { ...headers, connection: 'close' }).end(withStatus(body, status));
   });
@@ -34,12 +31,19 @@ export function answerNodesOwn(server: Server): void {
   });
 }
 
+/** These requests never get as far as the one who gives them an id. */
+function toAnswer(error: ServiceError): ProblemResponse {
+  const requestId = randomUUID();
+  const { headers, ...response } = toProblemResponse(error, requestId);
+  return { ...response, headers: { ...headers, 'x-request-id': requestId } };
+}
+
 function withStatus(body: string, status: number): string {
   return JSON.stringify({ ...JSON.parse(body), status });
 }
 
 function hangUp(socket: Duplex, error: ServiceError): void {
-  const { status, headers, body } = toProblemResponse(error, randomUUID());
+  const { status, headers, body } = toAnswer(error);
   const lines = Object.entries({
     ...headers,
     'content-length': Buffer.byteLength(body),

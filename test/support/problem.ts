@@ -24,7 +24,7 @@ export function expectProblem(
   });
   expect(problem.requestId).toMatch(/^[\w-]{1,64}$/);
   expect(headers['x-request-id']).toBe(problem.requestId);
-  expect('errors' in problem).toBe(expectedStatus === 400);
+  expect('errors' in problem).toBe(code === 'invalid_request');
   expect('retry-after' in headers).toBe(expectedStatus === 429 || expectedStatus === 503);
   expect('www-authenticate' in headers).toBe(expectedStatus === 401);
   expect(JSON.stringify(problem)).not.toMatch(/\bat .*(\.ts|\.js|node:)/);

@@ -1,0 +1,241 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BODY } from '../support/ask.ts';
+import { signFreshJwt } from '../support/jwt.ts';
+import { expectProblem } from '../support/problem.ts';
+import { converse, rawRequest } from '../support/raw-http.ts';
+import { type Service, startService } from '../support/service.ts';
+
+const POST = 'POST /video-token HTTP/1.1';
+const HEALTH = 'GET /healthz HTTP/1.1';
+
+let service: Service;
+let authorization: string;
+
+beforeAll(async () => {
+  service = await startService();
+  authorization = `Authorization: Bearer ${await signFreshJwt()}`;
+  return service.stop;
+});
+
+afterAll(async () => {
+  const { status } = await fetch(`${service.origin}/healthz`);
+  expect([status, alive(service.pid)]).toEqual([200, true]);
+  const statuses = service.decisions().map(({ outcome, code }) => [outcome, code]);
+  expect(statuses).not.toContainEqual(['failed', 'internal_error']);
+});
+
+/** The one answer to a request after which the server hangs up. */
+async function send(bytes: string | Uint8Array) {
+  const answers = await converse(service.port, bytes);
+  expect(answers).toHaveLength(1);
+  return answers[0] as (typeof answers)[0];
+}
+
+function post(...headers: string[]) {
+  const body = JSON.stringify(BODY);
+  const own = ['Content-Type: application/json', `Content-Length: ${body.length}`];
+  return rawRequest(POST, [authorization, ...own, ...headers], body);
+}
+
+describe('bytes that two servers could read as different requests are 400, and the end', () => {
+  const chunked = '5\r\nhello\r\n0\r\n\r\n';
+  test.each([
+    ['Content-Length and Transfer-Encoding', ['Content-Length: 5', 'Transfer-Encoding: chunked']],
+    ['Transfer-Encoding and Content-Length', ['Transfer-Encoding: chunked', 'Content-Length: 5']],
+    ['two lengths', ['Content-Length: 5', 'Content-Length: 6']],
+    ['two equal lengths', ['Content-Length: 5', 'Content-Length: 5']],
+    ['a list of lengths', ['Content-Length: 5, 5']],
+    ['a length with a sign', ['Content-Length: +5']],
+    ['a length in hexadecimal', ['Content-Length: 0x5']],
+    ['chunked before identity', ['Transfer-Encoding: chunked, identity']],
+    ['an unknown encoding', ['Transfer-Encoding: xchunked']],
+    ['a space before the colon', ['Transfer-Encoding : chunked']],
+    ['a space before the name', [' Transfer-Encoding: chunked']],
+    ['a folded line', ['X-A: a', '\tb: c']],
+    ['a NUL in a value', ['X-A: a\0b']],
+    ['a bare CR in a value', ['X-A: a\rb']],
+    ['a header without a name', [': a']],
+    ['a chunk size that is no number', ['Transfer-Encoding: chunked', '', 'zz\r\n']],
+  ])('%s', async (_what, headers) => {
+    const answer = await send(rawRequest(POST, [authorization, ...headers], chunked));
+    expectProblem(answer, 400, 'invalid_request', 'fix_request');
+    expect(answer.headers.connection).toBe('close');
+  });
+
+  test.each([
+    ['lines that end in a bare LF', 'GET /healthz HTTP/1.1\nHost: test\nConnection: close\n\n'],
+    ['two Host headers', rawRequest(HEALTH, ['Host: other'])],
+    ['two Authorization headers', post('Authorization: Bearer a.b.c')],
+    ['two Content-Type headers', post('Content-Type: text/plain')],
+    ['no Host header', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['a line of HTTP/0.9', 'GET /healthz\r\n\r\n'],
+    ['a line of HTTP/0.9 that says so', 'GET /healthz HTTP/0.9\r\nHost: test\r\n\r\n'],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['HTTP/2 in HTTP/1', rawRequest('GET /healthz HTTP/2.0')],
+    ['an unknown method', rawRequest('FETCH /healthz HTTP/1.1')],
+    ['a space in the target', rawRequest('GET /health z HTTP/1.1')],
+    ['a target that cannot be decoded', rawRequest('GET /%zz HTTP/1.1')],
+    ['nothing that is HTTP', 'hello\r\n\r\n'],
+  ])('%s', async (_what, bytes) => {
+    const answer = await send(bytes);
+    expectProblem(answer, 400, 'invalid_request', 'fix_request');
+    expect(answer.headers.connection).toBe('close');
+  });
+
+  test('the hello of TLS', async () => {
+    const hello = Buffer.from('16030100a5010000a10303' + '00'.repeat(160), 'hex');
+    expectProblem(await send(hello), 400, 'invalid_request', 'fix_request');
+  });
+});
+
+describe('what the client may not ask for', () => {
+  test.each([
+    'GET /video-token HTTP/1.1',
+    'OPTIONS /video-token HTTP/1.1',
+    'TRACE /video-token HTTP/1.1',
+  ])('%s is 405', async (line) => {
+    const answer = await send(rawRequest(line, ['X-Echo: echo-me']));
+    expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
+    expect(answer.headers.allow).toBe('POST');
+    expect(JSON.stringify(answer)).not.toContain('echo-me');
+  });
+
+  test('a tunnel is 405, and the end', async () => {
+    const answer = await send('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n');
+    expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
+  });
+
+  test('another protocol is not taken up', async () => {
+    const upgrade = rawRequest(HEALTH).replace('close', 'upgrade, close');
+    const answer = await send(upgrade.replace('Host', 'Upgrade: h2c\r\nHost'));
+    expect(answer.status).toBe(200);
+  });
+
+  test('an expectation that nobody knows is 417, and the body is not waited for', async () => {
+    const head = [authorization, 'Expect: foo', 'Content-Length: 10'];
+    expectProblem(await send(rawRequest(POST, head)), 417, 'invalid_request', 'fix_request');
+  });
+
+  test('headers of 20 kB are 431', async () => {
+    const answer = await send(rawRequest(HEALTH, [`X-A: ${'a'.repeat(20_000)}`]));
+    expectProblem(answer, 431, 'headers_too_large', 'fix_request');
+  });
+
+  test.each([101, 1_500, 2_500])('%d headers are 431', async (count) => {
+    const many = Array.from({ length: count }, (_, n) => `${n.toString(36)}:`);
+    const answer = await send(rawRequest(HEALTH, many));
+    expectProblem(answer, 431, 'headers_too_large', 'fix_request');
+  });
+
+  test.each(['//', '/../', '/%2f', '/%00', '/video-token/../healthz', '/video-token%2f'])(
+    'the address %s is 404',
+    async (path) => {
+      const answer = await send(rawRequest(`POST ${path} HTTP/1.1`));
+      expectProblem(answer, 404, 'not_found', 'fix_request');
+    },
+  );
+});
+
+describe('what looks odd and is harmless', () => {
+  test('HTTP/1.0 is answered, and the connection closed', async () => {
+    expect((await send('GET /healthz HTTP/1.0\r\n\r\n')).status).toBe(200);
+  });
+
+  test('a header named __proto__ changes nothing', async () => {
+    expect((await send(post('__proto__: a', 'constructor: b'))).status).toBe(200);
+  });
+
+  test('the Host of a target in absolute form is not told again', async () => {
+    const target = 'GET http://evil.example/nope HTTP/1.1';
+    const answer = await send(rawRequest(target));
+    expectProblem(answer, 404, 'not_found', 'fix_request');
+    expect(JSON.stringify(answer)).not.toContain('evil.example');
+  });
+
+  test('a body in chunks is a body', async () => {
+    const text = JSON.stringify(BODY);
+    const chunks = `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+    const head = [authorization, 'Content-Type: application/json', 'Transfer-Encoding: chunked'];
+    expect((await send(rawRequest(POST, head, chunks))).status).toBe(200);
+  });
+
+  test('a client that waits for 100 Continue gets it and then its token', async () => {
+    const answers = await converse(service.port, post('Expect: 100-continue'));
+    expect(answers.map(({ status }) => status)).toEqual([100, 200]);
+  });
+
+  test.each(['x'.repeat(10_000), 'a b', '"', 'é'])(
+    'an X-Request-Id that would spoil a log line is replaced',
+    async (id) => {
+      const answer = await send(rawRequest(HEALTH, [`X-Request-Id: ${id}`]));
+      expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+
+  test('an X-Request-Id with a line break becomes a header of its own, of the client', async () => {
+    const answer = await send(rawRequest(HEALTH, ['X-Request-Id: a\r\nX-Evil: b']));
+    expect(answer.headers).toMatchObject({ 'x-request-id': 'a' });
+    expect(answer.headers).not.toHaveProperty('x-evil');
+  });
+});
+
+test('50 requests in one go are answered in their order', async () => {
+  const ids = Array.from({ length: 50 }, (_, n) => `id-${n}`);
+  const requests = ids.map((id, n) => {
+    const text = n % 2 ? post(`X-Request-Id: ${id}`) : rawRequest(HEALTH, [`X-Request-Id: ${id}`]);
+    return n < 49 ? text.replace('Connection: close\r\n', '') : text;
+  });
+  const answers = await converse(service.port, requests.join(''));
+  expect(answers.map(({ headers }) => headers['x-request-id'])).toEqual(ids);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+});
+
+test.concurrent.each([
+  ['headers', `${HEALTH}\r\nHost: test\r\nX-Slow: `],
+  ['a body', rawRequest(POST, ['Content-Length: 1000']).replace('Connection: close\r\n', '')],
+])('%s that trickle in are 408 within 11 seconds, and the end', async (what, start) => {
+  const credential = `Authorization: Bearer ${await signFreshJwt()}`;
+  const type = 'Content-Type: application/json';
+  const bytes = what === 'a body' ? start.replace('Host', `${credential}\r\n${type}\r\nHost`) : start;
+  const began = performance.now();
+  const answers = await converse(service.port, bytes, (socket) => {
+    const trickle = setInterval(() => socket.write('a'), 250);
+    socket.once('close', () => clearInterval(trickle));
+  });
+  expect(performance.now() - began).toBeLessThan(11_500);
+  expect(answers).toHaveLength(1);
+  expectProblem(answers[0] as (typeof answers)[0], 408, 'request_timeout', 'fix_request');
+});
+
+test('2,000 sockets that say nothing keep no probe waiting', async () => {
+  const sockets = Array.from({ length: socketsAllowed(2_000) }, () => {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.on('error', () => {});
+    return socket;
+  });
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const times: number[] = [];
+  for (let n = 0; n < 10; n++) {
+    const began = performance.now();
+    expect((await send(rawRequest(HEALTH))).status).toBe(200);
+    times.push(performance.now() - began);
+  }
+  for (const socket of sockets) socket.destroy();
+  expect(times.sort((a, b) => a - b)[5]).toBeLessThan(100);
+});
+
+/** As many as wanted, or as this machine lets a process open beside its other files. */
+function socketsAllowed(wanted: number): number {
+  process.report.excludeNetwork = true;
+  const report = process.report.getReport() as {
+    userLimits?: { open_files?: { soft: number | 'unlimited' } };
+  };
+  const limit = report.userLimits?.open_files?.soft;
+  return typeof limit === 'number' ? Math.min(wanted, Math.floor(limit / 2)) : wanted;
+}
+
+function alive(pid: number): boolean {
+  return process.kill(pid, 0);
+}

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { APP_ID, SERVER_SECRET } from './app.ts';
+import { JWT_SECRET } from './jwt.ts';
+import { writeSample } from './sample.ts';
+
+const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
+
+export type Variables = Record<string, string>;
+
+/** A line of the service's log. */
+export type LogLine = Record<string, unknown>;
+
+/** The program as an operator runs it, in a folder of its own. */
+export type Program = {
+  pid: number;
+  folder: string;
+  stdout(): string;
+  stderr(): string;
+  /** The next line of the log, or one of before, that `matches`. */
+  line(matches: (line: LogLine) => boolean): Promise<LogLine>;
+  decisions(): LogLine[];
+  kill(signal: NodeJS.Signals): void;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Ends it, if it has not ended, and removes its folder. */
+  stop(): Promise<void>;
+};
+
+export type Service = Program & { origin: string; port: number; internal: string };
+
+/** A configuration that starts, on free ports of loopback. */
+export const VARIABLES: Variables = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  INTERNAL_PORT: '0',
+  ZEGO_APP_ID: String(APP_ID),
+  ZEGO_SERVER_SECRET: SERVER_SECRET,
+  AUTH_JWT_SECRET: JWT_SECRET,
+  RATE_LIMIT_PER_IP: '1000000',
+  RATE_LIMIT_PER_USER: '1000000',
+  SHUTDOWN_DELAY_MS: '0',
+};
+
+/** Starts the service over the sample directory and waits until it says that it is ready. */
+export async function startService(variables: Variables = {}): Promise<Service> {
+  const folder = makeFolder();
+  const path = await writeSample(folder);
+  const program = run(folder, { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables });
+  const { public: origin, internal } = await ready(program);
+  return { ...program, origin, internal, port: Number(URL.parse(origin)?.port) };
+}
+
+/** Starts the program with these variables and no others, and does not wait. */
+export function startProgram(variables: Variables, folder = makeFolder()): Program {
+  return run(folder, variables);
+}
+
+/** The addresses in the line that says that the service is ready. */
+export async function ready(program: Program): Promise<{ public: string; internal: string }> {
+  const started = program.line(({ msg }) => msg === 'ready');
+  const ended = program.exited.then(({ code }) => {
+    throw new Error(`exit ${code}: ${program.stderr()}${program.stdout()}`);
+  });
+  return (await Promise.race([started, ended])) as { public: string; internal: string };
+}
+
+export function makeFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'service-'));
+}
+
+function run(folder: string, variables: Variables): Program {
+  const child = spawn(process.execPath, [SERVER], { cwd: folder, env: variables });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk;
+  });
+  const log = readLog(createInterface({ input: child.stdout }));
+  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+  return {
+    pid: child.pid ?? 0,
+    folder,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    ...log,
+    kill: (signal) => void child.kill(signal),
+    exited,
+    async stop() {
+      child.kill('SIGKILL');
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function readLog(lines: NodeJS.EventEmitter) {
+  const seen: LogLine[] = [];
+  const waiting = new Set<(line: LogLine) => void>();
+  lines.on('line', (text: string) => {
+    const line = JSON.parse(text);
+    seen.push(line);
+    for (const look of waiting) look(line);
+  });
+  return {
+    decisions: () => seen.filter(({ event }) => event === 'video_token'),
+    async line(matches: (line: LogLine) => boolean) {
+      const earlier = seen.find(matches);
+      if (earlier) return earlier;
+      const { promise, resolve } = Promise.withResolvers<LogLine>();
+      const look = (line: LogLine) => matches(line) && resolve(line);
+      waiting.add(look);
+      return promise.finally(() => waiting.delete(look));
+    },
+  };
+}
