@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccessService } from '../../src/access/access.ts';
+import type { Database } from '../../src/access/database.ts';
+import { openAccess } from '../../src/access/open.ts';
+import { NOW } from '../support/clock.ts';
+import { load } from '../support/directory.ts';
+import { rejectionOf } from '../support/errors.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { describeAccessDirectory } from './contract.ts';
+
+const QUESTION = {
+  userId: 'alice',
+  roomId: 'room',
+  videoId: 'film',
+  country: undefined,
+  requestId: 'test',
+};
+const DIRECTORY = [
+  { type: 'user', id: 'alice' },
+  { type: 'video', id: 'film' },
+  { type: 'room', id: 'room', videoIds: ['film'], memberIds: ['alice'] },
+];
+const UNAVAILABLE = { code: 'dependency_unavailable' };
+
+let postgres: Postgres;
+const lost: Error[] = [];
+
+type OpenPostgres = { service: AccessService; database: Database };
+
+async function open(url: string): Promise<OpenPostgres> {
+  const { service, database } = await openAccess({ mode: 'postgres', url }, (error) => {
+    lost.push(error);
+  });
+  if (!database) throw new Error('PostgreSQL has a directory');
+  return { service, database };
+}
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+
+afterAll(() => postgres.stop());
+
+describeAccessDirectory('PostgreSQL', async () => {
+  const { service, database } = await open(await postgres.createDatabase('contract'));
+  return { service, load: (entries) => load(database, entries), close: service.close };
+});
+
+describe('migrations of PostgreSQL', () => {
+  it('are applied once by replicas that start at the same time', async () => {
+    const url = await postgres.createDatabase('replicas');
+    const replicas = await Promise.all([open(url), open(url), open(url)]);
+    const versions = await replicas[0]?.database.query('SELECT version FROM schema_version');
+    expect(versions?.map(({ version }) => Number(version))).toEqual([0, 1]);
+    await Promise.all(replicas.map(({ service }) => service.close()));
+  });
+
+  it('do not wait for an import that runs', async () => {
+    const url = await postgres.createDatabase('importing');
+    const first = await open(url);
+    await first.database.transaction(async () => {
+      const second = await open(url);
+      await second.service.close();
+    });
+    await first.service.close();
+  });
+});
+
+describe('PostgreSQL in trouble', () => {
+  let access: OpenPostgres;
+  beforeAll(async () => {
+    access = await open(await postgres.createDatabase('trouble'));
+    await load(access.database, DIRECTORY);
+  });
+  afterAll(() => access.service.close());
+
+  const check = () => access.service.check(QUESTION, NOW);
+  const elapsed = async (work: Promise<unknown>) => {
+    const started = performance.now();
+    await work;
+    return performance.now() - started;
+  };
+
+  it('that stalls gives no answer within 1.5 s, and answers again when it goes on', async () => {
+    await postgres.signal('SIGSTOP');
+    try {
+      const ms = await elapsed(expect(check()).rejects.toMatchObject(UNAVAILABLE));
+      expect(ms).toBeLessThan(1_500);
+      expect(access.service.healthy()).toBe(false);
+    } finally {
+      await postgres.signal('SIGCONT');
+    }
+    await expect.poll(() => check().catch(() => null), { timeout: 5_000 }).toEqual({ allow: true });
+    expect(access.service.healthy()).toBe(true);
+  });
+
+  it('whose connections are all taken by slow statements answers late-comers within a second', async () => {
+    await postgres.signal('SIGSTOP');
+    try {
+      const questions = Array.from({ length: 30 }, () => elapsed(rejectionOf(check())));
+      const longest = Math.max(...(await Promise.all(questions)));
+      expect(longest).toBeLessThan(1_500);
+    } finally {
+      await postgres.signal('SIGCONT');
+    }
+    await expect.poll(() => check().catch(() => null), { timeout: 5_000 }).toEqual({ allow: true });
+  });
+
+  it('that is killed gives no answer, ends nobody, and answers again within 2 s of its return', async () => {
+    await check();
+    await postgres.signal('SIGKILL');
+    await expect(check()).rejects.toMatchObject(UNAVAILABLE);
+    await expect.poll(() => lost.length).toBeGreaterThan(0);
+    await postgres.start();
+    await expect.poll(() => check().catch(() => null), { timeout: 2_000 }).toEqual({ allow: true });
+  });
+
+  it('that cannot be reached says nothing of its address or password', async () => {
+    const error = await rejectionOf(
+      open('postgres://postgres:canary-password@127.0.0.1:1/trouble'),
+    );
+    expect(error).toMatchObject(UNAVAILABLE);
+    expect((error as Error).message).toBe('dependency_unavailable');
+  });
+});

