@@ -3,7 +3,7 @@ import {
   createLocalJWKSet,
   errors,
   type FlattenedJWSInput,
-  type JWSHeaderParameters,
+  type JWTHeaderParameters,
 } from 'jose';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
@@ -17,10 +17,7 @@ const COOLDOWN_MS = 30_000;
 const RETRY_COLD_MS = 2_000;
 
 /** The key for a JWS header; rejects with an error of jose when none or several fit. */
-export type FindKey = (
-  header?: JWSHeaderParameters,
-  token?: FlattenedJWSInput,
-) => Promise<CryptoKey>;
+export type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {

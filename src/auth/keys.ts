@@ -24,7 +24,7 @@ export async function openKeys(
   }
   const keys = await importKeys(key, algorithms);
   return {
-    find: async (header) => keys[header?.alg ?? ''] as CryptoKey,
+    find: async (header) => keys[header.alg] as CryptoKey,
     healthy: () => true,
     close: () => {},
   };

@@ -1,0 +1,36 @@
+import { expect, onTestFinished } from 'vitest';
+import { providerSchema } from '../../src/auth/provider.ts';
+import { createVerifier, type Verifier } from '../../src/auth/verify.ts';
+import { NOW } from './clock.ts';
+import { rejectionOf } from './errors.ts';
+
+/** A verifier with everything that it reported, in order. */
+export type TestVerifier = Verifier & { events: unknown[][]; cache(): unknown[] };
+
+/** Opens a verifier for providers as an operator writes them; closes it when the test ends. */
+export async function openVerifier(...providers: object[]): Promise<TestVerifier> {
+  const events: unknown[][] = [];
+  const verifier = await createVerifier(
+    providers.map((provider) => providerSchema.parse(provider)),
+    {
+      cache: (result) => void events.push(['cache', result]),
+      verified: (seconds) => void events.push(['verified', seconds]),
+      jwksFetched: (issuer, result) => void events.push(['jwks', issuer, result]),
+    },
+  );
+  onTestFinished(verifier.close);
+  const cache = () => events.filter(([name]) => name === 'cache').map(([, result]) => result);
+  return { ...verifier, events, cache };
+}
+
+/** Asserts that a JWT is refused with this code, which is all that a client may see of the reason. */
+export async function expectRefused(
+  verifier: Pick<Verifier, 'verify'>,
+  token: string,
+  code = 'credential_invalid',
+  now = NOW,
+): Promise<void> {
+  const error = await rejectionOf(verifier.verify(token, now));
+  expect(error).toMatchObject({ name: 'ServiceError', code, message: code });
+  expect((error as { extras: object }).extras).not.toHaveProperty('detail');
+}
