@@ -74,7 +74,12 @@ function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: B
     // 128 bytes of UTF-8, percent-encoded.
     routerOptions: { maxParamLength: 3 * 128 },
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    http: {
+      headersTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+      // Node's own refusal has no body; checkHeaders refuses with one.
+      requireHostHeader: false,
+    },
     return503OnClosing: false,
     requestIdHeader: false as const,
     genReqId: requestIdOf,

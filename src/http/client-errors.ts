@@ -23,8 +23,11 @@ export function answerNodesOwn(server: Server): void {
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const errors = [{ path: '', message: 'Expect may only be 100-continue' }];
     const { headers, body } = toAnswer(new ServiceError('invalid_request', { errors }));
-    const status = 417;
-    response.writeHead(status, { ...headers, connection: 'close' }).end(withStatus(body, status));
+    const text = withStatus(body, 417);
+    const length = Buffer.byteLength(text);
+    response
+      .writeHead(417, { ...headers, 'content-length': length, connection: 'close' })
+      .end(text);
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     hangUp(socket, new ServiceError('method_not_allowed', { allow: [] }));

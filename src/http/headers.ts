@@ -28,6 +28,7 @@ export function checkHeaders({ rawHeaders, httpVersion }: IncomingMessage): void
     if (seen.has(name)) throw invalid(`send the header ${name} once`);
     seen.add(name);
   }
+  if (httpVersion === '1.1' && !seen.has('host')) throw invalid('send the header host');
 }
 
 function invalid(message: string): ServiceError {

@@ -198,7 +198,8 @@ test.concurrent.each([
 ])('%s that trickle in are 408 within 11 seconds, and the end', async (what, start) => {
   const credential = `Authorization: Bearer ${await signFreshJwt()}`;
   const type = 'Content-Type: application/json';
-  const bytes = what === 'a body' ? start.replace('Host', `${credential}\r\n${type}\r\nHost`) : start;
+  const bytes =
+    what === 'a body' ? start.replace('Host', `${credential}\r\n${type}\r\nHost`) : start;
   const began = performance.now();
   const answers = await converse(service.port, bytes, (socket) => {
     const trickle = setInterval(() => socket.write('a'), 250);
