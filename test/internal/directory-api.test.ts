@@ -1,0 +1,272 @@
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAccess } from '../../src/access/open.ts';
+import type { AccessConfig } from '../../src/config/config.ts';
+import { createInternalApp } from '../../src/internal.ts';
+import { createLoggerTo } from '../../src/ops/logger.ts';
+import { createMetrics } from '../../src/ops/metrics.ts';
+import { NOW } from '../support/clock.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { startPostgres } from '../support/postgres.ts';
+
+const KEY = 'admin-key-0123456789-0123456789-01';
+const NDJSON = 'application/x-ndjson';
+
+async function openInternal(config: AccessConfig, adminApiKey: string | undefined = KEY) {
+  const { service, database } = await openAccess(config);
+  const app = await createInternalApp({
+    logger: createLoggerTo({ write() {} }, 'silent'),
+    metrics: createMetrics(config.mode).registry,
+    directory: database && { database, service, now: () => NOW },
+    adminApiKey,
+    draining: () => false,
+  });
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  const close = async () => {
+    await app.close();
+    await service.close();
+  };
+  return { origin, close, service };
+}
+
+describe.each([
+  [
+    'SQLite',
+    async () => {
+      const folder = temporaryFolder();
+      const path = join(folder.path, 'access.db');
+      return { config: { mode: 'sqlite', path } as const, remove: async () => folder.remove() };
+    },
+  ],
+  [
+    'PostgreSQL',
+    async () => {
+      const postgres = await startPostgres();
+      const url = await postgres.createDatabase('directory');
+      return { config: { mode: 'postgres', url } as const, remove: postgres.stop };
+    },
+  ],
+])('the directory API over %s', (_name, provide) => {
+  let internal: Awaited<ReturnType<typeof openInternal>>;
+  let remove: () => Promise<void>;
+  beforeAll(async () => {
+    const provided = await provide();
+    remove = provided.remove;
+    internal = await openInternal(provided.config);
+  });
+  afterAll(async () => {
+    await internal.close();
+    await remove();
+  });
+
+  const call = (
+    method: 'get' | 'put' | 'post' | 'delete',
+    path: string,
+    body?: object | string,
+  ) => {
+    const test = supertest(internal.origin)[method](`/directory/${path}`);
+    test.set('authorization', `Bearer ${KEY}`);
+    if (typeof body === 'string') test.set('content-type', NDJSON);
+    return body === undefined ? test : test.send(body);
+  };
+  const importLines = (...entries: object[]) =>
+    call('post', 'import', entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+
+  it('writes, reads and deletes a user; the same PUT twice is the same', async () => {
+    for (const _time of [1, 2]) {
+      await call('put', 'users/u1', { status: 'suspended' }).expect(200, { status: 'suspended' });
+    }
+    await call('get', 'users/u1').expect(200, { status: 'suspended' });
+    await call('put', 'users/u1', {}).expect(200, { status: 'active' });
+    await call('delete', 'users/u1').expect(204, '');
+    await call('get', 'users/u1').expect(404);
+    await call('delete', 'users/u1').expect(404);
+  });
+
+  it('writes, reads and deletes a video', async () => {
+    const video = {
+      title: 'A film',
+      status: 'available',
+      availableFrom: 1,
+      availableUntil: 4_102_444_800,
+      regions: ['SG', 'MY'],
+    };
+    await call('put', 'videos/v1', video).expect(200, video);
+    await call('get', 'videos/v1').expect(200, video);
+    await call('delete', 'videos/v1').expect(204);
+    await call('get', 'videos/v1').expect(404);
+  });
+
+  it('keeps the lists of a room that a PUT leaves out, and replaces those that it gives', async () => {
+    await importLines(
+      { type: 'user', id: 'm1' },
+      { type: 'video', id: 'a' },
+      { type: 'video', id: 'b' },
+    );
+    const full = { status: 'open', videoIds: ['a', 'b'], memberIds: ['m1'] };
+    await call('put', 'rooms/r1', full).expect(200, full);
+    await call('put', 'rooms/r1', { status: 'closed' }).expect(200, { ...full, status: 'closed' });
+    const fewer = { status: 'open', videoIds: ['b'], memberIds: ['m1'] };
+    await call('put', 'rooms/r1', { videoIds: ['b'] }).expect(200, fewer);
+  });
+
+  it('refuses a room that names what is not there, and changes nothing', async () => {
+    const { body } = await call('put', 'rooms/r9', { videoIds: ['nowhere'] }).expect(400);
+    expect(body).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ message: 'there is no video nowhere' }],
+    });
+    await call('get', 'rooms/r9').expect(404);
+  });
+
+  it('makes an unknown user a member of a room, and takes a member out', async () => {
+    await call('put', 'rooms/r2', {}).expect(200);
+    await call('put', 'rooms/r2/members/new_user').expect(204);
+    await call('get', 'users/new_user').expect(200, { status: 'active' });
+    await call('delete', 'rooms/r2/members/new_user').expect(204);
+    await call('delete', 'rooms/r2/members/new_user').expect(404);
+    await call('put', 'rooms/no_room/members/new_user').expect(404);
+  });
+
+  it('takes ids of 128 bytes, percent-encoded, and refuses longer ones', async () => {
+    const id = 'é'.repeat(64);
+    await call('put', `rooms/${encodeURIComponent(id)}`, {}).expect(200);
+    await call('get', `rooms/${encodeURIComponent(`${id}x`)}`).expect(400);
+    await call('put', 'users/%00', {}).expect(400);
+  });
+
+  it('imports lines and exports lines that import again', async () => {
+    await importLines(
+      { type: 'user', id: 'x1' },
+      { type: 'video', id: 'xv', regions: [] },
+      { type: 'room', id: 'xr', videoIds: ['xv'], memberIds: ['x1'] },
+    ).expect(200, { user: 1, video: 1, room: 1 });
+    const exported = await call('get', 'export').expect(200).buffer(true).parse(text);
+    expect(exported.headers['content-type']).toBe(NDJSON);
+    await call('post', 'import', exported.body).expect(200);
+    const again = await call('get', 'export').buffer(true).parse(text);
+    expect(again.body).toBe(exported.body);
+  });
+
+  it('names the bad line of an import and keeps nothing of it', async () => {
+    const { body } = await call(
+      'post',
+      'import',
+      '{"type":"user","id":"kept?"}\n{"type":"user"}\n',
+    ).expect(400);
+    expect(body.errors).toEqual([
+      { path: 'line 2', message: expect.stringContaining('line 2: id') },
+    ]);
+    await call('get', `users/${encodeURIComponent('kept?')}`).expect(404);
+  });
+
+  it('refuses an import that is no NDJSON', async () => {
+    await call('post', 'import', { type: 'user', id: 'x' }).expect(415);
+  });
+
+  it('explains a decision and the rule that decided', async () => {
+    await importLines(
+      { type: 'user', id: 'e1' },
+      { type: 'video', id: 'ev', regions: ['SG'] },
+      { type: 'room', id: 'er', videoIds: ['ev'], memberIds: ['e1'] },
+    );
+    const { body } = await call('get', 'explain?userId=e1&roomId=er&videoId=ev&country=US').expect(
+      200,
+    );
+    expect(body).toMatchObject({
+      decision: { allow: false, code: 'region_not_allowed' },
+      decidedBy: 'licence covers the country',
+      facts: { room: { hasMember: true, hasVideo: true } },
+    });
+    const allowed = await call('get', 'explain?userId=e1&roomId=er&videoId=ev&country=SG').expect(
+      200,
+    );
+    expect(allowed.body).toMatchObject({ decision: { allow: true }, decidedBy: null });
+    await call('get', 'explain?userId=e1').expect(400);
+  });
+
+  it('changes what the next request is told', async () => {
+    await importLines(
+      { type: 'user', id: 'n1' },
+      { type: 'video', id: 'nv' },
+      { type: 'room', id: 'nr', videoIds: ['nv'], memberIds: ['n1'] },
+    );
+    const question = {
+      userId: 'n1',
+      roomId: 'nr',
+      videoId: 'nv',
+      country: undefined,
+      requestId: 'r',
+    };
+    expect(await internal.service.check(question, NOW)).toEqual({ allow: true });
+    await call('put', 'users/n1', { status: 'suspended' });
+    expect(await internal.service.check(question, NOW)).toMatchObject({ code: 'user_not_allowed' });
+  });
+});
+
+describe('the internal listener', () => {
+  it('asks for the admin key, and says nothing about a wrong one', async () => {
+    const folder = temporaryFolder();
+    const internal = await openInternal({ mode: 'sqlite', path: join(folder.path, 'a.db') });
+    const get = supertest(internal.origin).get.bind(supertest(internal.origin));
+    const missing = await get('/directory/export').expect(401);
+    expect(missing.body.code).toBe('credential_missing');
+    for (const key of [`${KEY}x`, KEY.slice(1), 'x']) {
+      const { body } = await get('/directory/export')
+        .set('authorization', `Bearer ${key}`)
+        .expect(401);
+      expect(body.code).toBe('credential_invalid');
+      expect(JSON.stringify(body)).not.toContain(key.length > 1 ? key : KEY);
+    }
+    await internal.close();
+    folder.remove();
+  });
+
+  it('has no directory API without a key, nor over the claims of credentials', async () => {
+    const folder = temporaryFolder();
+    const config = { mode: 'sqlite', path: join(folder.path, 'a.db') } as const;
+    const { service, database } = await openAccess(config);
+    const without = await createInternalApp({
+      logger: createLoggerTo({ write() {} }, 'silent'),
+      metrics: createMetrics('sqlite').registry,
+      directory: database && { database, service, now: () => NOW },
+      adminApiKey: undefined,
+      draining: () => false,
+    });
+    expect((await without.inject('/directory/export')).statusCode).toBe(404);
+    await without.close();
+    await service.close();
+    const claims = await openInternal({ mode: 'claims' });
+    await supertest(claims.origin)
+      .get('/directory/export')
+      .set('authorization', `Bearer ${KEY}`)
+      .expect(404);
+    await claims.close();
+    folder.remove();
+  });
+
+  it('answers a target that cannot be read, and goes on', async () => {
+    const internal = await openInternal({ mode: 'claims' });
+    await supertest(internal.origin).get('/%zz').expect(400);
+    const { text: metrics } = await supertest(internal.origin).get('/metrics').expect(200);
+    for (const name of [
+      'video_token_duration_seconds',
+      'access_check_duration_seconds',
+      'auth_verify_duration_seconds',
+      'rate_limit_shared',
+      'nodejs_eventloop_lag_seconds',
+      'process_resident_memory_bytes',
+    ]) {
+      expect(metrics).toContain(name);
+    }
+    await internal.close();
+  });
+});
+
+function text(response: unknown, done: (error: Error | null, body: string) => void) {
+  const chunks: Buffer[] = [];
+  const stream = response as NodeJS.ReadableStream;
+  stream.on('data', (chunk) => chunks.push(Buffer.from(chunk)));
+  stream.on('end', () => done(null, Buffer.concat(chunks).toString()));
+}
