@@ -20,6 +20,7 @@ const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')
   .configureHelp({ sortSubcommands: false })
   .showHelpAfterError()
+  .exitOverride()
   .addHelpText(
     'after',
     `
@@ -125,7 +126,7 @@ program
     succeed(await openapi({ check, terminal }));
   });
 
-await program.exitOverride().parseAsync().catch(fail);
+await program.parseAsync().catch(fail);
 
 function withTriple(command: Command): Command {
   return command

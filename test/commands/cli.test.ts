@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decode } from '../../src/token04/index.ts';
+import { cli } from '../support/cli.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
+
+const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
+const LINES = `{"type":"user","id":"u"}
+{"type":"video","id":"v","regions":["SG"]}
+{"type":"room","id":"r","videoIds":["v"],"memberIds":["u"]}
+`;
+const TRIPLE = ['--user', 'u', '--room', 'r', '--video', 'v'];
+
+const folder = temporaryFolder();
+const env = {
+  ZEGO_APP_ID: '1',
+  ZEGO_SERVER_SECRET: SECRET,
+  ACCESS_SQLITE_PATH: join(folder.path, 'access.db'),
+};
+afterAll(folder.remove);
+
+describe('the commands', () => {
+  it('import and export the directory', async () => {
+    const imported = await cli(['directory', 'import', '-'], { env, input: LINES });
+    expect(imported).toEqual({
+      code: 0,
+      stdout: 'Imported 1 users, 1 videos and 1 rooms.\n',
+      stderr: '',
+    });
+    const { stdout } = await cli(['directory', 'export'], { env });
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).id),
+    ).toEqual(['u', 'v', 'r']);
+  });
+
+  it('name the bad line of an import, change nothing and exit 1', async () => {
+    const before = await cli(['directory', 'export'], { env });
+    const file = join(folder.path, 'bad.ndjson');
+    writeFileSync(
+      file,
+      '{"type":"user","id":"new"}\n{"type":"room","id":"r2","videoIds":["nowhere"]}\n',
+    );
+    const { code, stderr } = await cli(['directory', 'import', file], { env });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'line 2: there is no video nowhere\n' });
+    expect(await cli(['directory', 'export'], { env })).toEqual(before);
+    const missing = await cli(['directory', 'import', join(folder.path, 'no-such-file')], { env });
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('no such file') });
+  });
+
+  it('explain why a user may watch, and why not', async () => {
+    const allowed = await cli(['explain', ...TRIPLE, '--country', 'SG'], { env });
+    expect(allowed).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('A token would be issued.'),
+    });
+    const denied = await cli(['explain', ...TRIPLE, '--country', 'US'], { env });
+    expect(denied.code).toBe(1);
+    expect(denied.stdout).toContain(
+      '✗ licence covers the country (it covers SG; the client is in US)',
+    );
+    expect(denied.stdout).toContain('The client is told: region_not_allowed');
+    const json = await cli(['explain', ...TRIPLE, '--json'], { env });
+    expect(JSON.parse(json.stdout)).toMatchObject({ decision: { allow: false } });
+  });
+
+  it('mint a token that reads as it was asked for', async () => {
+    const { stdout } = await cli(['mint', ...TRIPLE, '--ttl', '120', '--json'], { env });
+    const { token, expireAt } = JSON.parse(stdout);
+    const { claims } = decode(token, { secrets: [SECRET], appId: 1 });
+    expect(claims).toMatchObject({
+      userId: 'u',
+      payload: '{"room_id":"r","video_id":"v"}',
+      expireAt,
+    });
+    expect(claims.expireAt - claims.createdAt).toBe(120);
+    const plain = await cli(['mint', ...TRIPLE], { env });
+    expect(plain.stdout).toMatch(/^04[A-Za-z0-9+/=]+\n$/);
+  });
+
+  it('refuse to mint what ZEGO would not take', async () => {
+    const { code, stderr } = await cli(['mint', ...TRIPLE, '--ttl', '2073601'], { env });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('1 to 2073600 seconds'),
+    });
+    expect((await cli(['mint', ...TRIPLE, '--ttl', '1.5'], { env })).code).toBe(2);
+    expect((await cli(['mint', '--user', 'u'], { env })).code).toBe(2);
+  });
+
+  it('say whether the OpenAPI documents are up to date', async () => {
+    expect(await cli(['openapi', '--check'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('teach by --help', async () => {
+    const { code, stdout } = await cli(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['demo', 'inspect', 'mint', 'explain', 'directory', 'Exit codes']) {
+      expect(stdout).toContain(word);
+    }
+  });
+});
+
+describe('the demo', () => {
+  it('gets a token from the real service over HTTP, shows it, and ends', async () => {
+    const port = await freePort();
+    const foreign = { AUTH_JWKS_URL: 'http://nowhere.example', TOKEN_TTL_SECONDS: 'nonsense' };
+    const { code, stdout } = await cli(['demo', '--once'], {
+      env: { PORT: String(port), ...foreign },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`curl http://127.0.0.1:${port}/video-token`);
+    expect(stdout).toMatch(/"token": "04[A-Za-z0-9+/=]+"/);
+    expect(stdout).toMatch(/userId +User_123/);
+    expect(stdout).toContain('{"room_id":"room_123","video_id":"249850980283048"}');
+  });
+});
