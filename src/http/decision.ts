@@ -41,7 +41,7 @@ export function closeDecision(request: FastifyRequest, reply: FastifyReply): Dec
   const durationMs = Math.round(reply.elapsedTime * 1000) / 1000;
   return {
     requestId: request.id,
-    ...outcomeOf(code, notes, reply),
+    ...outcomeOf(code, reply),
     ...notes,
     // A socket that is gone has no address any more.
     ip: notes.ip ?? request.ip,
@@ -49,7 +49,7 @@ export function closeDecision(request: FastifyRequest, reply: FastifyReply): Dec
   };
 }
 
-function outcomeOf(code: ErrorCode | undefined, notes: DecisionNotes, reply: FastifyReply) {
+function outcomeOf(code: ErrorCode | undefined, reply: FastifyReply) {
   if (code !== undefined)
     return { outcome: reply.statusCode < 500 ? 'denied' : 'failed', code } as const;
   if (!reply.raw.writableFinished) return { outcome: 'failed', code: 'aborted' } as const;

@@ -16,8 +16,8 @@ export async function converse(
   onConnect: (socket: Socket) => void = () => {},
 ): Promise<Answer[]> {
   const socket = connect(port, '127.0.0.1');
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
+  const chunks: Uint8Array[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   // A server that hangs up while bytes are on their way resets the connection.
   socket.on('error', () => {});
   socket.write(bytes);
