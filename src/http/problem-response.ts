@@ -75,20 +75,23 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 /** Anything thrown, as an error with a code: Fastify's are the client's fault when it says so. */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  const {
-    code = '',
-    statusCode = 500,
-    message = '',
-  } = (error ?? {}) as {
-    code?: string;
-    statusCode?: number;
-    message?: string;
-  };
+  return isClientsFault(error)
+    ? fromFastify(error)
+    : new ServiceError('internal_error', { cause: error });
+}
+
+type FastifysError = { code: string; statusCode: number; message: string };
+
+/** Other libraries' errors have a statusCode too: that of an answer that they got, not ours. */
+function isClientsFault(error: unknown): error is FastifysError {
+  const { code, statusCode = 500 } = (error ?? {}) as Partial<FastifysError>;
+  return String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500;
+}
+
+function fromFastify({ code, message }: FastifysError): ServiceError {
   const known = FASTIFY_CODES[code];
   if (known) return new ServiceError(known);
-  // Other libraries' errors have a statusCode too: that of an answer that they got, not ours.
-  if (String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500) {
-    return new ServiceError('invalid_request', { errors: [{ path: '', message }] });
-  }
-  return new ServiceError('internal_error', { cause: error });
+  // What Fastify says of an address quotes it, and there may be a credential in it.
+  const what = code.startsWith('FST_ERR_CTP_') ? message : 'the address cannot be read';
+  return new ServiceError('invalid_request', { errors: [{ path: '', message: what }] });
 }
