@@ -39,9 +39,8 @@ export const providerSchema = z
     clockToleranceSeconds: z.int().min(0).max(60).default(5),
   })
   .transform((input, context): Provider => {
-    const report = (field: string, message: string) => {
+    const report: Report = (field, message) => {
       context.addIssue({ code: 'custom', path: [field], message });
-      return z.NEVER;
     };
     const resolved = resolveKey(input, report);
     if (!resolved) return z.NEVER;
@@ -69,7 +68,7 @@ function resolveKey(input: KeyInput, report: Report): Resolved {
   }
   if (secret !== undefined) return resolveSecret(secret, input.algorithms, report);
   if (publicKey !== undefined) return resolvePublicKey(publicKey, input.algorithms, report);
-  return resolveJwks(jwksUrl ?? '', input, report);
+  return resolveJwks(jwksUrl as string, input, report);
 }
 
 function resolveSecret(secret: string, listed: string[] | undefined, report: Report): Resolved {

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type AsymmetricKeyDetails, createPublicKey, type KeyObject } from 'node:crypto';
 import type { Family } from './algorithms.ts';
 
 const MIN_RSA_BITS = 2048;
@@ -36,7 +36,8 @@ function readKey(source: string | Record<string, unknown>): KeyObject {
 }
 
 function classify(key: KeyObject): PublicKey {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  const details = key.asymmetricKeyDetails as AsymmetricKeyDetails;
+  const { modulusLength = 0, namedCurve = '' } = details;
   const ecAlgorithm = EC_ALGORITHMS[namedCurve];
   if (key.asymmetricKeyType === 'rsa' && modulusLength >= MIN_RSA_BITS) {
     return { key, families: ['RSA', 'RSA-PSS'], defaultAlgorithm: 'RS256' };

@@ -1,0 +1,322 @@
+import type { RequestListener } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { errors } from 'jose';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createJwks, type Jwks } from '../../src/auth/jwks.ts';
+import { rejectionOf } from '../support/errors.ts';
+import { type JwksServer, keySet, openJwksServer } from '../support/jwks-server.ts';
+import { newKeys } from '../support/keys.ts';
+import { jumpingTime } from '../support/monotonic.ts';
+
+const first = newKeys('ES256', 'first').publicJwk;
+const second = newKeys('ES256', 'second').publicJwk;
+const UNAVAILABLE = { name: 'ServiceError', code: 'dependency_unavailable' };
+
+type Opened = Jwks & {
+  server: JwksServer;
+  results: string[];
+  changes(): number;
+  /** The end of the next fetch. */
+  fetched(): Promise<string>;
+  /** Turns the clock of the keys on; timers are left alone. */
+  pass(milliseconds: number): void;
+  find(kid: string, alg?: string): Promise<unknown>;
+};
+
+async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
+  const server = await openJwksServer(answer);
+  const results: string[] = [];
+  let waiting = Promise.withResolvers<string>();
+  let changes = 0;
+  let now = 0;
+  const jwks = createJwks({
+    url: server.url,
+    clock: () => now,
+    onChange: () => void changes++,
+    onFetch(result) {
+      results.push(result);
+      waiting.resolve(result);
+      waiting = Promise.withResolvers();
+    },
+  });
+  onTestFinished(jwks.close);
+  return {
+    ...jwks,
+    server,
+    results,
+    changes: () => changes,
+    fetched: () => waiting.promise,
+    pass: (milliseconds) => {
+      now += milliseconds;
+    },
+    find: (kid, alg = 'ES256') => jwks.key({ kid, alg }, { payload: '', signature: '' }),
+  };
+}
+
+const html: RequestListener = (_request, response) => {
+  response.setHeader('content-type', 'text/html').end('<html>Sign in to the Wi-Fi</html>');
+};
+const hang: RequestListener = () => {};
+const HOSTILE: [string, RequestListener][] = [
+  ['500', (_request, response) => response.writeHead(500).end('{"keys":[]}')],
+  ['404', (_request, response) => response.writeHead(404).end()],
+  ['no content', (_request, response) => response.writeHead(204).end()],
+  ['HTML', html],
+  ['an empty body', (_request, response) => response.end()],
+  ['JSON null', (_request, response) => response.end('null')],
+  ['a list', (_request, response) => response.end('[]')],
+  ['keys that are no list', (_request, response) => response.end('{"keys":{}}')],
+  ['a key without a type', (_request, response) => response.end('{"keys":[{"kid":"first"}]}')],
+  ['invalid UTF-8', (_request, response) => response.end(Buffer.from([0x7b, 0xff, 0x7d]))],
+  [
+    'a body over 256 kB',
+    (_request, response) => response.end(`{"keys":[],"x":"${'x'.repeat(262_144)}"}`),
+  ],
+  ['a body without an end', (_request, response) => void endless(response)],
+  [
+    '30 MB in 30 kB of gzip',
+    (_request, response) => {
+      response.setHeader('content-encoding', 'gzip').end(gzipSync(Buffer.alloc(30_000_000, 0x20)));
+    },
+  ],
+  [
+    'half of its body',
+    (_request, response) => {
+      response.writeHead(200, { 'content-length': 1000 }).write('{"keys":');
+      setImmediate(() => response.destroy());
+    },
+  ],
+  ['nothing', (request) => request.socket.destroy()],
+];
+
+function endless(response: Parameters<RequestListener>[1]): void {
+  const more = () => {
+    while (!response.destroyed && response.write(Buffer.alloc(16_384, 0x20)));
+  };
+  response.on('drain', more);
+  more();
+}
+
+describe('a provider that answers with', () => {
+  it.each(HOSTILE)('%s has no keys for us: nothing is decided', async (_name, answer) => {
+    const { start, results, find, healthy } = await open(answer);
+    await start();
+    expect(results).toEqual(['error']);
+    expect(await rejectionOf(find('first'))).toMatchObject(UNAVAILABLE);
+    expect(healthy()).toBe(false);
+  });
+
+  it.each(HOSTILE)('%s leaves the keys of before at work', async (_name, answer) => {
+    const jwks = await open();
+    await jwks.start();
+    jwks.server.answer = answer;
+    await jwks.start();
+    expect(jwks.results).toEqual(['ok', 'error']);
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+    expect(jwks.changes()).toBe(0);
+    expect(jwks.healthy()).toBe(false);
+  });
+
+  it('silence is given up after two seconds', async () => {
+    const { start, find } = await open(hang);
+    const started = performance.now();
+    await start();
+    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(await rejectionOf(find('first'))).toMatchObject(UNAVAILABLE);
+  });
+
+  it.each([301, 302, 303, 307, 308])('a redirect (%d) is not followed', async (status) => {
+    const canary = await openJwksServer(keySet(first));
+    const jwks = await open((_request, response) => {
+      response.writeHead(status, { location: canary.url }).end();
+    });
+    await jwks.start();
+    expect(jwks.results).toEqual(['error']);
+    expect(await rejectionOf(jwks.find('first'))).toMatchObject(UNAVAILABLE);
+    expect(canary.requests()).toBe(0);
+  });
+
+  it('exactly 256 kB is still read', async () => {
+    const text = JSON.stringify({ keys: [first] });
+    const jwks = await open((_request, response) => response.end(text.padEnd(262_144)));
+    await jwks.start();
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+  });
+});
+
+describe('a key set', () => {
+  it('with two keys of one id has no answer to which', async () => {
+    const jwks = await open(keySet(first, { ...second, kid: 'first' }));
+    await jwks.start();
+    expect(await rejectionOf(jwks.find('first'))).toBeInstanceOf(errors.JWKSMultipleMatchingKeys);
+  });
+
+  it('has two keys of one id and of different types, which are told apart', async () => {
+    const jwks = await open(keySet(first, newKeys('EdDSA', 'first').publicJwk));
+    await jwks.start();
+    expect(await jwks.find('first')).toMatchObject({ algorithm: { name: 'ECDSA' } });
+    expect(await jwks.find('first', 'EdDSA')).toMatchObject({ algorithm: { name: 'Ed25519' } });
+  });
+
+  it.each([
+    ['symmetric', { kty: 'oct', kid: 'first', k: btoa('x'.repeat(32)), alg: 'HS256' }, 'HS256'],
+    ['for encryption', { ...first, use: 'enc' }, 'ES256'],
+    ['private', newKeys('ES256', 'first').privateJwk, 'ES256'],
+    ['for signing only', { ...first, key_ops: ['sign'] }, 'ES256'],
+    ['for another algorithm', { ...first, alg: 'ES384' }, 'ES256'],
+  ])('lends no key that is %s', async (_name, key, alg) => {
+    const jwks = await open(keySet(key, second));
+    await jwks.start();
+    expect(await rejectionOf(jwks.find('first', alg))).toBeInstanceOf(errors.JOSEError);
+    expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+  });
+
+  it('lends a key that does not say what it is for', async () => {
+    const { use: _use, alg: _alg, ...bare } = first;
+    const jwks = await open(keySet(bare));
+    await jwks.start();
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+  });
+});
+
+describe('an unknown key id', () => {
+  it('is asked for once in 30 s, however many there are', async () => {
+    const jwks = await open();
+    const storm = async () => {
+      const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));
+      const found = await Promise.all(kids.map(rejectionOf));
+      for (const error of found) expect(error).toBeInstanceOf(errors.JWKSNoMatchingKey);
+      return jwks.server.requests();
+    };
+    await jwks.start();
+    expect(await storm()).toBe(1);
+    jwks.pass(29_999);
+    expect(await storm()).toBe(1);
+    jwks.pass(1);
+    expect(await storm()).toBe(2);
+    expect(await storm()).toBe(2);
+  });
+
+  it('is found when the provider has it by then', async () => {
+    const jwks = await open();
+    await jwks.start();
+    jwks.server.answer = keySet(first, second);
+    jwks.pass(30_000);
+    expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+    expect(jwks.changes()).toBe(1);
+  });
+
+  it('waits for a fetch that is under way', async () => {
+    const jwks = await open();
+    await jwks.start();
+    const asked = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    jwks.server.answer = async (request, response) => {
+      asked.resolve();
+      await release.promise;
+      keySet(second)(request, response);
+    };
+    const fetching = jwks.start();
+    await asked.promise;
+    const finding = jwks.find('second');
+    release.resolve();
+    expect(await finding).toBeInstanceOf(CryptoKey);
+    await fetching;
+    expect(jwks.server.requests()).toBe(2);
+  });
+
+  it('is neither trusted nor refused while the provider is out of reach', async () => {
+    const jwks = await open();
+    await jwks.start();
+    jwks.server.answer = html;
+    jwks.pass(30_000);
+    expect(await rejectionOf(jwks.find('second'))).toMatchObject(UNAVAILABLE);
+    expect(await rejectionOf(jwks.find('second'))).toMatchObject(UNAVAILABLE);
+    expect(jwks.server.requests()).toBe(2);
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+  });
+});
+
+describe('keys are kept', () => {
+  it('for an hour after they were read, and no longer', async () => {
+    const jwks = await open();
+    await jwks.start();
+    await jwks.server.stop();
+    jwks.pass(3_599_999);
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+    jwks.pass(1);
+    expect(await rejectionOf(jwks.find('first'))).toMatchObject(UNAVAILABLE);
+    expect(jwks.healthy()).toBe(false);
+  });
+
+  it('without a change being reported when they are the same', async () => {
+    const jwks = await open();
+    await jwks.start();
+    await jwks.start();
+    expect(jwks.changes()).toBe(0);
+    jwks.server.answer = keySet(second);
+    await jwks.start();
+    expect(jwks.changes()).toBe(1);
+    expect(await rejectionOf(jwks.find('first'))).toBeInstanceOf(errors.JWKSNoMatchingKey);
+  });
+});
+
+describe('in the background', () => {
+  it('the first question waits for the first answer', async () => {
+    const jwks = await open();
+    const starting = jwks.start();
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+    await starting;
+    expect(jwks.server.requests()).toBe(1);
+  });
+
+  it('keys are read again every five minutes, or after 30 s when that failed', async () => {
+    const time = jumpingTime();
+    const jwks = await open();
+    await jwks.start();
+    time.advance(299_999);
+    expect(jwks.server.requests()).toBe(1);
+    jwks.server.answer = html;
+    time.advance(1);
+    expect(await jwks.fetched()).toBe('error');
+    await settled();
+    time.advance(29_999);
+    expect(jwks.server.requests()).toBe(2);
+    jwks.server.answer = keySet(second);
+    time.advance(1);
+    expect(await jwks.fetched()).toBe('ok');
+    expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+    expect(jwks.healthy()).toBe(true);
+  });
+
+  it('a provider that was down at the start is tried every two seconds', async () => {
+    const time = jumpingTime();
+    const jwks = await open(html);
+    await jwks.start();
+    jwks.server.answer = keySet(first);
+    time.advance(1_999);
+    expect(jwks.server.requests()).toBe(1);
+    time.advance(1);
+    expect(await jwks.fetched()).toBe('ok');
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+  });
+
+  it('nothing happens after it is closed, not even after a fetch under way', async () => {
+    const time = jumpingTime();
+    const jwks = await open();
+    await jwks.start();
+    const fetching = jwks.start();
+    jwks.close();
+    await fetching;
+    time.advance(10_000_000);
+    await settled();
+    expect(jwks.server.requests()).toBe(2);
+  });
+
+  /** The next timer is set in the microtasks after a fetch. */
+  async function settled(): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    setImmediate(turn.resolve);
+    await turn.promise;
+  }
+});
