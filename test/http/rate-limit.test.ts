@@ -114,16 +114,14 @@ describe('an address', () => {
 describe('a wall clock', () => {
   afterEach(() => void vi.useRealTimers());
 
-  test.each([-3_600_000, 3_600_000])('that jumps by %d ms locks nobody out', async (jumpMs) => {
-    let milliseconds = 0;
-    const app = await openApp({ perIp: 1, counter: createMemoryCounter(() => milliseconds) });
+  test.each([-3_600_000, 3_600_000])('that jumps by %d ms changes nothing', async (jumpMs) => {
+    const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 2)).toEqual([404, 429]);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + jumpMs });
     const limited = await knock(app);
     expect(limited.status).toBe(429);
+    expect(Number(limited.headers['retry-after'])).toBeGreaterThan(50);
     expect(Number(limited.headers['retry-after'])).toBeLessThanOrEqual(60);
-    milliseconds += 60_000;
-    expect(await knocks(app, 1)).toEqual([404]);
   });
 });
 
