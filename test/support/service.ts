@@ -14,7 +14,7 @@ const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 export type Variables = Record<string, string>;
 
 /** A line of the service's log. */
-export type LogLine = Record<string, unknown>;
+type LogLine = Record<string, unknown>;
 
 /** The program as an operator runs it, in a folder of its own. */
 export type Program = {
