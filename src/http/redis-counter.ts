@@ -62,6 +62,7 @@ export function createRedisCounter({
       try {
         const [count, ttlMs] = await redis.incrementWindow(PREFIX + hash(key), windowMs);
         set(true);
+        silentUntil = 0;
         return { count, ttlMs };
       } catch {
         set(false);

@@ -20,7 +20,8 @@ export async function cli(
     cwd,
     env: { PATH: process.env.PATH, ...env },
   });
-  child.stdin.end(input);
+  // A command that has seen enough leaves the rest unread.
+  child.stdin.on('error', () => {}).end(input);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

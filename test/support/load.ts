@@ -14,9 +14,13 @@ export type Load = { result: LoadResult; stop(): Promise<LoadResult> };
 const BODY = JSON.stringify({ roomId: 'room', videoId: 'film' });
 
 /** Asks for tokens over keep-alive connections, one request at a time on each, until it is stopped. */
-export async function startLoad(origin: string, connections = 20): Promise<Load> {
+export async function startLoad(
+  origin: string,
+  connections = 20,
+  jwtSecret?: string,
+): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const authorization = `Bearer ${await signFreshJwt()}`;
+  const authorization = `Bearer ${await signFreshJwt({}, jwtSecret)}`;
   const result: LoadResult = { seen: new Map(), slowestMs: 0 };
   let stopped = false;
   const client = async () => {

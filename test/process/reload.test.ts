@@ -1,0 +1,122 @@
+import { unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { decode } from '../../src/token04/index.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { signFreshJwt } from '../support/jwt.ts';
+import { startLoad } from '../support/load.ts';
+import { type Service, startService } from '../support/service.ts';
+
+const OLD = {
+  jwt: 'old-jwt-secret-0123456789-0123456789',
+  zego: 'old-server-secret-0123456789abcd',
+};
+const NEW = {
+  jwt: 'new-jwt-secret-0123456789-0123456789',
+  zego: 'new-server-secret-0123456789abcd',
+};
+
+/** A service whose secrets are in files, as an orchestrator mounts them. */
+async function start(more: Record<string, string> = {}) {
+  const folder = temporaryFolder();
+  const files = { jwt: join(folder.path, 'jwt'), zego: join(folder.path, 'zego') };
+  writeFileSync(files.jwt, `${OLD.jwt}\n`);
+  writeFileSync(files.zego, `${OLD.zego}\n`);
+  const service = await startService({
+    AUTH_JWT_SECRET: '',
+    AUTH_JWT_SECRET_FILE: files.jwt,
+    ZEGO_SERVER_SECRET: '',
+    ZEGO_SERVER_SECRET_FILE: files.zego,
+    ...more,
+  });
+  onTestFinished(async () => {
+    await service.stop();
+    folder.remove();
+  });
+  return { service, files };
+}
+
+async function ask({ origin }: Service, secret: string): Promise<string | number> {
+  const response = await fetch(`${origin}/video-token`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await signFreshJwt({}, secret)}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ roomId: 'room', videoId: 'film' }),
+  });
+  const { token } = (await response.json()) as { token?: string };
+  return token ?? response.status;
+}
+
+const madeWith = (token: string | number, secret: string) =>
+  decode(String(token), { secrets: [secret] }).claims.userId;
+
+describe('a reload', () => {
+  it('takes new secrets over on SIGHUP, and a cached credential of the old key is refused', async () => {
+    const { service, files } = await start();
+    expect(madeWith(await ask(service, OLD.jwt), OLD.zego)).toBe('alice');
+    writeFileSync(files.jwt, NEW.jwt);
+    writeFileSync(files.zego, NEW.zego);
+    service.kill('SIGHUP');
+    await service.line(({ msg }) => msg === 'secrets and keys reloaded');
+    expect(madeWith(await ask(service, NEW.jwt), NEW.zego)).toBe('alice');
+    expect(await ask(service, OLD.jwt)).toBe(401);
+  });
+
+  it('happens by itself when a file has changed', async () => {
+    const { service, files } = await start();
+    writeFileSync(files.zego, NEW.zego);
+    await service.line(
+      ({ msg, trigger }) => msg === 'secrets and keys reloaded' && trigger === 'file',
+    );
+    expect(madeWith(await ask(service, OLD.jwt), NEW.zego)).toBe('alice');
+  });
+
+  it('of a bad value, or of a file that is gone, keeps the old ones and says so without the value', async () => {
+    const { service, files } = await start();
+    writeFileSync(files.zego, 'canary-too-short');
+    service.kill('SIGHUP');
+    const failed = await service.line(({ msg }) => String(msg).startsWith('reload failed'));
+    expect(failed).toMatchObject({
+      level: 'error',
+      problem: expect.stringContaining('ZEGO_SERVER_SECRET'),
+    });
+    unlinkSync(files.jwt);
+    service.kill('SIGHUP');
+    await service.line(({ problem }) => String(problem).includes('AUTH_JWT_SECRET_FILE'));
+    expect(madeWith(await ask(service, OLD.jwt), OLD.zego)).toBe('alice');
+    expect(service.stdout()).not.toContain('canary-too-short');
+  });
+
+  it('drops no request', async () => {
+    const { service, files } = await start({ AUTH_JWT_SECRET_FILE: '', AUTH_JWT_SECRET: OLD.jwt });
+    const load = await startLoad(service.origin, 10, OLD.jwt);
+    for (const secret of [NEW.zego, OLD.zego, NEW.zego]) {
+      const before = service.stdout().split('secrets and keys reloaded').length;
+      writeFileSync(files.zego, secret);
+      service.kill('SIGHUP');
+      await expect
+        .poll(() => service.stdout().split('secrets and keys reloaded').length, { timeout: 5_000 })
+        .toBeGreaterThan(before);
+    }
+    const { seen } = await load.stop();
+    expect([...seen.keys()]).toEqual(['200']);
+  });
+});
+
+describe('REUSE_PORT', () => {
+  it('lets two processes listen on one port; without it the second says why it cannot', async () => {
+    const first = await startService({ REUSE_PORT: 'true' });
+    onTestFinished(first.stop);
+    const variables = { PORT: String(first.port), REUSE_PORT: 'true' };
+    const second = await startService(variables);
+    onTestFinished(second.stop);
+    const load = await startLoad(first.origin, 40);
+    const decided = () => [first, second].map((service) => service.decisions().length > 0);
+    await expect.poll(decided, { timeout: 5_000 }).toEqual([true, true]);
+    expect([...(await load.stop()).seen.keys()]).toEqual(['200']);
+    const third = startService({ PORT: String(first.port) });
+    await expect(third).rejects.toThrow(/exit 1: .*EADDRINUSE/);
+  });
+});
