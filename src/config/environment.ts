@@ -24,7 +24,8 @@ export function resolveFiles(environment: Environment, readFile: ReadFile) {
     try {
       texts[name] = readFile(path).replace(/\r?\n$/, '');
     } catch {
-      problems.push({ variable: `${name}_FILE`, message: `cannot read the file ${path}` });
+      // The path is not quoted: more than one operator has put the secret itself there.
+      problems.push({ variable: `${name}_FILE`, message: 'must be the path of a readable file' });
     }
   }
   return { texts, problems };

@@ -75,7 +75,7 @@ function readList(path: string, readFile: ReadFile, problems: ConfigProblem[]): 
   try {
     entries = JSON.parse(readFile(path), (_key, value) => withFiles(value, readFile));
   } catch {
-    return report(`cannot read the file ${path}, or a file that it names, as JSON`);
+    return report('must be the path of a JSON file, and every file that it names must exist');
   }
   const result = z.array(providerSchema).min(1).safeParse(entries);
   if (!result.success) {

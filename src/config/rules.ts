@@ -50,8 +50,9 @@ export function serverSecret() {
   });
 }
 
+/** An origin as browsers send it. One with a wildcard would match nothing, without a word. */
 export function isOrigin(item: string): boolean {
-  return URL.parse(item)?.origin === item;
+  return !item.includes('*') && URL.parse(item)?.origin === item;
 }
 
 /** An address or a range. A hop count or `true` would let any client name its own address. */

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { unknownVariables } from '../../src/config/environment.ts';
+import { FILE_VARIABLES, variables } from '../../src/config/variables.ts';
+import { LEAST, load, refusal } from '../support/environment.ts';
+
+const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
+
+describe('a secret in a file', () => {
+  const inFile = { ZEGO_SERVER_SECRET: undefined, ZEGO_SERVER_SECRET_FILE: '/run/secret' };
+
+  it.each([
+    ['as it is', SECRET],
+    ['without its line end', `${SECRET}\n`],
+    ['without its line end of Windows', `${SECRET}\r\n`],
+  ])('is read %s', (_name, text) => {
+    expect(load(inFile, { '/run/secret': text }).zego.secret).toBe(SECRET);
+  });
+
+  it.each([
+    ['two line ends', `${SECRET}\n\n`],
+    ['a space', `${SECRET} `],
+    ['a carriage return alone', `${SECRET}\r`],
+    ['nothing', ''],
+  ])('is not trimmed any further: %s', (_name, text) => {
+    const [line] = refusal(inFile, { '/run/secret': text });
+    expect(line).toContain('ZEGO_SERVER_SECRET: The ServerSecret must be 32 bytes long.');
+  });
+
+  it('and in the environment at once is refused', () => {
+    const both = { ZEGO_SERVER_SECRET_FILE: '/run/secret' };
+    expect(refusal(both, { '/run/secret': SECRET })).toEqual([
+      expect.stringContaining('ZEGO_SERVER_SECRET: and ZEGO_SERVER_SECRET_FILE are both set'),
+    ]);
+  });
+
+  it('that cannot be read is named by its variable, and the path is not quoted', () => {
+    const lines = refusal({ ...inFile, ZEGO_SERVER_SECRET_FILE: SECRET });
+    expect(lines).toContain('ZEGO_SERVER_SECRET_FILE: must be the path of a readable file');
+    expect(lines.join()).not.toContain(SECRET);
+  });
+
+  it('may be any secret', () => {
+    const values: Record<(typeof FILE_VARIABLES)[number], string> = {
+      ZEGO_SERVER_SECRET: SECRET,
+      ZEGO_SERVER_SECRET_PREVIOUS: SECRET,
+      AUTH_JWT_SECRET: SECRET,
+      AUTH_JWT_PUBLIC_KEY: 'a key',
+      DATABASE_URL: 'postgres://db/access',
+      ACCESS_HTTP_SECRET: SECRET,
+      REDIS_URL: 'redis://redis',
+      ADMIN_API_KEY: SECRET,
+    };
+    for (const name of FILE_VARIABLES.filter((each) => each !== 'AUTH_JWT_PUBLIC_KEY')) {
+      const config = load({ [name]: undefined, [`${name}_FILE`]: 'f' }, { f: `${values[name]}\n` });
+      expect(config.variables[name]).toBe(values[name]);
+    }
+  });
+
+  it('is not for what is no secret', () => {
+    expect(load({ PORT_FILE: 'f' }, { f: '1' }).variables.PORT).toBe(8080);
+  });
+});
+
+describe('names that we do not know', () => {
+  it('are reported under our prefixes', () => {
+    const environment = {
+      ...LEAST,
+      ZEGO_SERVERSECRET: 'x',
+      TOKEN_TTL: '1',
+      AUTH_JWKS_URI: 'x',
+      ACCESS_SQLITE: '',
+      ZEGO_APP_ID_FILE: 'x',
+      AUTH_PROVIDERS: 'x',
+    };
+    expect(unknownVariables(environment)).toEqual([
+      'ZEGO_SERVERSECRET',
+      'TOKEN_TTL',
+      'AUTH_JWKS_URI',
+      'ACCESS_SQLITE',
+      'ZEGO_APP_ID_FILE',
+      'AUTH_PROVIDERS',
+    ]);
+  });
+
+  it('are nobody else’s business', () => {
+    const others = { PATH: '/bin', HOME: '/', MY_ZEGO_SECRET: 'x', AUTHOR: 'me', TOKENS: '1' };
+    expect(unknownVariables({ ...others, zego_app_id: '1' })).toEqual([]);
+  });
+
+  it('are none of ours', () => {
+    const ours = [...Object.keys(variables), ...FILE_VARIABLES.map((name) => `${name}_FILE`)];
+    expect(unknownVariables(Object.fromEntries(ours.map((name) => [name, 'x'])))).toEqual([]);
+  });
+});
+
+describe('a secret under a name that ends up in the client', () => {
+  it.each([
+    'NEXT_PUBLIC_ZEGO_SERVER_SECRET',
+    'VITE_ZEGO_SERVER_SECRET',
+    'REACT_APP_ZEGO_SECRET',
+    'NUXT_PUBLIC_ZEGO_SERVER_SECRET',
+    'EXPO_PUBLIC_ZEGO_SERVER_SECRET',
+    'VUE_APP_MY_ZEGO_SERVER_SECRET',
+    'GATSBY_ZEGO_SECRET_KEY',
+    'PUBLIC_ZEGO_SERVER_SECRET',
+    'vite_zego_server_secret',
+  ])('refuses the start: %s', (name) => {
+    const lines = refusal({ [name]: SECRET });
+    expect(lines).toEqual([expect.stringContaining(`${name}: a name that ends up in the client`)]);
+    expect(lines.join()).not.toContain(SECRET);
+  });
+
+  it.each(['NEXT_PUBLIC_ZEGO_APP_ID', 'VITE_API_SECRET', 'ZEGO_SERVER_SECRET_OLD'])(
+    'is not meant: %s',
+    (name) => {
+      expect(load({ [name]: '1' }).zego.appId).toBe(1_234_567_890);
+    },
+  );
+
+  it('may be left there empty', () => {
+    expect(load({ VITE_ZEGO_SERVER_SECRET: '' }).zego.appId).toBe(1_234_567_890);
+  });
+});

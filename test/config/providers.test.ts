@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest';
+import { type Files, load, refusal, type Variables } from '../support/environment.ts';
+import { newKeys } from '../support/keys.ts';
+
+const SECRET = 'a secret of at least 32 bytes, yes';
+const OTHER = 'another one of at least 32 bytes, yes';
+const rsa = newKeys('RS256');
+const JWKS = {
+  AUTH_JWT_SECRET: undefined,
+  AUTH_JWKS_URL: 'https://login.example/jwks',
+  AUTH_ISSUER: 'https://login.example',
+  AUTH_AUDIENCE: 'video',
+};
+
+describe('the AUTH_ variables', () => {
+  it('make one provider', () => {
+    const config = load({
+      ...JWKS,
+      AUTH_AUDIENCE: 'video, films',
+      AUTH_ALGORITHMS: 'RS256,ES256',
+      AUTH_USER_CLAIM: 'email',
+      AUTH_CLOCK_TOLERANCE_SECONDS: '30',
+    });
+    expect(config.providers).toEqual([
+      {
+        issuer: 'https://login.example',
+        audience: ['video', 'films'],
+        algorithms: ['RS256', 'ES256'],
+        userClaim: 'email',
+        userPrefix: '',
+        clockToleranceSeconds: 30,
+        key: { kind: 'jwks', url: 'https://login.example/jwks' },
+      },
+    ]);
+  });
+
+  it('hold a public key, in the environment or in a file', () => {
+    const inPlace = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY: rsa.publicPem };
+    const inFile = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY_FILE: 'key.pem' };
+    for (const config of [load(inPlace), load(inFile, { 'key.pem': rsa.publicPem })]) {
+      expect(config.providers).toMatchObject([
+        { algorithms: ['RS256'], key: { kind: 'publicKey' } },
+      ]);
+    }
+  });
+
+  const KEYS = {
+    AUTH_JWT_SECRET: SECRET,
+    AUTH_JWT_PUBLIC_KEY: rsa.publicPem,
+    AUTH_JWKS_URL: 'https://login.example/jwks',
+    AUTH_PROVIDERS_FILE: 'providers.json',
+  };
+  const names = Object.keys(KEYS) as (keyof typeof KEYS)[];
+  const pairs = names.flatMap((a, i) => names.slice(i + 1).map((b) => [a, b] as const));
+
+  it.each(pairs)('set one key: not %s and %s', (a, b) => {
+    const two = { AUTH_JWT_SECRET: undefined, [a]: KEYS[a], [b]: KEYS[b] };
+    expect(refusal(two)).toEqual([
+      `${a}: exactly one of ${names.join(', ')} must be set; ${a} and ${b} are set`,
+    ]);
+  });
+
+  it.each<[string, Variables, string]>([
+    [
+      'a short secret',
+      { AUTH_JWT_SECRET: 's'.repeat(31) },
+      'AUTH_JWT_SECRET: must be at least 32 bytes long',
+    ],
+    [
+      'an algorithm of another family',
+      { AUTH_ALGORITHMS: 'RS256' },
+      'AUTH_ALGORITHMS: must be of HS256, HS384 and HS512 with a shared secret',
+    ],
+    [
+      'mixed families',
+      { AUTH_ALGORITHMS: 'HS256,RS256' },
+      'AUTH_ALGORITHMS: must be of HS256, HS384 and HS512 with a shared secret',
+    ],
+    [
+      'a private key',
+      { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY: rsa.privatePem },
+      'AUTH_JWT_PUBLIC_KEY: this is a private or secret key; give the public one',
+    ],
+    [
+      'a JWKS in the clear',
+      { ...JWKS, AUTH_JWKS_URL: 'http://login.example' },
+      'AUTH_JWKS_URL: must be an https URL, or http on loopback',
+    ],
+    [
+      'a JWKS without an issuer',
+      { ...JWKS, AUTH_ISSUER: undefined },
+      'AUTH_ISSUER: is required with a JWKS URL',
+    ],
+    [
+      'a JWKS without an audience',
+      { ...JWKS, AUTH_AUDIENCE: undefined },
+      'AUTH_AUDIENCE: is required with a JWKS URL',
+    ],
+    ['an audience with a gap', { AUTH_AUDIENCE: 'a,,b' }, 'AUTH_AUDIENCE: must be a list'],
+  ])('are refused by their own names: %s', (_name, variables, message) => {
+    const lines = refusal(variables);
+    expect(lines).toEqual([expect.stringContaining(`${message} (for example`)]);
+  });
+});
+
+describe('AUTH_PROVIDERS_FILE', () => {
+  const A = { issuer: 'https://a.example', secret: SECRET, userPrefix: 'a|' };
+  const B = { issuer: 'https://b.example', secret: OTHER, userPrefix: 'b|' };
+  const C = { issuer: 'https://c.example', publicKeyFile: 'c.pem', userPrefix: 'c|' };
+  const variables = { AUTH_JWT_SECRET: undefined, AUTH_PROVIDERS_FILE: 'providers.json' };
+  const withText = (text: string, files: Files = {}) =>
+    refusal(variables, { ...files, 'providers.json': text });
+  const withList = (...list: object[]) => withText(JSON.stringify(list));
+
+  it('lists providers, with secrets and keys in files of their own', () => {
+    const files = {
+      'providers.json': JSON.stringify([A, { ...B, secret: undefined, secretFile: 'b' }, C]),
+      b: `${OTHER}\n`,
+      'c.pem': rsa.publicPem,
+    };
+    const [a, b, c] = load(variables, files).providers;
+    expect(a).toMatchObject({ issuer: A.issuer, userPrefix: 'a|', key: { kind: 'secret' } });
+    expect(b?.key).toEqual({ kind: 'secret', secret: Buffer.from(OTHER) });
+    expect(c?.key).toMatchObject({ kind: 'publicKey' });
+  });
+
+  it('may list one provider, without a prefix', () => {
+    const files = { 'providers.json': JSON.stringify([{ issuer: 'a', secret: SECRET }]) };
+    expect(load(variables, files).providers).toMatchObject([{ issuer: 'a', userPrefix: '' }]);
+  });
+
+  it('may give the same empty prefix to all, if that is meant', () => {
+    const list = [A, B].map((each) => ({ ...each, userPrefix: '' }));
+    const files = { 'providers.json': JSON.stringify(list) };
+    expect(load(variables, files).providers).toHaveLength(2);
+  });
+
+  it.each([
+    ['is not there', undefined],
+    ['is no JSON', '[{'],
+    ['names a secret that is not there', '[{"issuer":"a","secretFile":"no"}]'],
+    ['names a key that is not there', '[{"issuer":"a","publicKeyFile":{"no":1}}]'],
+  ])('is refused when it %s', (_name, text) => {
+    const lines = refusal(variables, text === undefined ? {} : { 'providers.json': text });
+    expect(lines).toEqual([
+      'AUTH_PROVIDERS_FILE: must be the path of a JSON file, and every file that it names must exist',
+    ]);
+  });
+
+  it.each(['{}', 'null', '"x"', '[]', '[null]', '["x"]', '[[]]', '[{}]'])(
+    'is refused when it says %s',
+    (text) => {
+      for (const line of withText(text)) expect(line).toMatch(/^AUTH_PROVIDERS_FILE: \[/);
+    },
+  );
+
+  it('names the entry and the field that is wrong, and all of them', () => {
+    const lines = withList(
+      { ...A, secret: 'short' },
+      { ...B, algorithms: ['RS256'] },
+      { issuer: 'd', jwksUrl: 'http://d.example', audience: 'd', userPrefix: 'd|' },
+    );
+    expect(lines).toEqual([
+      'AUTH_PROVIDERS_FILE: [0.secret] must be at least 32 bytes long',
+      'AUTH_PROVIDERS_FILE: [1.algorithms] must be of HS256, HS384 and HS512 with a shared secret',
+      'AUTH_PROVIDERS_FILE: [2.jwksUrl] must be an https URL, or http on loopback',
+    ]);
+  });
+
+  it('is refused for an entry without an issuer, as nothing would bind its key', () => {
+    const lines = withList({ secret: SECRET });
+    expect(lines).toEqual([expect.stringContaining('[0] issuer is required: it binds the key')]);
+  });
+
+  it('is refused for two of one issuer', () => {
+    const lines = withList(A, { ...B, issuer: A.issuer });
+    expect(lines).toEqual([expect.stringContaining('[1] the issuer appears twice')]);
+  });
+
+  it('is refused when one of several has no prefix of its own', () => {
+    const lines = withList(A, { issuer: B.issuer, secret: OTHER });
+    expect(lines).toContainEqual(expect.stringContaining('[1] userPrefix is required'));
+  });
+
+  it.each([
+    ['one begins with the other', 'a', 'ab'],
+    ['the other way round', 'ab', 'a'],
+    ['one is empty', '', 'a'],
+  ])('is refused for prefixes that let users collide: %s', (_name, first, second) => {
+    const lines = withList({ ...A, userPrefix: first }, { ...B, userPrefix: second });
+    expect(lines).toEqual([
+      expect.stringContaining('[1] userPrefix begins like another one: their users would collide'),
+    ]);
+  });
+
+  it('is refused for a field that we do not know', () => {
+    const [line] = withList({ ...A, audiance: 'video' });
+    expect(line).toContain('audiance');
+  });
+});

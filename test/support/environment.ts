@@ -1,0 +1,33 @@
+import { type Config, loadConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/problems.ts';
+import { thrownBy } from './errors.ts';
+
+export type Variables = Record<string, string | undefined>;
+export type Files = Record<string, string>;
+
+/** The least that the service starts with. */
+export const LEAST: Variables = {
+  ZEGO_APP_ID: '1234567890',
+  ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
+  AUTH_JWT_SECRET: 'a secret of at least 32 bytes, yes',
+};
+
+function reader(files: Files): (path: string) => string {
+  return (path) => {
+    const text = Object.hasOwn(files, path) ? files[path] : undefined;
+    if (text === undefined) throw new Error('ENOENT');
+    return text;
+  };
+}
+
+/** Loads the least environment with what a test changes; undefined takes a variable away. */
+export function load(variables: Variables = {}, files: Files = {}): Config {
+  return loadConfig({ ...LEAST, ...variables }, reader(files));
+}
+
+/** The lines that an operator reads when the start is refused. */
+export function refusal(variables: Variables, files: Files = {}): string[] {
+  const error = thrownBy(() => load(variables, files));
+  if (!(error instanceof ConfigError)) throw error;
+  return error.message.split('\n');
+}
