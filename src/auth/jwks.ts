@@ -123,13 +123,9 @@ function createRepeater(work: () => Promise<void>, delay: () => number) {
 
 const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
-/** Symmetric, private and encryption keys have no place in a public key set: they are left out. */
+/** jose picks by algorithm, id and use, and lends no symmetric, private or encryption key. */
 function parseKeys(text: string): FindKey {
-  const { keys } = keySetSchema.parse(JSON.parse(text));
-  const signing = keys.filter(
-    ({ kty, use = 'sig', d }) => kty !== 'oct' && use === 'sig' && d === undefined,
-  );
-  return createLocalJWKSet({ keys: signing });
+  return createLocalJWKSet(keySetSchema.parse(JSON.parse(text)));
 }
 
 function unavailable(): ServiceError {

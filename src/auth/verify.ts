@@ -146,8 +146,7 @@ function readClaims(payload: JWTPayload, provider: Provider, now: number): Crede
   const { exp, iat = now, iss } = parse(claimsSchema, payload, 'CLAIMS');
   if (iat > now + provider.clockToleranceSeconds) throw invalid('ISSUED_IN_THE_FUTURE');
   const { userClaim, userPrefix } = provider;
-  const user = Object.hasOwn(payload, userClaim) ? payload[userClaim] : undefined;
-  const subject = parse(userIdSchema, user, 'USER_CLAIM');
+  const subject = parse(userIdSchema, payload[userClaim], 'USER_CLAIM');
   const userId = parse(userIdSchema, userPrefix + subject, 'USER_CLAIM');
   return { userId, issuer: iss, expiresAt: exp, videoAccess: payload.video_access };
 }
