@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
 /** No control characters and no lone surrogates: what ZEGO, SQL and a log line can all carry. */
-const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}]+$/u;
+export const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}]*$/u;
+export const PLAIN_TEXT_RULE = 'must have no control characters and be valid Unicode';
 
 function identifier(maxBytes: number) {
   return z
     .string()
     .min(1)
     .max(maxBytes)
-    .regex(PLAIN_TEXT, 'must have no control characters and be valid Unicode')
+    .regex(PLAIN_TEXT, PLAIN_TEXT_RULE)
     .refine(
       (id) => Buffer.byteLength(id) <= maxBytes,
       `must be at most ${maxBytes} bytes of UTF-8`,

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import {
+  PLAIN_TEXT,
+  PLAIN_TEXT_RULE,
+  roomIdSchema,
+  userIdSchema,
+  videoIdSchema,
+} from '../identifiers.ts';
 
 const unixSeconds = z.int().min(0);
 
@@ -15,7 +21,7 @@ export const userSchema = z.object({
 
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
 export const videoSchema = z.object({
-  title: z.string().max(500).nullable().default(null),
+  title: z.string().max(500).regex(PLAIN_TEXT, PLAIN_TEXT_RULE).nullable().default(null),
   status: z.enum(['available', 'withdrawn']).default('available'),
   availableFrom: unixSeconds.nullable().default(null),
   availableUntil: unixSeconds.nullable().default(null),

@@ -1,0 +1,287 @@
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/access/database.ts';
+import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import { exportDirectory, ImportError, importDirectory } from '../../src/directory/transfer.ts';
+import { chunks, load } from '../support/directory.ts';
+import { rejectionOf } from '../support/errors.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const ALICE = '{"type":"user","id":"alice"}';
+const FILM = '{"type":"video","id":"film"}';
+const ROOM = '{"type":"room","id":"room","videoIds":["film"],"memberIds":["alice"]}';
+
+const folder = temporaryFolder();
+let database: Database;
+
+beforeAll(async () => {
+  database = await openSqliteDatabase(join(folder.path, 'access.db'));
+});
+
+beforeEach(empty);
+
+afterAll(async () => {
+  await database.close();
+  folder.remove();
+});
+
+async function empty(): Promise<void> {
+  await database.transaction(async (query) => {
+    for (const table of ['rooms', 'users', 'videos']) await query(`DELETE FROM ${table}`);
+  });
+}
+
+function read(...pieces: (string | Uint8Array)[]) {
+  return importDirectory(database, chunks(...pieces));
+}
+
+function exported(): Promise<string[]> {
+  return Array.fromAsync(exportDirectory(database));
+}
+
+/** The only error that a file may end with; it names its line, and nothing is kept. */
+async function refusal(...pieces: (string | Uint8Array)[]): Promise<ImportError> {
+  const error = await rejectionOf(read(...pieces));
+  if (!(error instanceof ImportError)) throw error;
+  expect(await exported()).toEqual([]);
+  return error;
+}
+
+describe('an import', () => {
+  it.each([
+    ['lines', `${ALICE}\n${FILM}\n${ROOM}\n`],
+    ['a last line without its end', `${ALICE}\n${FILM}\n${ROOM}`],
+    ['lines of Windows', `${ALICE}\r\n${FILM}\r\n${ROOM}\r\n`],
+    ['blank lines', `\n\n${ALICE}\n \t\r\n${FILM}\n\n${ROOM}\n\n\n`],
+    ['white space around', `  ${ALICE}\t\n${FILM} \n ${ROOM}`],
+  ])('reads %s', async (_name, text) => {
+    expect(await read(text)).toEqual({ user: 1, video: 1, room: 1 });
+    expect(await exported()).toHaveLength(3);
+  });
+
+  it('of nothing is one of nothing', async () => {
+    expect(await read()).toEqual({ user: 0, video: 0, room: 0 });
+    expect(await read('')).toEqual({ user: 0, video: 0, room: 0 });
+  });
+
+  it('reads lines that are split anywhere, inside a character too', async () => {
+    const bytes = Buffer.from('{"type":"user","id":"用户🎬"}\n{"type":"user","id":"é"}');
+    for (let at = 0; at <= bytes.length; at++) {
+      await empty();
+      expect(await read(bytes.subarray(0, at), bytes.subarray(at))).toMatchObject({ user: 2 });
+    }
+    await empty();
+    await read(...Array.from(bytes, (byte) => Uint8Array.of(byte)));
+    expect((await exported()).map((line) => JSON.parse(line).id)).toEqual(['é', '用户🎬']);
+  });
+
+  it('has the later of two lines for one entry, and counts both', async () => {
+    const suspended = '{"type":"user","id":"alice","status":"suspended"}';
+    expect(await read(`${ALICE}\n${suspended}\n`)).toMatchObject({ user: 2 });
+    expect((await exported()).map((line) => JSON.parse(line))).toMatchObject([
+      { status: 'suspended' },
+    ]);
+  });
+
+  it('adds to what is there, and is the same when it is read twice', async () => {
+    await read(ALICE);
+    await read(`${FILM}\n${ROOM}`);
+    const once = await exported();
+    await read(`${ALICE}\n${FILM}\n${ROOM}`);
+    expect(await exported()).toEqual(once);
+  });
+
+  it('tells how far it is, blank lines counted', async () => {
+    const lines: number[] = [];
+    await importDirectory(database, chunks(`${ALICE}\n\n${FILM}`), (line) => lines.push(line));
+    expect(lines).toEqual([1, 2, 3]);
+  });
+
+  it('keeps nothing when its source breaks off', async () => {
+    async function* breaking() {
+      yield Buffer.from(`${ALICE}\n`);
+      throw new Error('connection lost');
+    }
+    const error = await rejectionOf(importDirectory(database, breaking()));
+    expect(error).toMatchObject({ message: 'connection lost' });
+    expect(await exported()).toEqual([]);
+  });
+});
+
+describe('a bad line', () => {
+  const BAD: [string, string | Uint8Array, RegExp][] = [
+    ['no JSON', 'user alice', /is not JSON in UTF-8/],
+    ['half a line', '{"type":"user"', /is not JSON in UTF-8/],
+    ['two entries on one line', ALICE + ALICE, /is not JSON in UTF-8/],
+    ['invalid UTF-8', Buffer.from('{"type":"user","id":"\xff"}', 'latin1'), /is not JSON in UTF-8/],
+    ['a byte order mark', `\ufeff${ALICE}`, /is not JSON in UTF-8/],
+    ['a list', '[]', /./],
+    ['null', 'null', /./],
+    ['a number', '1', /./],
+    ['no type', '{"id":"alice"}', /type/],
+    ['an unknown type', '{"type":"group","id":"x"}', /type/],
+    ['no id', '{"type":"user"}', /id/],
+    ['an id that is a number', '{"type":"user","id":1}', /id/],
+    ['an empty id', '{"type":"user","id":""}', /id/],
+    ['an id of 65 bytes', `{"type":"user","id":"${'u'.repeat(65)}"}`, /id/],
+    [
+      'an id of 66 bytes in 33 letters',
+      `{"type":"user","id":"${'é'.repeat(33)}"}`,
+      /id: must be at most 64 bytes/,
+    ],
+    ['an id with a NUL', '{"type":"user","id":"a\\u0000"}', /id: must have no control characters/],
+    ['an id with a lone surrogate', '{"type":"user","id":"\\ud800"}', /id: must have no control/],
+    ['a video id of 129 bytes', `{"type":"video","id":"${'v'.repeat(129)}"}`, /id/],
+    ['an unknown status', '{"type":"user","id":"a","status":"gone"}', /status/],
+    ['a field that we do not know', '{"type":"user","id":"a","stauts":"active"}', /stauts/],
+    ['a field of another type', '{"type":"user","id":"a","regions":[]}', /regions/],
+    [
+      'a region in lower case',
+      '{"type":"video","id":"v","regions":["sg"]}',
+      /regions\.0: must be an ISO/,
+    ],
+    ['regions in one text', '{"type":"video","id":"v","regions":"SG"}', /regions/],
+    ['a time in words', '{"type":"video","id":"v","availableFrom":"now"}', /availableFrom/],
+    ['a time in fractions', '{"type":"video","id":"v","availableUntil":1.5}', /availableUntil/],
+    ['a time before 1970', '{"type":"video","id":"v","availableFrom":-1}', /availableFrom/],
+    [
+      'a time past every integer',
+      '{"type":"video","id":"v","availableFrom":1e300}',
+      /availableFrom/,
+    ],
+    [
+      'a title with a NUL',
+      '{"type":"video","id":"v","title":"a\\u0000b"}',
+      /title: must have no control/,
+    ],
+    ['a title with a lone surrogate', '{"type":"video","id":"v","title":"\\udc00"}', /title/],
+    ['a title of 501 letters', `{"type":"video","id":"v","title":"${'t'.repeat(501)}"}`, /title/],
+    ['an unknown video', '{"type":"room","id":"r","videoIds":["no"]}', /there is no video no/],
+    ['an unknown member', '{"type":"room","id":"r","memberIds":["no"]}', /there is no user no/],
+    [
+      'a room of a later video',
+      `{"type":"room","id":"r","videoIds":["v"]}\n{"type":"video","id":"v"}`,
+      /there is no video v/,
+    ],
+  ];
+
+  it.each(BAD)(
+    'is named by its number, and nothing of the file is kept: %s',
+    async (_name, bad, message) => {
+      const error = await refusal(`${ALICE}\n\n${FILM}\r\n`, bad, `\n${ROOM}\n`);
+      expect(error.line).toBe(4);
+      expect(error.message).toMatch(/^line 4: /);
+      expect(error.message).toMatch(message);
+    },
+  );
+
+  it('at the end without a line end is named too', async () => {
+    expect(await refusal(`${ALICE}\n{`)).toMatchObject({ line: 2 });
+  });
+
+  it('of more than 16 MiB is not waited for', async () => {
+    let given = 0;
+    async function* endless() {
+      yield Buffer.from(`${ALICE}\n`);
+      for (;;) {
+        given += 1_048_576;
+        yield Buffer.alloc(1_048_576, 0x20);
+      }
+    }
+    const error = await rejectionOf(importDirectory(database, endless()));
+    expect(error).toMatchObject({ name: 'ImportError', line: 2 });
+    expect((error as Error).message).toBe('line 2: is longer than 16 MiB');
+    expect(given).toBeLessThan(20 * 1_048_576);
+    expect(await exported()).toEqual([]);
+  });
+});
+
+describe('for any directory', () => {
+  const id = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .filter((text) => /^[^\p{Cc}\p{Cs}]+$/u.test(text) && Buffer.byteLength(text) <= 64);
+  const time = fc.option(fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
+  const country = fc.stringMatching(/^[A-Z]{2}$/);
+  const user = fc.record({
+    type: fc.constant('user'),
+    id,
+    status: fc.constantFrom('active', 'suspended'),
+  });
+  const video = fc.record({
+    type: fc.constant('video'),
+    id,
+    title: fc.option(fc.string({ unit: 'grapheme', maxLength: 40 }).filter(isPlain)),
+    status: fc.constantFrom('available', 'withdrawn'),
+    availableFrom: time,
+    availableUntil: time,
+    regions: fc.option(fc.array(country, { maxLength: 3 })),
+  });
+  const unique = { selector: ({ id }: { id: string }) => id, maxLength: 6 };
+  const directory = fc
+    .tuple(fc.uniqueArray(user, unique), fc.uniqueArray(video, unique))
+    .chain(([users, videos]) => {
+      const room = fc.record({
+        type: fc.constant('room'),
+        id,
+        status: fc.constantFrom('open', 'closed'),
+        videoIds: fc.subarray(videos.map(({ id }) => id)),
+        memberIds: fc.subarray(users.map(({ id }) => id)),
+      });
+      return fc.uniqueArray(room, unique).map((rooms) => [...users, ...videos, ...rooms]);
+    });
+
+  function isPlain(text: string): boolean {
+    return /^[^\p{Cc}\p{Cs}]*$/u.test(text);
+  }
+
+  /** Lists are sets: their order says nothing. */
+  const canonical = (entries: object[]) =>
+    entries
+      .map((entry) =>
+        JSON.stringify(entry, (key, value) => (/Ids$/.test(key) ? [...value].sort() : value)),
+      )
+      .sort();
+
+  it('the export is what was imported, and imports to the same again', async () => {
+    await fc.assert(
+      fc.asyncProperty(directory, async (entries) => {
+        await empty();
+        await load(database, entries);
+        const first = await exported();
+        expect(canonical(first.map((line) => JSON.parse(line)))).toEqual(canonical(entries));
+        await empty();
+        await read(first.join(''));
+        expect(await exported()).toEqual(first);
+      }),
+    );
+  });
+});
+
+describe('for any bytes', () => {
+  const fragment = fc.oneof(
+    fc.uint8Array({ maxLength: 30 }),
+    fc
+      .constantFrom(ALICE, FILM, ROOM, '\n', '\r\n', '{"type":"room","id":"', '\0', '"}')
+      .map((text) => Uint8Array.from(Buffer.from(text))),
+    fc.json().map((json) => Uint8Array.from(Buffer.from(`${json}\n`))),
+  );
+
+  it('an import ends well or with an ImportError that names a line of the file', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fragment, { maxLength: 12 }), async (pieces) => {
+        await empty();
+        try {
+          await read(...pieces);
+        } catch (error) {
+          if (!(error instanceof ImportError)) throw error;
+          const lines = Buffer.concat(pieces).toString('latin1').split('\n').length;
+          expect(error.line).toBeGreaterThanOrEqual(1);
+          expect(error.line).toBeLessThanOrEqual(lines);
+          expect(await exported()).toEqual([]);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
