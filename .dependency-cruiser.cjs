@@ -31,7 +31,10 @@ module.exports = {
     {
       name: 'rooms-do-not-know-each-other',
       severity: 'error',
-      from: { path: '^src/(auth|access|directory|ops)/', pathNot: '^src/directory/(routes|resources|refusals)\\.ts$' },
+      from: {
+        path: '^src/(auth|access|directory|ops)/',
+        pathNot: '^src/directory/(routes|resources|refusals)\\.ts$',
+      },
       to: { path: '^src/(http|commands)/' },
     },
     {

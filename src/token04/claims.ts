@@ -7,7 +7,7 @@ export const MAX_PLAINTEXT_BYTES = 65_519;
 export const MAX_LIFETIME_SECONDS = 2_073_600;
 
 /** Longest user id, in bytes of UTF-8. */
-export const MAX_USER_ID_BYTES = 64;
+const MAX_USER_ID_BYTES = 64;
 
 /** Largest nonce: 31 bits, so that a signed integer of ZEGO's holds it. */
 export const MAX_NONCE = 0x7fff_ffff;

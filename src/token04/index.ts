@@ -4,7 +4,7 @@ import type { Generate, GeneratorOptions } from './generate.ts';
 import { createGeneratorWith } from './generate.ts';
 
 export type { Token04Claims } from './claims.ts';
-export { MAX_LIFETIME_SECONDS, MAX_PLAINTEXT_BYTES, MAX_USER_ID_BYTES } from './claims.ts';
+export { MAX_LIFETIME_SECONDS, MAX_PLAINTEXT_BYTES } from './claims.ts';
 export type { Decoded, DecodeOptions } from './decode.ts';
 export { decode } from './decode.ts';
 export type { Token04Mode } from './envelope.ts';

@@ -117,6 +117,6 @@ describe('REUSE_PORT', () => {
     await expect.poll(decided, { timeout: 5_000 }).toEqual([true, true]);
     expect([...(await load.stop()).seen.keys()]).toEqual(['200']);
     const third = startService({ PORT: String(first.port) });
-    await expect(third).rejects.toThrow(/exit 1: .*EADDRINUSE/);
+    await expect(third).rejects.toThrow(/exit 1: [\s\S]*EADDRINUSE/);
   });
 });

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { signFreshJwt } from './jwt.ts';
 
 /** What a load saw. */
-export type LoadResult = {
+type LoadResult = {
   /** Answers by status; errors of the connection by their code. */
   seen: Map<string, number>;
   /** Milliseconds of the slowest answer. */

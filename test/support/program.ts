@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe } from 'vitest';
 
 /** Whether a program is installed. With CI=true it must be. */
-export function isInstalled(program: string): boolean {
+function isInstalled(program: string): boolean {
   const found = spawnSync('which', [program]).status === 0;
   if (!found && process.env.CI === 'true') throw new Error(`${program} must be installed in CI`);
   return found;
