@@ -10,7 +10,7 @@ import { ServiceError } from '../errors.ts';
 import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
 import { answerNodesOwn, handleClientError } from './client-errors.ts';
 import { notesOf } from './decision.ts';
-import { checkHeaders, requestIdOf } from './headers.ts';
+import { headerRefusal, requestIdOf } from './headers.ts';
 import { toProblemResponse, toServiceError } from './problem-response.ts';
 
 const KEEP_ALIVE_MS = 75_000;
@@ -54,7 +54,11 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   answerNodesOwn(app.server);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    checkHeaders(request.raw);
+    const refusal = headerRefusal(request.raw);
+    if (!refusal) return;
+    // Whoever is in front of us may see another request in the bytes that follow.
+    reply.header('connection', 'close');
+    throw refusal;
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     closeWhileDraining(reply);
@@ -77,7 +81,7 @@ function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: B
     http: {
       headersTimeout: 5_000,
       connectionsCheckingInterval: 1_000,
-      // Node's own refusal has no body; checkHeaders refuses with one.
+      // Node's own refusal has no body; headerRefusal makes one.
       requireHostHeader: false,
     },
     return503OnClosing: false,
@@ -102,6 +106,11 @@ function sendProblem(raised: unknown, request: FastifyRequest, reply: FastifyRep
   reply.code(status).headers(headers).send(body);
 }
 
+/** The path of a target in origin or absolute form, cut where the router cuts it. */
+function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*/, '');
+}
+
 /** A path that is known by another method is 405, with the methods that it knows. */
 function addNotFoundHandler(app: FastifyInstance): void {
   const methods = new Map<string, Set<string>>();
@@ -110,7 +119,7 @@ function addNotFoundHandler(app: FastifyInstance): void {
     methods.set(url, new Set([...known, ...[method].flat()]));
   });
   const notFound = ({ url }: FastifyRequest): never => {
-    const allow = methods.get(url.split('?', 1)[0] ?? '');
+    const allow = methods.get(pathOf(url));
     throw allow
       ? new ServiceError('method_not_allowed', { allow: [...allow].sort() })
       : new ServiceError('not_found');

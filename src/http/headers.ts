@@ -15,20 +15,22 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
 /**
  * Refuses what two parsers could read in two ways: Node takes the first of several Host or
  * Authorization headers and says nothing, and answers lines of HTTP/0.9.
- *
- * @throws {ServiceError} `invalid_request` or `headers_too_large`
  */
-export function checkHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
-  if (rawHeaders.length > 2 * MAX_HEADERS) throw new ServiceError('headers_too_large');
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw invalid('speak HTTP/1.1');
+export function headerRefusal({
+  rawHeaders,
+  httpVersion,
+}: IncomingMessage): ServiceError | undefined {
+  if (rawHeaders.length > 2 * MAX_HEADERS) return new ServiceError('headers_too_large');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return invalid('speak HTTP/1.1');
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? '';
     if (!ONCE.includes(name)) continue;
-    if (seen.has(name)) throw invalid(`send the header ${name} once`);
+    if (seen.has(name)) return invalid(`send the header ${name} once`);
     seen.add(name);
   }
-  if (httpVersion === '1.1' && !seen.has('host')) throw invalid('send the header host');
+  if (httpVersion === '1.1' && !seen.has('host')) return invalid('send the header host');
+  return undefined;
 }
 
 function invalid(message: string): ServiceError {

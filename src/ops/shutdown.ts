@@ -21,10 +21,24 @@ export type ShutdownOptions = {
  */
 export function installShutdown(options: ShutdownOptions): void {
   const { logger, delayMs, timeoutMs, onDrain, close, flush } = options;
+  let exitCode = 0;
   const grace = closeWithGrace(
-    { delay: timeoutMs, logger: false, skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'] },
+    {
+      delay: timeoutMs,
+      logger: false,
+      skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'],
+      // To be told to stop in the middle of something long is no failure of ours.
+      onTimeout() {
+        logger.warn({ timeoutMs }, 'stopped before everything was closed');
+        flush();
+        process.exit(exitCode);
+      },
+    },
     async ({ err }) => {
-      if (err) logger.fatal({ err }, 'an error that nobody caught');
+      if (err) {
+        exitCode = 1;
+        logger.fatal({ err }, 'an error that nobody caught');
+      }
       onDrain();
       await close();
       logger.info('stopped');

@@ -4,6 +4,7 @@ import { openApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
+import { converse, rawRequest } from '../support/raw-http.ts';
 
 const PROXY = { trustProxy: ['127.0.0.1'] };
 
@@ -53,6 +54,13 @@ describe('an address', () => {
     expect(await knocks(app, 2, undefined, '/video-token')).toEqual([405, 429]);
   });
 
+  test('is limited for each request that it sends in one go', async () => {
+    const app = await openApp({ perIp: 3 });
+    const more = 'GET /nope HTTP/1.1\r\nHost: test\r\n\r\n';
+    const answers = await converse(app.port, more.repeat(4) + rawRequest('GET /nope HTTP/1.1'));
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 429, 429]);
+  });
+
   test('is never limited at the probes, and probes count for nothing', async () => {
     const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 5, undefined, '/healthz')).toEqual(Array(5).fill(200));
@@ -99,6 +107,14 @@ describe('an address', () => {
     expect(await knocks(app, 1, '198.51.100.1, 203.0.113.7')).toEqual([404]);
     expect(await knocks(app, 1, '198.51.100.2, 203.0.113.7')).toEqual([429]);
   });
+
+  test.each(['unknown', '203.0.113.7:5678', '[2001:db8::1]:80', ':::', ',', 'a'.repeat(2_000)])(
+    'that our proxy writes as "%s" is limited like any other',
+    async (address) => {
+      const app = await openApp({ ...PROXY, perIp: 1 });
+      expect(await knocks(app, 2, address)).toEqual([404, 429]);
+    },
+  );
 
   test('may ask again when the window is over', async () => {
     let milliseconds = 0;

@@ -26,6 +26,11 @@ afterAll(async () => {
   expect(statuses).not.toContainEqual(['failed', 'internal_error']);
 });
 
+/** The same request from a client that does not ask the server to hang up. */
+function keptAlive(request: string): string {
+  return request.replace('Connection: close\r\n', '');
+}
+
 /** The one answer to a request after which the server hangs up. */
 async function send(bytes: string | Uint8Array) {
   const answers = await converse(service.port, bytes);
@@ -59,27 +64,26 @@ describe('bytes that two servers could read as different requests are 400, and t
     ['a header without a name', [': a']],
     ['a chunk size that is no number', ['Transfer-Encoding: chunked', '', 'zz\r\n']],
   ])('%s', async (_what, headers) => {
-    const answer = await send(rawRequest(POST, [authorization, ...headers], chunked));
+    const answer = await send(keptAlive(rawRequest(POST, [authorization, ...headers], chunked)));
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
     expect(answer.headers.connection).toBe('close');
   });
 
   test.each([
-    ['lines that end in a bare LF', 'GET /healthz HTTP/1.1\nHost: test\nConnection: close\n\n'],
+    ['lines that end in a bare LF', 'GET /healthz HTTP/1.1\nHost: test\n\n'],
     ['two Host headers', rawRequest(HEALTH, ['Host: other'])],
     ['two Authorization headers', post('Authorization: Bearer a.b.c')],
     ['two Content-Type headers', post('Content-Type: text/plain')],
-    ['no Host header', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['no Host header', 'GET /healthz HTTP/1.1\r\n\r\n'],
     ['a line of HTTP/0.9', 'GET /healthz\r\n\r\n'],
     ['a line of HTTP/0.9 that says so', 'GET /healthz HTTP/0.9\r\nHost: test\r\n\r\n'],
     ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['HTTP/2 in HTTP/1', rawRequest('GET /healthz HTTP/2.0')],
     ['an unknown method', rawRequest('FETCH /healthz HTTP/1.1')],
     ['a space in the target', rawRequest('GET /health z HTTP/1.1')],
-    ['a target that cannot be decoded', rawRequest('GET /%zz HTTP/1.1')],
     ['nothing that is HTTP', 'hello\r\n\r\n'],
   ])('%s', async (_what, bytes) => {
-    const answer = await send(bytes);
+    const answer = await send(keptAlive(bytes));
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
     expect(answer.headers.connection).toBe('close');
   });
@@ -96,6 +100,9 @@ describe('what the client may not ask for', () => {
     'GET /video-token HTTP/1.1',
     'OPTIONS /video-token HTTP/1.1',
     'TRACE /video-token HTTP/1.1',
+    'GET http://test/video-token HTTP/1.1',
+    'GET HTTP://test:80/video-token?a HTTP/1.1',
+    'GET /video-token#a HTTP/1.1',
   ])('%s is 405', async (line) => {
     const answer = await send(rawRequest(line, ['X-Echo: echo-me']));
     expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
@@ -124,10 +131,15 @@ describe('what the client may not ask for', () => {
     expectProblem(answer, 431, 'headers_too_large', 'fix_request');
   });
 
-  test.each([101, 1_500, 2_500])('%d headers are 431', async (count) => {
+  test.each([101, 1_500, 2_500])('%d headers are 431, and the end', async (count) => {
     const many = Array.from({ length: count }, (_, n) => `${n.toString(36)}:`);
-    const answer = await send(rawRequest(HEALTH, many));
+    const answer = await send(keptAlive(rawRequest(HEALTH, many)));
     expectProblem(answer, 431, 'headers_too_large', 'fix_request');
+  });
+
+  test('an address that cannot be decoded is 400', async () => {
+    const answer = await send(rawRequest('GET /%zz HTTP/1.1'));
+    expectProblem(answer, 400, 'invalid_request', 'fix_request');
   });
 
   test.each(['//', '/../', '/%2f', '/%00', '/video-token/../healthz', '/video-token%2f'])(
@@ -153,6 +165,11 @@ describe('what looks odd and is harmless', () => {
     const answer = await send(rawRequest(target));
     expectProblem(answer, 404, 'not_found', 'fix_request');
     expect(JSON.stringify(answer)).not.toContain('evil.example');
+  });
+
+  test('a target in absolute form is the same address', async () => {
+    const answer = await send(post().replace('/video-token', 'http://test/video-token'));
+    expect(answer.status).toBe(200);
   });
 
   test('a body in chunks is a body', async () => {
@@ -186,7 +203,7 @@ test('50 requests in one go are answered in their order', async () => {
   const ids = Array.from({ length: 50 }, (_, n) => `id-${n}`);
   const requests = ids.map((id, n) => {
     const text = n % 2 ? post(`X-Request-Id: ${id}`) : rawRequest(HEALTH, [`X-Request-Id: ${id}`]);
-    return n < 49 ? text.replace('Connection: close\r\n', '') : text;
+    return n < 49 ? keptAlive(text) : text;
   });
   const answers = await converse(service.port, requests.join(''));
   expect(answers.map(({ headers }) => headers['x-request-id'])).toEqual(ids);
@@ -195,7 +212,7 @@ test('50 requests in one go are answered in their order', async () => {
 
 test.concurrent.each([
   ['headers', `${HEALTH}\r\nHost: test\r\nX-Slow: `],
-  ['a body', rawRequest(POST, ['Content-Length: 1000']).replace('Connection: close\r\n', '')],
+  ['a body', keptAlive(rawRequest(POST, ['Content-Length: 1000']))],
 ])('%s that trickle in are 408 within 11 seconds, and the end', async (what, start) => {
   const credential = `Authorization: Bearer ${await signFreshJwt()}`;
   const type = 'Content-Type: application/json';

@@ -147,6 +147,27 @@ describe('SIGTERM', () => {
     expect(performance.now() - before).toBeLessThan(3_000);
   });
 
+  test('does not wait longer than it may for an import that never ends', async () => {
+    const key = 'admin-key-0123456789-0123456789-0123';
+    const started = await start({ SHUTDOWN_TIMEOUT_MS: '1500', ADMIN_API_KEY: key });
+    const headers = {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/x-ndjson',
+      'content-length': '100',
+      expect: '100-continue',
+    };
+    const url = `${started.internal}/directory/import`;
+    const outgoing = request(url, { method: 'POST', headers });
+    outgoing.on('error', () => {});
+    const continued = Promise.withResolvers<void>();
+    outgoing.once('continue', continued.resolve).flushHeaders();
+    await continued.promise;
+    const before = performance.now();
+    started.kill('SIGTERM');
+    expect(await started.exited).toEqual({ code: 0, signal: null });
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
   test('twice is like once', async () => {
     const started = await start({ SHUTDOWN_DELAY_MS: '400' });
     started.kill('SIGTERM');
