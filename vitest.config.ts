@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     coverage: {
-      include: ['src/**/*.ts'],
+      include: ['src/token04/**', 'src/access/decide.ts', 'src/auth/**'],
       thresholds: {
         'src/token04/**': { 100: true },
         'src/access/decide.ts': { 100: true },

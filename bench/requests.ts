@@ -1,0 +1,79 @@
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+
+export const JWT_SECRET = 'bench-jwt-secret-0123456789-0123456789';
+
+export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
+
+/** Signs the credentials of one algorithm; `publicKey` is PEM, undefined with the shared secret. */
+export type Signer = { publicKey: string | undefined; sign(claims: object): string };
+
+const EXPIRES_AT = Math.floor(Date.now() / 1000) + 86_400;
+
+export function createSigner(algorithm: Algorithm): Signer {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const header = encode({ alg: algorithm, typ: 'JWT' });
+  const keys = keyPair(algorithm);
+  return {
+    publicKey: keys?.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    sign(claims) {
+      const input = `${header}.${encode({ exp: EXPIRES_AT, ...claims })}`;
+      return `${input}.${signature(algorithm, input, keys?.privateKey)}`;
+    },
+  };
+}
+
+function keyPair(
+  algorithm: Algorithm,
+): { publicKey: KeyObject; privateKey: KeyObject } | undefined {
+  switch (algorithm) {
+    case 'HS256':
+      return undefined;
+    case 'RS256':
+      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+    case 'ES256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'EdDSA':
+      return generateKeyPairSync('ed25519');
+  }
+}
+
+function signature(algorithm: Algorithm, input: string, key: KeyObject | undefined): string {
+  if (!key) return createHmac('sha256', JWT_SECRET).update(input).digest('base64url');
+  const dsaEncoding = 'ieee-p1363' as const;
+  const digest = algorithm === 'EdDSA' ? null : 'sha256';
+  return sign(digest, Buffer.from(input), { key, dsaEncoding }).toString('base64url');
+}
+
+/**
+ * The request of user `n` for the film of the room that only this user is in. Claims say the same as
+ * the directory, for the mode that reads them.
+ */
+export function tokenRequest(signer: Signer, n: number): Buffer {
+  const ids = { userId: `user-${n}`, roomId: `room-${n}`, videoId: `video-${n}` };
+  const jwt = signer.sign({
+    sub: ids.userId,
+    video_access: [{ room: ids.roomId, videos: [ids.videoId] }],
+  });
+  return post('/video-token', JSON.stringify(ids), [`Authorization: Bearer ${jwt}`]);
+}
+
+export function post(path: string, body: string, headers: readonly string[] = []): Buffer {
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    'Host: 127.0.0.1',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
+  ];
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Each of `requests` sent twice, the second time when a phone's next film or renewal would be. */
+export function eachTwice(requests: readonly Buffer[]): (index: number) => Buffer {
+  const block = Math.min(500, requests.length);
+  return (index) => {
+    const round = Math.floor(index / (2 * block));
+    const at = (round * block + (index % block)) % requests.length;
+    return requests[at] as Buffer;
+  };
+}
