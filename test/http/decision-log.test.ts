@@ -56,6 +56,18 @@ test('a refusal names the user, the room and the video, and no expiry', async ()
   expect(decision).not.toHaveProperty('expireAt');
 });
 
+test('a credential that fails is told apart in the log, and not in the answer', async () => {
+  const app = await openApp();
+  const forged = await signJwt({}, 'another secret of more than 32 bytes');
+  const answers = [];
+  for (const credential of [forged, 'a b']) answers.push(await ask(app, { credential }));
+  expect(app.decisions.map(({ reason }) => reason)).toEqual([
+    'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+    'NOT_BEARER',
+  ]);
+  expect(JSON.stringify(answers.map(({ body }) => body))).not.toMatch(/ERR_|NOT_BEARER/);
+});
+
 test('probes, other addresses and other methods are no decisions', async () => {
   const app = await openApp();
   for (const path of ['/healthz', '/readyz', '/nope', '/%zz', '/video-token']) {
@@ -102,6 +114,25 @@ test('a client that hangs up in the middle of its body is one decision, and not 
   const socket = await post(app, '{"roomId":', 200);
   await supertest(app.origin).get('/healthz');
   socket.resetAndDestroy();
+  expect(await decided.promise).toMatchObject({ outcome: 'failed', code: 'aborted' });
+});
+
+test('a client that sends no HTTP after its request is one decision, and not issued', async () => {
+  const answer = Promise.withResolvers<void>();
+  const decided = Promise.withResolvers<unknown>();
+  const app = await openApp({
+    videoToken: {
+      check: async () => {
+        await answer.promise;
+        return { allow: true };
+      },
+      onDecision: decided.resolve,
+    },
+  });
+  const socket = await post(app, JSON.stringify(BODY));
+  socket.resume().end('no HTTP\r\n\r\n');
+  await once(socket, 'close');
+  answer.resolve();
   expect(await decided.promise).toMatchObject({ outcome: 'failed', code: 'aborted' });
 });
 

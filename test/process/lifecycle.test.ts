@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
+import { expectProblem } from '../support/problem.ts';
+import { converse } from '../support/raw-http.ts';
 import { type Service, startService, type Variables } from '../support/service.ts';
 
 let service: Service | undefined;
@@ -63,6 +67,18 @@ async function readiness({ origin }: Service) {
   return [response.status, ((await response.json()) as { status: string }).status];
 }
 
+/** Resolves when nobody accepts connections any more. */
+async function refusal({ port }: Service): Promise<void> {
+  for (let accepted = true; accepted; ) {
+    const socket = connect(port, '127.0.0.1');
+    accepted = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+  }
+}
+
 test('the service is ready within seconds of its start', async () => {
   const began = performance.now();
   const started = await start();
@@ -113,8 +129,7 @@ describe('SIGTERM', () => {
     await continued.promise;
     started.kill('SIGTERM');
     await started.line(({ msg }) => msg === 'draining');
-    // The service closes in the turn after that line.
-    await delay(100);
+    await refusal(started);
     outgoing.end(JSON.stringify(BODY));
     const response = await answered.promise;
     response.resume();
@@ -122,9 +137,29 @@ describe('SIGTERM', () => {
     expect(await started.exited).toEqual({ code: 0, signal: null });
   });
 
+  test('answers a request of which only half was here', async () => {
+    const started = await start();
+    const [half, rest] = ['GET /nope HTTP/1.1\r\nHo', 'st: test\r\n\r\n'];
+    const connected = Promise.withResolvers<Socket>();
+    const answers = converse(started.port, half, connected.resolve);
+    const socket = await connected.promise;
+    // The half has been read once a later request is answered.
+    await readiness(started);
+    started.kill('SIGTERM');
+    await refusal(started);
+    socket.write(rest);
+    const [answer] = await answers;
+    expectProblem(answer as NonNullable<typeof answer>, 404, 'not_found', 'fix_request');
+    expect(answer?.headers.connection).toBe('close');
+    expect(await started.exited).toEqual({ code: 0, signal: null });
+  });
+
   test('does not wait for a connection that says nothing', async () => {
     const started = await start();
     await fetch(`${started.origin}/healthz`);
+    const ports = [started.port, Number(URL.parse(started.internal)?.port)];
+    const silent = ports.map((port) => connect(port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
     const before = performance.now();
     started.kill('SIGTERM');
     expect(await started.exited).toEqual({ code: 0, signal: null });
