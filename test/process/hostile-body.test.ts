@@ -76,6 +76,12 @@ describe('what is no object of two ids is 400', () => {
     ['__proto__', '{"__proto__":{"roomId":"room"},"videoId":"film"}'],
     ['__proto__ in disguise', '{"\\u005f_proto__":{"roomId":"room"},"videoId":"film"}'],
     ['constructor.prototype', '{"constructor":{"prototype":{"roomId":"room"}},"videoId":"film"}'],
+    ['__proto__ beside the ids', '{"roomId":"room","videoId":"film","__proto__":{}}'],
+    ['the same in disguise', '{"roomId":"room","videoId":"film","\\u005f_proto__":{}}'],
+    [
+      'constructor.prototype beside the ids',
+      '{"roomId":"room","videoId":"film","constructor":{"prototype":{}}}',
+    ],
     ['an inherited name', '{"toString":"room","videoId":"film"}'],
     ['a number for an id', { ...BODY, roomId: 123 }],
     ['a list for an id', { ...BODY, roomId: ['room'] }],
