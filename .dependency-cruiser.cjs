@@ -56,6 +56,12 @@ module.exports = {
       to: { path: '^src/(server|cli)\\.ts$' },
     },
     {
+      name: 'main-is-started-by-the-server',
+      severity: 'error',
+      from: { pathNot: '^src/server\\.ts$' },
+      to: { path: '^src/main\\.ts$' },
+    },
+    {
       name: 'no-development-dependency-in-production',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(openapi|commands/openapi)\\.ts$' },

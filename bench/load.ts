@@ -54,7 +54,7 @@ function client({ port, requests, request }: LoadOptions, state: State, latencie
     socket.write(request(index));
   };
   socket.on('connect', send).on('error', reject);
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer<ArrayBuffer>) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     if (!isComplete(received)) return;
     latencies[index] = performance.now() - sentAt;

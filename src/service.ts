@@ -8,7 +8,7 @@ import { type Counter, createMemoryCounter } from './http/counter.ts';
 import { createCountryOf } from './http/country.ts';
 import type { Decision } from './http/decision.ts';
 import type { Lifecycle } from './http/health.ts';
-import { createRedisCounter, type SharedCounter } from './http/redis-counter.ts';
+import type { SharedCounter } from './http/redis-counter.ts';
 import { createInternalApp } from './internal.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
@@ -35,7 +35,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const load = createLoadMonitor();
   const access = await openAccess(config.access, onLost);
   const secrets = await createSecrets(config, metrics.auth);
-  const limiter = createLimiter(config, logger, metrics);
+  const limiter = await createLimiter(config, logger, metrics);
   const parts = { logger, metrics, load, access: access.service, secrets, limiter };
   const app = await createPublicApp(config, parts, () => lifecycle);
   const internal = await createInternalApp({
@@ -148,9 +148,14 @@ function createDecisionLog(logger: Logger, metrics: Metrics) {
 
 type Limiter = { counter: Counter; shared?: SharedCounter };
 
-function createLimiter({ variables }: Config, logger: Logger, metrics: Metrics): Limiter {
+async function createLimiter(
+  { variables }: Config,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<Limiter> {
   const memory = createMemoryCounter();
   if (variables.REDIS_URL === undefined) return { counter: memory };
+  const { createRedisCounter } = await import('./http/redis-counter.ts');
   const shared = createRedisCounter({
     url: variables.REDIS_URL,
     fallback: memory,

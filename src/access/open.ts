@@ -2,8 +2,6 @@ import type { AccessConfig } from '../config/config.ts';
 import type { AccessService } from './access.ts';
 import { claimsDirectory } from './claims.ts';
 import type { Database } from './database.ts';
-import { createHttpAccess } from './http.ts';
-import { openPostgres } from './postgres.ts';
 import { createRulesService } from './rules.ts';
 import { openSqliteDatabase, openSqliteDirectory } from './sqlite.ts';
 
@@ -31,11 +29,14 @@ export async function openAccess(
       return { service: createRulesService(directory, close), database };
     }
     case 'postgres': {
+      const { openPostgres } = await import('./postgres.ts');
       const { directory, database } = await openPostgres(config.url, onError);
       return { service: createRulesService(directory, database.close), database };
     }
-    case 'http':
+    case 'http': {
+      const { createHttpAccess } = await import('./http.ts');
       return { service: createHttpAccess(config), database: undefined };
+    }
     case 'claims':
       return { service: createRulesService(claimsDirectory), database: undefined };
   }

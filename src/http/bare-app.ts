@@ -52,13 +52,12 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   addNotFoundHandler(app);
   addJsonParser(app);
   answerNodesOwn(app.server);
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     const refusal = headerRefusal(request.raw);
-    if (!refusal) return;
     // Whoever is in front of us may see another request in the bytes that follow.
-    reply.header('connection', 'close');
-    throw refusal;
+    if (refusal) reply.header('connection', 'close');
+    done(refusal);
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     closeWhileDraining(reply);

@@ -1,9 +1,11 @@
 import { LRUCache } from 'lru-cache';
 
+/** How often in this window, the last time included, and the milliseconds that it still lasts. */
+export type Count = { count: number; ttlMs: number };
+
 /** Counts events by key in fixed windows. */
 export type Counter = {
-  /** Counts one more; `count` includes it, `ttlMs` is what is left of the window. */
-  increment(key: string, windowMs: number): Promise<{ count: number; ttlMs: number }>;
+  increment(key: string, windowMs: number): Count | Promise<Count>;
 };
 
 const MAX_KEYS = 100_000;
@@ -14,7 +16,7 @@ type Window = { count: number; endsAt: number };
 export function createMemoryCounter(clock = () => performance.now()): Counter {
   const windows = new LRUCache<string, Window>({ max: MAX_KEYS });
   return {
-    async increment(key, windowMs) {
+    increment(key, windowMs) {
       const now = clock();
       let window = windows.get(key);
       if (!window || window.endsAt <= now) {

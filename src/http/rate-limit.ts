@@ -1,7 +1,7 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
-import type { Counter } from './counter.ts';
+import type { Count, Counter } from './counter.ts';
 
 const WINDOW_MS = 60_000;
 
@@ -64,10 +64,10 @@ function toStore(counter: Counter) {
       return this;
     }
     incr(key: string, done: Done, windowMs: number) {
-      counter.increment(key, windowMs).then(
-        ({ count, ttlMs }) => done(null, { current: count, ttl: ttlMs }),
-        (error) => done(error),
-      );
+      const answer = ({ count, ttlMs }: Count) => done(null, { current: count, ttl: ttlMs });
+      const counted = counter.increment(key, windowMs);
+      if (counted instanceof Promise) counted.then(answer, done);
+      else answer(counted);
     }
   };
 }

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { config as loadDotenv } from 'dotenv';
+import { type Config, loadConfig } from './config/config.ts';
+import { unknownVariables } from './config/environment.ts';
+import { ConfigError } from './config/problems.ts';
+import { createLogger } from './ops/logger.ts';
+import { installReload } from './ops/reload.ts';
+import { installShutdown } from './ops/shutdown.ts';
+import { startService } from './service.ts';
+
+const EXIT_CONFIG = 2;
+const CLOSE_MARGIN_MS = 500;
+
+loadDotenv({ quiet: true });
+const files = new Set<string>();
+await main(readConfigOrExit());
+
+function readConfig(): Config {
+  files.clear();
+  return loadConfig(process.env, (path) => {
+    files.add(path);
+    return readFileSync(path, 'utf8');
+  });
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
+async function main(config: Config): Promise<void> {
+  const { variables } = config;
+  const { logger, flush } = createLogger(variables.LOG_LEVEL);
+  for (const variable of unknownVariables(process.env)) {
+    logger.warn({ variable }, 'unknown variable: a typo?');
+  }
+  try {
+    const service = await startService(config, logger);
+    const stopReloading = installReload({
+      logger,
+      reload: async () => service.reload(readConfig()),
+      files: () => [...files],
+    });
+    const timeoutMs = variables.SHUTDOWN_TIMEOUT_MS;
+    installShutdown({
+      logger,
+      flush,
+      delayMs: variables.SHUTDOWN_DELAY_MS,
+      timeoutMs,
+      onDrain: service.drain,
+      close: async () => {
+        stopReloading();
+        await service.close(Math.max(0, timeoutMs - CLOSE_MARGIN_MS));
+      },
+    });
+    logger.info({ ...service.addresses, access: config.access.mode }, 'ready');
+  } catch (err) {
+    logger.fatal({ err }, 'cannot start');
+    flush();
+    process.exit(1);
+  }
+}
