@@ -118,6 +118,26 @@ directory
   });
 
 program
+  .command('doctor')
+  .description('check configuration, keys, access, Redis and clock, with what to do')
+  .option('--json', 'print JSON')
+  .action(async ({ json = false }) => {
+    const { doctor } = await import('./commands/doctor.ts');
+    succeed(await doctor(process.env, readFile, { json, terminal }));
+  });
+
+program
+  .command('report')
+  .description('sum up decision logs by day, film and territory')
+  .argument('<files...>', 'logs of the service, or - for standard input')
+  .option('--csv', 'print CSV, for the licensor')
+  .option('--json', 'print JSON')
+  .action(async (files, { csv = false, json = false }) => {
+    const { report } = await import('./commands/report.ts');
+    await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', terminal });
+  });
+
+program
   .command('openapi')
   .description('write the OpenAPI documents from the route schemas')
   .option('--check', 'only say whether it is up to date')

@@ -1,0 +1,157 @@
+import { openAccess } from '../access/open.ts';
+import { createVerifier } from '../auth/verify.ts';
+import { type Config, loadConfig } from '../config/config.ts';
+import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
+import { ConfigError } from '../config/problems.ts';
+import { createMemoryCounter } from '../http/counter.ts';
+import { createGenerator, decode } from '../token04/index.ts';
+import { type Terminal, verdict } from './terminal.ts';
+
+const MAX_CLOCK_SECONDS = 5;
+const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
+
+/** One thing that the service needs, and what to do when it is not there. */
+type Finding = { check: string; ok: boolean; detail: string; mend?: string };
+
+/** Checks what the service needs before it is started, or while it is not well; false when something is wrong. */
+export async function doctor(
+  environment: Environment,
+  readFile: ReadFile,
+  { json, terminal }: { json: boolean; terminal: Terminal },
+): Promise<boolean> {
+  const findings: Finding[] = [];
+  for await (const finding of examine(environment, readFile)) {
+    findings.push(finding);
+    if (!json) terminal.print(render(finding, terminal));
+  }
+  const healthy = findings.every(({ ok }) => ok);
+  if (json) terminal.print(JSON.stringify({ healthy, findings }));
+  return healthy;
+}
+
+function render({ check, ok, detail, mend }: Finding, terminal: Terminal): string {
+  const line = verdict(terminal, ok, `${check}: ${detail}`);
+  return mend === undefined ? line : `${line}\n  ${terminal.style('dim', `→ ${mend}`)}`;
+}
+
+async function* examine(environment: Environment, readFile: ReadFile): AsyncGenerator<Finding> {
+  let config: Config;
+  try {
+    config = loadConfig(environment, readFile);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { variable, message } of error.problems) {
+      yield { check: 'configuration', ok: false, detail: variable, mend: message };
+    }
+    return;
+  }
+  yield { check: 'configuration', ok: true, detail: 'every variable is in order' };
+  for (const variable of unknownVariables(environment)) {
+    yield {
+      check: 'configuration',
+      ok: false,
+      detail: `${variable} is not known`,
+      mend: 'correct the name, or remove it',
+    };
+  }
+  yield checkToken(config);
+  yield await checkKeys(config);
+  yield await checkAccess(config);
+  if (config.variables.REDIS_URL !== undefined) yield await checkRedis(config.variables.REDIS_URL);
+  yield await checkClock(config);
+}
+
+function checkToken({ zego }: Config): Finding {
+  const now = Math.floor(Date.now() / 1000);
+  const token = createGenerator(zego)({
+    userId: 'doctor',
+    payload: '{}',
+    createdAt: now,
+    expireAt: now + 60,
+  });
+  decode(token, { secrets: [zego.secret], appId: zego.appId, now });
+  return {
+    check: 'token',
+    ok: true,
+    detail: `made and read in ${zego.mode} mode for AppID ${zego.appId}`,
+  };
+}
+
+async function checkKeys({ providers }: Config): Promise<Finding> {
+  const verifier = await createVerifier(providers, NO_EVENTS);
+  const ok = verifier.healthy();
+  verifier.close();
+  const check = 'keys';
+  if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
+  const urls = providers.flatMap(({ key }) => (key.kind === 'jwks' ? [key.url] : []));
+  return {
+    check,
+    ok,
+    detail: 'cannot be fetched',
+    mend: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
+  };
+}
+
+async function checkAccess({ access, variables }: Config): Promise<Finding> {
+  const check = `access (${access.mode})`;
+  const nobody = { userId: 'doctor', roomId: 'doctor', videoId: 'doctor', country: undefined };
+  try {
+    const { service } = await openAccess(access);
+    const started = performance.now();
+    await service.check({ ...nobody, requestId: 'doctor' }, 0).finally(service.close);
+    return { check, ok: true, detail: `answers in ${(performance.now() - started).toFixed(1)} ms` };
+  } catch (error) {
+    const { code = 'no answer' } = ((error as Error).cause ?? {}) as { code?: string };
+    const mends = {
+      sqlite: `the folder of ${variables.ACCESS_SQLITE_PATH} must exist and be writable`,
+      postgres: 'check DATABASE_URL, that the database runs, and that this machine may connect',
+      http: 'your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time',
+      claims: '',
+    };
+    return { check, ok: false, detail: code, mend: mends[access.mode] };
+  }
+}
+
+async function checkRedis(url: string): Promise<Finding> {
+  const { createRedisCounter } = await import('../http/redis-counter.ts');
+  const connected = Promise.withResolvers<boolean>();
+  const counter = createRedisCounter({
+    url,
+    fallback: createMemoryCounter(),
+    onChange: connected.resolve,
+  });
+  const probe = setInterval(() => counter.increment('doctor', 1_000), 200);
+  const late = setTimeout(() => connected.resolve(false), 2_000);
+  // The first attempts come before the connection stands.
+  let ok = await connected.promise;
+  if (!ok) ok = await new Promise((resolve) => setTimeout(() => resolve(counter.healthy()), 1_500));
+  clearInterval(probe);
+  clearTimeout(late);
+  counter.close();
+  if (ok) return { check: 'Redis', ok, detail: 'answers' };
+  const mend = 'check REDIS_URL and that Redis runs; until then each replica counts for itself';
+  return { check: 'Redis', ok, detail: 'does not answer', mend };
+}
+
+/** The Date header of the OpenID provider is the only other clock that we know of. */
+async function checkClock({ providers }: Config): Promise<Finding> {
+  const check = 'clock';
+  const jwks = providers.find(({ key }) => key.kind === 'jwks')?.key;
+  if (jwks?.kind !== 'jwks')
+    return { check, ok: true, detail: 'not compared: no other clock is known' };
+  try {
+    const response = await fetch(jwks.url, {
+      redirect: 'manual',
+      signal: AbortSignal.timeout(2_000),
+    });
+    const theirs = Date.parse(response.headers.get('date') ?? '');
+    const seconds = Math.round((Date.now() - theirs) / 1000);
+    const ok = Math.abs(seconds) <= MAX_CLOCK_SECONDS;
+    const mend = ok
+      ? {}
+      : { mend: 'set the clock of this machine by NTP: ZEGO refuses tokens of the future' };
+    return { check, ok, detail: `differs by ${seconds} s from the OpenID provider's`, ...mend };
+  } catch {
+    return { check, ok: true, detail: 'not compared: the OpenID provider does not answer' };
+  }
+}

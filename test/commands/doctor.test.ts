@@ -1,0 +1,86 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { cli } from '../support/cli.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+const ENV = {
+  ZEGO_APP_ID: '1',
+  ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
+  AUTH_JWT_SECRET: 'doctor-jwt-secret-0123456789-0123456789',
+  ACCESS_SQLITE_PATH: join(folder.path, 'access.db'),
+};
+
+async function examine(env: Record<string, string>) {
+  const { code, stdout } = await cli(['doctor', '--json'], { env: { ...ENV, ...env } });
+  const { healthy, findings } = JSON.parse(stdout) as {
+    healthy: boolean;
+    findings: { check: string; ok: boolean; detail: string; mend?: string }[];
+  };
+  const wrong = findings.filter(({ ok }) => !ok).map(({ check, mend }) => [check, mend]);
+  return { code, healthy, wrong };
+}
+
+describe('the doctor', () => {
+  it('finds nothing where everything is in order', async () => {
+    expect(await examine({})).toEqual({ code: 0, healthy: true, wrong: [] });
+  });
+
+  it('names every variable that is wrong, and one that is not known', async () => {
+    const { code, wrong } = await examine({ ZEGO_APP_ID: '0', TOKEN_MODE: 'ecb' });
+    expect({ code, count: wrong.length }).toEqual({ code: 1, count: 2 });
+    expect(await examine({ TOKEN_TLL_SECONDS: '60' })).toMatchObject({
+      healthy: false,
+      wrong: [['configuration', expect.stringContaining('correct the name')]],
+    });
+    expect(await examine({ NEXT_PUBLIC_ZEGO_SERVER_SECRET: 'x' })).toMatchObject({
+      healthy: false,
+    });
+  });
+
+  it('names keys, a database, a backend and a Redis that do not answer, with what to do', async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const jwks = {
+      AUTH_JWT_SECRET: '',
+      AUTH_JWKS_URL: `http://${nobody}/jwks`,
+      AUTH_ISSUER: 'issuer',
+      AUTH_AUDIENCE: 'audience',
+    };
+    expect((await examine(jwks)).wrong).toEqual([['keys', expect.stringContaining(nobody)]]);
+    const postgres = { ACCESS_MODE: 'postgres', DATABASE_URL: `postgres://u:canary@${nobody}/db` };
+    expect((await examine(postgres)).wrong).toEqual([
+      ['access (postgres)', expect.stringContaining('DATABASE_URL')],
+    ]);
+    const backend = {
+      ACCESS_MODE: 'http',
+      ACCESS_HTTP_URL: `http://${nobody}/`,
+      ACCESS_HTTP_SECRET: 'backend-secret-0123456789-0123456789',
+    };
+    expect((await examine(backend)).wrong).toEqual([
+      ['access (http)', expect.stringContaining('your backend')],
+    ]);
+    const redis = { REDIS_URL: `redis://${nobody}` };
+    expect((await examine(redis)).wrong).toEqual([['Redis', expect.stringContaining('REDIS_URL')]]);
+  });
+
+  it('notices a clock that differs from that of the OpenID provider', async () => {
+    const server = createServer((_request, response) => {
+      response.setHeader('date', new Date(Date.now() - 60_000).toUTCString());
+      response.end('{"keys":[]}');
+    });
+    const port = await freePort();
+    server.listen(port, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    const { wrong } = await examine({
+      AUTH_JWT_SECRET: '',
+      AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks`,
+      AUTH_ISSUER: 'issuer',
+      AUTH_AUDIENCE: 'audience',
+    });
+    expect(wrong).toEqual([['clock', expect.stringContaining('NTP')]]);
+  });
+});
