@@ -7,7 +7,7 @@ FROM node:26-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
-COPY package.json openapi.yaml ./
+COPY package.json openapi.yaml openapi.internal.yaml ./
 COPY src src
 RUN mkdir -p data node_modules/.cache && chown node:node data node_modules/.cache
 USER node

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DirectoryParts, directoryRoutes } from './directory/routes.ts';
 import { ServiceError } from './errors.ts';
 import { createBareApp } from './http/bare-app.ts';
@@ -20,13 +20,14 @@ export type InternalParts = {
   draining(): boolean;
 };
 
-/** The application that the load balancer never sees: metrics and the directory API. */
+/** The application that the load balancer never sees: metrics, API reference, directory API. */
 export async function createInternalApp(parts: InternalParts): Promise<FastifyInstance> {
   const { logger, metrics, directory, adminApiKey, draining } = parts;
   const app = createBareApp({ logger, draining, requestTimeoutMs: REQUEST_TIMEOUT_MS });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
+  addDocs(app);
   if (directory && adminApiKey !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
@@ -34,6 +35,20 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
     });
   }
   return app;
+}
+
+/** The pages are loaded when somebody looks: they take longer than the rest of the start. */
+function addDocs(app: FastifyInstance): void {
+  let docs: Promise<FastifyInstance> | undefined;
+  const show = async (request: FastifyRequest, reply: FastifyReply) => {
+    docs ??= import('./docs.ts').then(({ createDocsApp }) => createDocsApp());
+    const { routing } = await docs;
+    reply.hijack();
+    routing(request.raw, reply.raw);
+  };
+  app.get('/docs', show);
+  app.get('/docs/*', show);
+  app.addHook('onClose', async () => (await docs)?.close());
 }
 
 /** Compares digests: they are of one length, and the time says nothing about the key. */

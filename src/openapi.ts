@@ -44,7 +44,10 @@ licensed film. The client signs in to your app, asks here for a room and a video
 token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \`code\` says what is
 wrong and whose \`action\` says what the client should do.`,
       },
-      servers: [{ url: 'https://video-token.example', description: 'Where you deploy it.' }],
+      servers: [
+        { url: 'https://video-token.example', description: 'Where you deploy it.' },
+        { url: 'http://127.0.0.1:8080', description: 'On this machine.' },
+      ],
       tags: [
         { name: 'Video token', description: 'For clients.' },
         { name: 'Operations', description: 'For load balancers.' },

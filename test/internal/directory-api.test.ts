@@ -270,3 +270,21 @@ function text(response: unknown, done: (error: Error | null, body: string) => vo
   stream.on('data', (chunk) => chunks.push(Buffer.from(chunk)));
   stream.on('end', () => done(null, Buffer.concat(chunks).toString()));
 }
+
+describe('the API reference', () => {
+  it('shows both documents, with their assets', async () => {
+    const internal = await openInternal({ mode: 'claims' });
+    const get = (path: string) => supertest(internal.origin).get(path);
+    for (const [page, title] of [
+      ['/docs', 'zego-video-token'],
+      ['/docs/directory', 'zego-video-token, internal listener'],
+    ]) {
+      const { text: html } = await get(`${page}/`).expect(200);
+      expect(html).toContain('swagger-ui-bundle.js');
+      const { body } = await get(`${page}/json`).expect(200);
+      expect(body.info.title).toBe(title);
+      await get(`${page}/static/swagger-ui-bundle.js`).expect(200);
+    }
+    await internal.close();
+  });
+});

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastify, { type FastifyInstance } from 'fastify';
+
+/** Where the API reference is, and the OpenAPI document that it shows. */
+const PAGES = {
+  '/docs': 'openapi.yaml',
+  '/docs/directory': 'openapi.internal.yaml',
+};
+
+/** The reference of the public API at `/docs`, and of the directory API at `/docs/directory`. */
+export async function createDocsApp(): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify();
+  for (const [routePrefix, file] of Object.entries(PAGES)) {
+    await app.register(async (scope) => {
+      const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+      await scope.register(swagger, { mode: 'static', specification: { path, baseDir: '' } });
+      await scope.register(swaggerUi, { routePrefix, uiConfig: { tryItOutEnabled: true } });
+    });
+  }
+  await app.ready();
+  return app;
+}
