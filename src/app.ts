@@ -55,7 +55,7 @@ async function addCors(app: FastifyInstance, origins: readonly string[]): Promis
     allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
     exposedHeaders: ['Date', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
-    // What is no preflight is answered like any other OPTIONS, not by the plugin in plain text.
+    // An OPTIONS that names no method is taken for a preflight, not refused in the plugin's plain text.
     strictPreflight: false,
   });
 }

@@ -95,6 +95,13 @@ test('OPTIONS that is no preflight is 405, with CORS or without', async () => {
   }
 });
 
+test('OPTIONS of an origin on the list that names no method is taken for a preflight', async () => {
+  const { origin } = await openApp(CORS);
+  const { status, headers } = await send(origin, 'OPTIONS', { origin: ALLOWED });
+  expect(status).toBe(204);
+  expect(headers['access-control-allow-methods']).toBe('POST');
+});
+
 test('without a list no page of any origin gets a CORS header', async () => {
   const { origin } = await openApp();
   const answer = await preflight(origin, ALLOWED);

@@ -211,6 +211,7 @@ describe('SIGTERM', () => {
     started.kill('SIGINT');
     expect(await readiness(started)).toEqual([503, 'draining']);
     expect(await started.exited).toEqual({ code: 0, signal: null });
+    expect(started.stdout().match(/"msg":"draining"/g)).toHaveLength(1);
   });
 });
 
