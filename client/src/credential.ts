@@ -1,0 +1,39 @@
+import { VideoTokenError } from './error.ts';
+
+/**
+ * The JWT that your app gives its signed-in users, or how to come by it. The function is asked
+ * before every request; with a refusal when the service did not take the one before.
+ */
+export type Credential = string | ((refusal?: VideoTokenError) => string | Promise<string>);
+
+/** Works with the credential; when the service refuses it, once more with a new one. */
+export async function withCredential<T>(
+  credential: Credential,
+  work: (jwt: string) => Promise<T>,
+): Promise<T> {
+  const first = await read(credential);
+  try {
+    return await work(first);
+  } catch (refusal) {
+    if (!(refusal instanceof VideoTokenError) || refusal.action !== 'sign_in') throw refusal;
+    const second = await read(credential, refusal);
+    if (second === first) throw refusal;
+    return work(second);
+  }
+}
+
+async function read(credential: Credential, refusal?: VideoTokenError): Promise<string> {
+  let cause: unknown;
+  try {
+    const jwt = typeof credential === 'string' ? credential : await credential(refusal);
+    // Whatever else would make fetch fail as if the network were down.
+    if (/^[!-~]+$/.test(jwt)) return jwt;
+  } catch (error) {
+    cause = error;
+  }
+  throw new VideoTokenError('The app has no credential for its user.', {
+    code: 'credential_missing',
+    action: 'sign_in',
+    cause,
+  });
+}

@@ -1,0 +1,93 @@
+// Made from openapi.yaml by `npm run client:types`.
+export interface VideoTokenRequest {
+  /**
+   * The room that the user is logged in to.
+   */
+  roomId: string;
+  /**
+   * The copyrighted video to load.
+   */
+  videoId: string;
+  /**
+   * The user of the credential; taken from there when left out.
+   */
+  userId?: string;
+}
+
+export interface VideoToken {
+  /**
+   * The ZEGO video token, for loadCopyrightedVideo.
+   */
+  token: string;
+  /**
+   * Unix seconds; equal to the expiry inside the token.
+   */
+  expireAt: number;
+}
+
+/**
+ * A refusal (RFC 9457).
+ */
+export interface Problem {
+  /**
+   * urn:zego-video-token:problem:<code>
+   */
+  type: string;
+  title: string;
+  status: number;
+  /**
+   * A sentence for the developer who reads it.
+   */
+  detail: string;
+  /**
+   * What is wrong; programs branch on it.
+   */
+  code:
+    | 'invalid_request'
+    | 'credential_missing'
+    | 'credential_invalid'
+    | 'credential_expired'
+    | 'subject_mismatch'
+    | 'user_not_allowed'
+    | 'room_not_allowed'
+    | 'video_not_allowed'
+    | 'video_not_started'
+    | 'video_ended'
+    | 'region_not_allowed'
+    | 'not_found'
+    | 'method_not_allowed'
+    | 'request_timeout'
+    | 'body_too_large'
+    | 'unsupported_media_type'
+    | 'headers_too_large'
+    | 'rate_limited'
+    | 'internal_error'
+    | 'dependency_unavailable'
+    | 'overloaded';
+  /**
+   * What the client should do.
+   */
+  action:
+    | 'fix_request'
+    | 'sign_in'
+    | 'contact_support'
+    | 'leave_room'
+    | 'choose_another_video'
+    | 'wait'
+    | 'retry';
+  /**
+   * Also in the log of the service.
+   */
+  requestId: string;
+  /**
+   * With status 400: the rules that were broken.
+   */
+  errors?: {
+    path: string;
+    message: string;
+  }[];
+  /**
+   * With video_not_started: Unix seconds at which the window opens.
+   */
+  availableFrom?: number;
+}

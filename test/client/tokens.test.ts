@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { answering, clientOf, issued, refused, WANTED } from './support.ts';
+
+const SIGN_IN = refused(401, 'credential_expired', 'sign_in');
+
+/** A clock of a device that a test sets forward. */
+function deviceClock(wrongBy = 0) {
+  const clock = { ahead: wrongBy * 1000, now: () => Date.now() + clock.ahead };
+  return clock;
+}
+
+describe('a token', () => {
+  it('is asked for once by callers of the same time, and then kept', async () => {
+    const { url, seen } = await answering(issued(3600));
+    const client = clientOf(url);
+    const [first, second] = await Promise.all([client.get(WANTED), client.get(WANTED)]);
+    expect(await client.get(WANTED)).toBe(first);
+    expect(second).toBe(first);
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toMatchObject({ authorization: 'Bearer a.b.c', body: WANTED });
+  });
+
+  it('is of its room and video alone', async () => {
+    const { url, seen } = await answering(issued(3600));
+    const client = clientOf(url);
+    await Promise.all([client.get(WANTED), client.get({ ...WANTED, videoId: 'other' })]);
+    await client.get({ roomId: 'other', videoId: 'film' });
+    expect(seen).toHaveLength(3);
+  });
+
+  it.each([
+    [0, 3_600 - 150],
+    [0.999, 3_600 - 300],
+  ])('with the chance %d is renewed after %i of 3600 seconds', async (chance, due) => {
+    const { url, seen } = await answering(issued(3600));
+    const clock = deviceClock();
+    const client = clientOf(url, { now: clock.now, random: () => chance });
+    await client.get(WANTED);
+    clock.ahead = (due - 5) * 1000;
+    await client.get(WANTED);
+    expect(seen).toHaveLength(1);
+    clock.ahead = (due + 5) * 1000;
+    await client.get(WANTED);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('is not replaced by one that expires earlier', async () => {
+    const { url, seen } = await answering(issued(20, '04LONG'), issued(15, '04SHORT'));
+    const clock = deviceClock();
+    const client = clientOf(url, { now: clock.now });
+    await client.get(WANTED);
+    clock.ahead = 16_000;
+    expect((await client.get(WANTED)).token).toBe('04LONG');
+    expect(seen).toHaveLength(2);
+  });
+
+  it('that lives is good enough in an outage, and no longer after a refusal', async () => {
+    const outage = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '99' } });
+    const withdrawn = refused(403, 'video_ended', 'choose_another_video');
+    const { url } = await answering(issued(20), outage, withdrawn, outage);
+    const clock = deviceClock();
+    const client = clientOf(url, { now: clock.now });
+    const { token } = await client.get(WANTED);
+    clock.ahead = 16_000;
+    expect((await client.get(WANTED)).token).toBe(token);
+    // The reply of the outage has put the clock right again.
+    clock.ahead = 32_000;
+    await expect(client.get(WANTED)).rejects.toMatchObject({ code: 'video_ended' });
+    await expect(client.get(WANTED)).rejects.toMatchObject({ code: 'overloaded' });
+  });
+});
+
+describe('a device whose clock is wrong', () => {
+  it.each([-86_400, 86_400])('by %i seconds keeps a token for its life', async (wrongBy) => {
+    const { url, seen } = await answering(issued(3600));
+    const clock = deviceClock(wrongBy);
+    const client = clientOf(url, { now: clock.now });
+    await client.get(WANTED);
+    expect(Math.abs(client.now() - Date.now() / 1000)).toBeLessThan(1.5);
+    await client.get(WANTED);
+    expect(seen).toHaveLength(1);
+    clock.ahead += 3_599_000;
+    await client.get(WANTED);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('believes the service when it is the service that is wrong', async () => {
+    const served = Date.parse('2030-01-01T00:00:00Z');
+    const body = { token: '04AAAA', expireAt: served / 1000 + 3600 };
+    const headers = { date: new Date(served).toUTCString() };
+    const { url } = await answering({ status: 200, body, headers });
+    const client = clientOf(url);
+    await client.get(WANTED);
+    expect(Math.abs(client.now() - served / 1000)).toBeLessThan(1.5);
+  });
+});
+
+describe('a credential', () => {
+  it('is asked for anew, once, when the service does not take it', async () => {
+    const { url, seen } = await answering(SIGN_IN, issued(3600));
+    const refusals: (string | undefined)[] = [];
+    const credential = async (refusal?: { code: string }) => {
+      refusals.push(refusal?.code);
+      return refusal ? 'new' : 'old';
+    };
+    await clientOf(url, { credential }).get(WANTED);
+    expect(seen.map(({ authorization }) => authorization)).toEqual(['Bearer old', 'Bearer new']);
+    expect(refusals).toEqual([undefined, 'credential_expired']);
+  });
+
+  it('that is refused a second time is given up', async () => {
+    const { url, seen } = await answering(SIGN_IN);
+    const client = clientOf(url, { credential: () => crypto.randomUUID() });
+    await expect(client.get(WANTED)).rejects.toMatchObject({ action: 'sign_in', status: 401 });
+    expect(seen).toHaveLength(2);
+  });
+
+  it.each([['a text', 'same'] as const, ['the same again', () => 'same'] as const])(
+    'that is %s is not sent twice',
+    async (_name, credential) => {
+      const { url, seen } = await answering(SIGN_IN);
+      const client = clientOf(url, { credential });
+      await expect(client.get(WANTED)).rejects.toMatchObject({ code: 'credential_expired' });
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  it('that the app cannot give is a matter of signing in, and sends nothing', async () => {
+    const { url, seen } = await answering(issued(3600));
+    const cause = new Error('signed out');
+    const failing = clientOf(url, { credential: () => Promise.reject(cause) });
+    await expect(failing.get(WANTED)).rejects.toMatchObject({ action: 'sign_in', cause });
+    const empty = clientOf(url, { credential: '' });
+    await expect(empty.get(WANTED)).rejects.toMatchObject({ code: 'credential_missing' });
+    expect(seen).toEqual([]);
+  });
+});
