@@ -17,5 +17,6 @@ VOLUME /app/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "src/healthcheck.ts"]
-# node itself is process 1, so that SIGTERM reaches it.
-CMD ["node", "src/server.ts"]
+# node itself is process 1, so that SIGTERM reaches it. It may read the program and /run, write data, and use the
+# network; other files, child processes, threads and addons are refused (test/process/permissions.test.ts).
+CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-net", "--disable-warning=ExperimentalWarning", "src/server.ts"]
