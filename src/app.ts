@@ -35,10 +35,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     beforeFrameworkError: (request) => limits.byIp(request),
   });
   app.decorateRequest('credential', null);
-  if (corsOrigins.length > 0) await addCors(app, corsOrigins);
   const limits = await createRateLimits(app, parts.rateLimits);
+  // The CORS plugin answers preflights by itself; all else is limited after it has set its headers.
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.probe) return;
+    if (request.method === 'OPTIONS') await limits.byIp(request);
+  });
+  if (corsOrigins.length > 0) await addCors(app, corsOrigins);
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.probe || request.method === 'OPTIONS') return;
     if (overloaded()) throw new ServiceError('overloaded');
     await limits.byIp(request);
   });

@@ -7,10 +7,22 @@ export type FetchTextOptions = {
   body?: string;
 };
 
+/** The dependency answered, but not with 200. */
+export class StatusError extends Error {
+  override readonly name = 'StatusError';
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`unexpected status ${status}`);
+    this.status = status;
+  }
+}
+
 /**
  * The body of a 200 answer, bounded in time and bytes; redirects are not followed.
  *
- * @throws {Error} on any other answer, on a body that is too long or not UTF-8, and on time-out
+ * @throws {StatusError} on any other answer
+ * @throws {Error} on a body that is too long or not UTF-8, and on time-out
  */
 export async function fetchText(url: string, options: FetchTextOptions): Promise<string> {
   const { maxBytes, timeoutMs, ...request } = options;
@@ -18,7 +30,7 @@ export async function fetchText(url: string, options: FetchTextOptions): Promise
   const response = await fetch(url, { ...request, redirect: 'manual', signal });
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
-    throw new Error(`unexpected status ${response.status}`);
+    throw new StatusError(response.status);
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -24,3 +24,6 @@ export const roomIdSchema = identifier(128);
 
 /** 1 to 128 bytes of UTF-8; ZEGO's samples have 9 to 15 digits. */
 export const videoIdSchema = identifier(128);
+
+/** Unix seconds up to the year 9999: milliseconds, a frequent mistake, are out of range. */
+export const unixSecondsSchema = z.int().min(0).max(253_402_300_799);

@@ -16,7 +16,7 @@ export type InternalParts = {
   /** Absent where the access mode has no directory of ours. */
   directory: DirectoryParts | undefined;
   /** Without it the directory API is not there. */
-  adminApiKey: string | undefined;
+  adminApiKey(): string | undefined;
   draining(): boolean;
 };
 
@@ -28,7 +28,7 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
   addDocs(app);
-  if (directory && adminApiKey !== undefined) {
+  if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
       await scope.register(directoryRoutes(directory));
@@ -52,11 +52,10 @@ function addDocs(app: FastifyInstance): void {
 }
 
 /** Compares digests: they are of one length, and the time says nothing about the key. */
-function requireKey(key: string) {
+function requireKey(key: () => string | undefined) {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  const expected = digest(key);
   return async (request: { headers: { authorization?: string | undefined } }) => {
     const given = digest(readBearer(request.headers.authorization));
-    if (!timingSafeEqual(given, expected)) throw new ServiceError('credential_invalid');
+    if (!timingSafeEqual(given, digest(key() ?? ''))) throw new ServiceError('credential_invalid');
   };
 }

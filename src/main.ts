@@ -10,6 +10,8 @@ import { startService } from './service.ts';
 
 const EXIT_CONFIG = 2;
 const CLOSE_MARGIN_MS = 500;
+/** Secrets that open connections live as long as the process. */
+const NEED_RESTART = ['ACCESS_HTTP_SECRET', 'DATABASE_URL', 'REDIS_URL'] as const;
 
 loadDotenv({ quiet: true });
 const files = new Set<string>();
@@ -43,7 +45,14 @@ async function main(config: Config): Promise<void> {
     const service = await startService(config, logger);
     const stopReloading = installReload({
       logger,
-      reload: async () => service.reload(readConfig()),
+      async reload() {
+        const next = readConfig();
+        await service.reload(next);
+        for (const variable of NEED_RESTART) {
+          if (next.variables[variable] === variables[variable]) continue;
+          logger.warn({ variable }, 'has changed, and holds after a restart');
+        }
+      },
       files: () => [...files],
     });
     const timeoutMs = variables.SHUTDOWN_TIMEOUT_MS;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AuthEvents } from './auth/credential.ts';
 import { createVerifier, type Verifier } from './auth/verify.ts';
 import type { Config } from './config/config.ts';
@@ -7,6 +8,7 @@ import { createGenerator, type Generate } from './token04/index.ts';
 export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;
+  adminApiKey(): string | undefined;
   healthy(): boolean;
   /**
    * Takes over the secrets, keys and providers of `config`; what was verified before is forgotten.
@@ -18,22 +20,32 @@ export type Secrets = {
 
 /** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
+  let current = config;
   let verifier = await createVerifier(config.providers, events);
   let generate = createGenerator(config.zego);
+
+  /** Providers that have not changed keep their keys, which may be all there is during an outage. */
+  async function renewVerifier({ providers }: Config): Promise<Verifier> {
+    if (isDeepStrictEqual(providers, current.providers)) return verifier;
+    const replacement = await createVerifier(providers, events);
+    if (verifier.usable() && !replacement.usable()) {
+      replacement.close();
+      throw new Error('the keys of a provider cannot be fetched');
+    }
+    verifier.close();
+    return replacement;
+  }
+
   return {
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
+    adminApiKey: () => current.variables.ADMIN_API_KEY,
     healthy: () => verifier.healthy(),
     async reload(next) {
-      const previous = verifier;
-      const replacement = await createVerifier(next.providers, events);
-      if (previous.healthy() && !replacement.healthy()) {
-        replacement.close();
-        throw new Error('the keys of a provider cannot be fetched');
-      }
-      generate = createGenerator(next.zego);
-      verifier = replacement;
-      previous.close();
+      const renewed = createGenerator(next.zego);
+      verifier = await renewVerifier(next);
+      generate = renewed;
+      current = next;
     },
     close: () => verifier.close(),
   };

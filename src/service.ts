@@ -46,7 +46,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       service: access.service,
       now: unixSeconds,
     },
-    adminApiKey: variables.ADMIN_API_KEY,
+    adminApiKey: secrets.adminApiKey,
     draining: () => lifecycle === 'draining',
   });
   const addresses = {

@@ -17,7 +17,8 @@ function decide({ userId, roomId, videoId, country }) {
   const licence = licences.get(videoId);
   if (!user || user.suspended) return { allow: false, code: 'user_not_allowed' };
   if (!room?.members.includes(userId)) return { allow: false, code: 'room_not_allowed' };
-  if (!licence || !room.videos.includes(videoId)) return { allow: false, code: 'video_not_allowed' };
+  if (!licence || !room.videos.includes(videoId))
+    return { allow: false, code: 'video_not_allowed' };
   if (Date.now() / 1000 >= licence.until) return { allow: false, code: 'video_ended' };
   if (licence.countries && !licence.countries.includes(country)) {
     return { allow: false, code: 'region_not_allowed' };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { roomIdSchema, videoIdSchema } from '../identifiers.ts';
+import { roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
 import type { AccessDirectory, AccessFacts } from './access.ts';
 
 const ANY_VIDEO = '*';
@@ -9,7 +9,7 @@ const videoAccessSchema = z.array(
     room: roomIdSchema,
     videos: z.array(videoIdSchema),
     /** Unix seconds; the right ends here. */
-    notAfter: z.int().optional(),
+    notAfter: unixSecondsSchema.optional(),
   }),
 );
 

@@ -1,7 +1,8 @@
 import CircuitBreaker from 'opossum';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { fetchText } from '../fetch-text.ts';
+import { fetchText, StatusError } from '../fetch-text.ts';
+import { unixSecondsSchema } from '../identifiers.ts';
 import {
   ACCESS_DENIALS,
   type AccessDecision,
@@ -23,11 +24,11 @@ export type HttpAccessOptions = {
 };
 
 const answerSchema = z.discriminatedUnion('allow', [
-  z.object({ allow: z.literal(true), notAfter: z.int().min(0).optional() }),
+  z.object({ allow: z.literal(true), notAfter: unixSecondsSchema.optional() }),
   z.object({
     allow: z.literal(false),
     code: z.enum(ACCESS_DENIALS),
-    availableFrom: z.int().min(0).optional(),
+    availableFrom: unixSecondsSchema.optional(),
   }),
 ]);
 
@@ -43,6 +44,7 @@ export function createHttpAccess(options: HttpAccessOptions): AccessService {
     rollingCountTimeout: FAILURES_IN_MS,
     errorThresholdPercentage: FAILURES_PERCENT,
     volumeThreshold: FAILURES_AT_LEAST,
+    errorFilter: isAboutTheQuestion,
   });
   let healthy = true;
   return {
@@ -59,6 +61,13 @@ export function createHttpAccess(options: HttpAccessOptions): AccessService {
     healthy: () => healthy,
     close: async () => breaker.shutdown(),
   };
+}
+
+/** A backend that refuses one question is well: nobody may open the breaker for all by asking it. */
+function isAboutTheQuestion(error: unknown): boolean {
+  if (!(error instanceof StatusError)) return false;
+  const { status } = error;
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 async function ask(

@@ -38,6 +38,11 @@ export async function openAccess(
       return { service: createHttpAccess(config), database: undefined };
     }
     case 'claims':
-      return { service: createRulesService(claimsDirectory), database: undefined };
+      return { service: withoutReasons(createRulesService(claimsDirectory)), database: undefined };
   }
+}
+
+/** The rights are in a credential that whoever asks for the reasons does not have. */
+function withoutReasons({ explain: _reasons, ...service }: AccessService): AccessService {
+  return service;
 }

@@ -33,8 +33,9 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   let last: Promise<unknown> = Promise.resolve();
 
   const transaction: Database['transaction'] = (work) => {
-    const result = last.then(() => inTransaction(writer, () => work(write)));
-    last = result.catch(() => {});
+    const before = last;
+    const result = inTurn(before).then(() => inTransaction(writer, () => work(write)));
+    last = Promise.allSettled([before, result]);
     return result;
   };
 
@@ -74,6 +75,15 @@ function createQuery(db: DatabaseSync): Query {
 /** SQLite reads `$1` as a name and `?1` as a position. */
 function positional(sql: string): string {
   return sql.replaceAll(/\$(\d)/g, '?$1');
+}
+
+/** Waits for whoever writes now, but not for ever. */
+async function inTurn(before: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  const timeout = delay(LOCK_TIMEOUT_MS, undefined, { signal: late.signal }).then(() => {
+    throw unavailable({ code: 'WRITER_BUSY' });
+  });
+  await Promise.race([before, timeout]).finally(() => late.abort());
 }
 
 async function inTransaction<T>(db: DatabaseSync, work: () => Promise<T>): Promise<T> {

@@ -30,7 +30,10 @@ export type Jwks = {
   key: FindKey;
   /** Fetches once, then keeps the keys fresh in the background. Never rejects. */
   start(): Promise<void>;
+  /** The last fetch went well. */
   healthy(): boolean;
+  /** There are keys to verify with, fresh or kept. */
+  usable(): boolean;
   close(): void;
 };
 
@@ -90,6 +93,7 @@ export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOp
     },
     start: fetching.run,
     healthy: () => usable() !== undefined && !failed,
+    usable: () => usable() !== undefined,
     close: fetching.stop,
   };
 }

@@ -7,6 +7,7 @@ import type { Provider, ProviderKey } from './provider.ts';
 export type KeySource = {
   find: FindKey;
   healthy(): boolean;
+  usable(): boolean;
   close(): void;
 };
 
@@ -20,12 +21,13 @@ export async function openKeys(
     const onFetch = (result: 'ok' | 'error') => events.jwksFetched(issuer, result);
     const jwks = createJwks({ url: key.url, onFetch, onChange });
     await jwks.start();
-    return { find: jwks.key, healthy: jwks.healthy, close: jwks.close };
+    return { find: jwks.key, healthy: jwks.healthy, usable: jwks.usable, close: jwks.close };
   }
   const keys = await importKeys(key, algorithms);
   return {
     find: async (header) => keys[header.alg] as CryptoKey,
     healthy: () => true,
+    usable: () => true,
     close: () => {},
   };
 }

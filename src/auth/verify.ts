@@ -9,6 +9,8 @@ import type { Provider } from './provider.ts';
 
 const MAX_JWT_BYTES = 8 * 1024;
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
+/** The end of the year 9999: what is later is no time, or milliseconds. */
+const MAX_EXP = 253_402_300_799;
 const CACHE_MS = 59_000;
 /** Reading the clock costs more than the lookup: with this, entries live for 60 s at most. */
 const CACHE_CLOCK_MS = 1_000;
@@ -25,6 +27,8 @@ export type Verifier = {
    */
   verify(token: string, now: number): Promise<Credential>;
   healthy(): boolean;
+  /** Every provider has keys to verify with, fresh or kept. */
+  usable(): boolean;
   close(): void;
 };
 
@@ -33,7 +37,7 @@ const headerSchema = z.object({ kid: z.string().optional(), b64: z.never().optio
 
 /** The same for RFC 7519 section 4.1, and a bound for every number. */
 const claimsSchema = z.object({
-  exp: z.int(),
+  exp: z.int().max(MAX_EXP),
   iat: z.number().optional(),
   iss: z.string().optional(),
 });
@@ -78,6 +82,7 @@ export async function createVerifier(
   return {
     verify,
     healthy: () => sources.every(({ keys }) => keys.healthy()),
+    usable: () => sources.every(({ keys }) => keys.usable()),
     close: () => sources.forEach(({ keys }) => void keys.close()),
   };
 }

@@ -145,6 +145,7 @@ async function checkClock({ providers }: Config): Promise<Finding> {
       signal: AbortSignal.timeout(2_000),
     });
     const theirs = Date.parse(response.headers.get('date') ?? '');
+    if (Number.isNaN(theirs)) return { check, ok: true, detail: 'not compared: no Date header' };
     const seconds = Math.round((Date.now() - theirs) / 1000);
     const ok = Math.abs(seconds) <= MAX_CLOCK_SECONDS;
     const mend = ok

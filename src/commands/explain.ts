@@ -10,7 +10,9 @@ export async function explainAccess(
   { json, terminal }: { json: boolean; terminal: Terminal },
 ): Promise<boolean> {
   if (!service.explain) {
-    throw new Error('With ACCESS_MODE=http your own backend decides: ask it, or read its log.');
+    throw new Error(
+      'With ACCESS_MODE=http your own backend decides, with claims the credential: look there.',
+    );
   }
   const explanation = await service.explain(request, now);
   terminal.print(json ? JSON.stringify(explanation) : render(explanation, terminal));

@@ -16,6 +16,7 @@ type Group = {
   country: string;
   issued: number;
   denied: Map<string, number>;
+  failed: number;
   users: DistinctCounter;
   durations: Uint32Array;
 };
@@ -27,6 +28,7 @@ type Row = {
   territory: string;
   issued: number;
   denied: Record<string, number>;
+  failed: number;
   users: number;
   p50Ms: number;
   p99Ms: number;
@@ -73,6 +75,8 @@ function add(groups: Map<string, Group>, line: string): void {
   if (outcome === 'issued') {
     group.issued++;
     if (userId !== undefined) group.users.add(userId);
+  } else if (outcome === 'failed') {
+    group.failed++;
   } else {
     group.denied.set(code, (group.denied.get(code) ?? 0) + 1);
   }
@@ -107,18 +111,20 @@ function createGroup(day: string, videoId: string, country: string): Group {
     country,
     issued: 0,
     denied: new Map(),
+    failed: 0,
     users: createDistinctCounter(),
     durations,
   };
 }
 
-function toRow({ day, videoId, country, issued, denied, users, durations }: Group): Row {
+function toRow({ day, videoId, country, issued, denied, failed, users, durations }: Group): Row {
   return {
     day,
     video: videoId,
     territory: country,
     issued,
     denied: Object.fromEntries([...denied].sort()),
+    failed,
     users: users.count(),
     p50Ms: quantile(durations, 0.5),
     p99Ms: quantile(durations, 0.99),
@@ -135,7 +141,17 @@ function quantile(durations: Uint32Array, q: number): number {
   return Number((SHORTEST_MS * BUCKET_GROWTH ** (bucket + 0.5)).toPrecision(2));
 }
 
-const HEADINGS = ['day', 'video', 'territory', 'issued', 'users', 'p50 ms', 'p99 ms', 'denied'];
+const HEADINGS = [
+  'day',
+  'video',
+  'territory',
+  'issued',
+  'users',
+  'p50 ms',
+  'p99 ms',
+  'failed',
+  'denied',
+];
 
 const FORMATS: Record<ReportFormat, (rows: Row[]) => string> = {
   json: (rows) => JSON.stringify(rows),
@@ -156,9 +172,25 @@ const FORMATS: Record<ReportFormat, (rows: Row[]) => string> = {
   },
 };
 
-function cells({ day, video, territory, issued, users, p50Ms, p99Ms, denied }: Row): string[] {
+function cells({
+  day,
+  video,
+  territory,
+  issued,
+  users,
+  p50Ms,
+  p99Ms,
+  failed,
+  denied,
+}: Row): string[] {
   const codes = Object.entries(denied).map(([code, count]) => `${code} ${count}`);
-  return [day, video, territory, ...[issued, users, p50Ms, p99Ms].map(String), codes.join('; ')];
+  return [
+    day,
+    video,
+    territory,
+    ...[issued, users, p50Ms, p99Ms, failed].map(String),
+    codes.join('; '),
+  ];
 }
 
 /** RFC 4180; and no cell that a spreadsheet would run as a formula, as ids come from clients. */

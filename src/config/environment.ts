@@ -8,6 +8,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type ReadFile = (path: string) => string;
 
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS)_/;
+const CLIENT_PREFIX =
+  /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
 const CLIENT_VISIBLE =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_.*ZEGO.*SECRET/i;
 
@@ -41,7 +43,11 @@ export function unknownVariables(environment: Environment): string[] {
 
 /** A secret under a name that a bundler copies into the client is no secret any more. */
 export function clientVisibleSecrets(texts: Record<string, string>): ConfigProblem[] {
-  const exposed = Object.keys(texts).filter((name) => CLIENT_VISIBLE.test(name));
+  const exposed = Object.keys(texts).filter(
+    (name) =>
+      CLIENT_VISIBLE.test(name) ||
+      (CLIENT_PREFIX.test(name) && texts[name] === texts.ZEGO_SERVER_SECRET),
+  );
   return exposed.map((variable) => ({
     variable,
     message:

@@ -41,8 +41,19 @@ export function readProviders(
     });
     return [];
   }
-  if (mode === 'AUTH_PROVIDERS_FILE') return readList(texts[mode] ?? '', readFile, problems);
+  if (mode === 'AUTH_PROVIDERS_FILE') {
+    problems.push(...unreadVariables(texts));
+    return readList(texts[mode] ?? '', readFile, problems);
+  }
   return readSingle(texts, problems);
+}
+
+function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
+  const set = Object.values(VARIABLE_OF).filter((variable) => texts[variable] !== undefined);
+  return set.map((variable) => ({
+    variable,
+    message: 'is not read with AUTH_PROVIDERS_FILE: say it in the entries of the file',
+  }));
 }
 
 function readSingle(texts: Record<string, string>, problems: ConfigProblem[]): Provider[] {
@@ -91,6 +102,8 @@ function withFiles(value: unknown, readFile: ReadFile): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
   const { secretFile, publicKeyFile, ...provider } = value as Record<string, unknown>;
   const read = (file: unknown) => readFile(String(file)).replace(/\r?\n$/, '');
+  // Both set is an error: what stays here the schema does not know.
+  if (provider.secret !== undefined || provider.publicKey !== undefined) return value;
   if (secretFile !== undefined) provider.secret = read(secretFile);
   if (publicKeyFile !== undefined) provider.publicKey = read(publicKeyFile);
   return provider;

@@ -32,7 +32,13 @@ export function list(isItem: (item: string) => boolean, message: string) {
 }
 
 export function secret() {
-  return z.string().min(32, 'must be at least 32 characters long');
+  return z
+    .string()
+    .min(32, 'must be at least 32 characters long')
+    .regex(
+      /^[\w\-.~+/]+=*$/,
+      'must be of letters, digits and - . _ ~ + / =, as it travels in a header',
+    );
 }
 
 export function url(protocol: RegExp, message: string) {
@@ -55,10 +61,15 @@ export function isOrigin(item: string): boolean {
   return !item.includes('*') && URL.parse(item)?.origin === item;
 }
 
+/** Shortest prefixes, in bits: a wider range is most of the internet. */
+const MIN_PREFIX = { 4: 8, 6: 7 };
+
 /** An address or a range. A hop count or `true` would let any client name its own address. */
 export function isCidr(item: string): boolean {
   const [address = '', prefix, ...more] = item.split('/');
-  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
-  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
-  return bits > 0 && prefixFits && more.length === 0;
+  const family = isIP(address) as 0 | 4 | 6;
+  if (family === 0 || more.length > 0) return false;
+  if (prefix === undefined) return true;
+  const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+  return bits >= MIN_PREFIX[family] && bits <= (family === 4 ? 32 : 128);
 }

@@ -3,11 +3,10 @@ import {
   PLAIN_TEXT,
   PLAIN_TEXT_RULE,
   roomIdSchema,
+  unixSecondsSchema,
   userIdSchema,
   videoIdSchema,
 } from '../identifiers.ts';
-
-const unixSeconds = z.int().min(0);
 
 /** ISO 3166-1 alpha-2. */
 export const countrySchema = z
@@ -15,21 +14,21 @@ export const countrySchema = z
   .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
 
 /** A user of the directory, without its id. */
-export const userSchema = z.object({
+export const userSchema = z.strictObject({
   status: z.enum(['active', 'suspended']).default('active'),
 });
 
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
-export const videoSchema = z.object({
+export const videoSchema = z.strictObject({
   title: z.string().max(500).regex(PLAIN_TEXT, PLAIN_TEXT_RULE).nullable().default(null),
   status: z.enum(['available', 'withdrawn']).default('available'),
-  availableFrom: unixSeconds.nullable().default(null),
-  availableUntil: unixSeconds.nullable().default(null),
+  availableFrom: unixSecondsSchema.nullable().default(null),
+  availableUntil: unixSecondsSchema.nullable().default(null),
   regions: z.array(countrySchema).nullable().default(null),
 });
 
 /** A room. Lists that are left out stay as they are; a new room has none. */
-export const roomSchema = z.object({
+export const roomSchema = z.strictObject({
   status: z.enum(['open', 'closed']).default('open'),
   videoIds: z.array(videoIdSchema).optional(),
   memberIds: z.array(userIdSchema).optional(),

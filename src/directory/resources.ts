@@ -17,6 +17,9 @@ type Resource<T> = {
   put(query: Query, id: string, value: T): Promise<void>;
 };
 
+/** A room may have many members. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
 const users: Resource<z.output<typeof userSchema>> = {
   noun: 'user',
   kind: 'users',
@@ -73,7 +76,10 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
   return async (app) => {
     app.put(
       url,
-      { schema: { ...describe('put', `Create or replace a ${noun}`), body: schema, response } },
+      {
+        bodyLimit: MAX_BODY_BYTES,
+        schema: { ...describe('put', `Create or replace a ${noun}`), body: schema, response },
+      },
       async (request) => {
         const id = idOf(request);
         return database.transaction(async (query) => {

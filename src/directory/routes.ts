@@ -9,9 +9,11 @@ import { countrySchema } from './entries.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
 import { deleteMember, putMember } from './store.ts';
-import { exportDirectory, ImportError, importDirectory } from './transfer.ts';
+import { exportDirectory, ImportError, importDirectory, whileTheyCome } from './transfer.ts';
 
 const NDJSON = 'application/x-ndjson';
+/** An import holds the only writer: it may be long, but not silent. */
+const IDLE_MS = 10_000;
 const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
 
 export type DirectoryParts = {
@@ -90,7 +92,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
       },
       async ({ body }) => {
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
-        return importDirectory(database, body).catch(rethrowAsInvalid);
+        return importDirectory(database, whileTheyCome(body, IDLE_MS)).catch(rethrowAsInvalid);
       },
     );
     app.get(

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Query, Row } from '../access/database.ts';
 import { formatRegions, parseRegions } from '../access/facts-query.ts';
 import type { Room, User, Video } from './entries.ts';
@@ -97,6 +98,9 @@ export function toVideo(row: Row): Video {
   };
 }
 
+/** Statements of SQLite run at once: after so many the requests of others get their turn. */
+const YIELD_EVERY = 200;
+
 type Links = { noun: string; clear: string; exists: string; add: string; list: string };
 
 const VIDEO_LINKS = links('room_videos', 'video_id', 'videos', 'video');
@@ -119,7 +123,8 @@ async function replaceLinks(
   ids: string[],
 ): Promise<void> {
   await query(links.clear, [roomId]);
-  for (const id of ids) {
+  for (const [index, id] of ids.entries()) {
+    if (index % YIELD_EVERY === 0) await setImmediate();
     const found = await query(links.exists, [id]);
     if (found.length === 0) throw new UnknownReferenceError(`there is no ${links.noun} ${id}`);
     await query(links.add, [roomId, id]);

@@ -1,4 +1,6 @@
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Database, Query } from '../access/database.ts';
+import { ServiceError } from '../errors.ts';
 import { type Entry, entrySchema } from './entries.ts';
 import { getRoom, putRoom, putUser, putVideo, toVideo, UnknownReferenceError } from './store.ts';
 
@@ -51,6 +53,27 @@ export function importDirectory(
   });
 }
 
+/**
+ * Passes chunks on while they come.
+ *
+ * @throws {ServiceError} `request_timeout` when none has come for `idleMs`
+ */
+export async function* whileTheyCome(
+  chunks: AsyncIterable<Uint8Array>,
+  idleMs: number,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  for (;;) {
+    const waiting = new AbortController();
+    const idle = delay(idleMs, undefined, { signal: waiting.signal }).then(() => {
+      throw new ServiceError('request_timeout');
+    });
+    const next = await Promise.race([iterator.next(), idle]).finally(() => waiting.abort());
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
 /** The directory as lines that {@link importDirectory} reads; rooms last, as they name the others. */
 export async function* exportDirectory({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
   for await (const { id, status } of pages(query, 'users'))
@@ -93,6 +116,8 @@ async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Bu
       number++;
     }
     rest = bytes.subarray(start);
+    // Statements of SQLite run at once: the requests of others get their turn here.
+    await setImmediate();
     if (rest.length > MAX_LINE_BYTES) throw new ImportError(number, 'is longer than 16 MiB');
   }
   if (rest.length > 0) yield rest;

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../errors.ts';
+import { clientAddress } from './address.ts';
 
 /** What is known of one request for a token when it ends. Holds no credential and no token. */
 export type Decision = {
@@ -44,7 +45,7 @@ export function closeDecision(request: FastifyRequest, reply: FastifyReply): Dec
     ...outcomeOf(code, reply),
     ...notes,
     // A socket that is gone has no address any more.
-    ip: notes.ip ?? request.ip,
+    ip: notes.ip ?? clientAddress(request),
     durationMs,
   };
 }

@@ -1,6 +1,7 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
+import { clientAddress } from './address.ts';
 import type { Count, Counter } from './counter.ts';
 
 const WINDOW_MS = 60_000;
@@ -31,7 +32,7 @@ export async function createRateLimits(
   const ipLimit = app.createRateLimit({
     max: perIp,
     timeWindow: WINDOW_MS,
-    keyGenerator: ({ ip }) => `ip:${normalizeIP(ip)}`,
+    keyGenerator: (request) => `ip:${normalizeIP(clientAddress(request))}`,
   });
   const userLimit = app.createRateLimit({
     max: perUser,

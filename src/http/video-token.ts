@@ -8,6 +8,7 @@ import type { Verifier } from '../auth/verify.ts';
 import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import type { Generate } from '../token04/index.ts';
+import { clientAddress } from './address.ts';
 import { requireJson } from './body.ts';
 import type { CountryOf } from './country.ts';
 import { readBearer } from './credential.ts';
@@ -65,7 +66,7 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
 
   /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
   const reportAbort = async (request: FastifyRequest, reply: FastifyReply) => {
-    notesOf(request).ip = request.ip;
+    notesOf(request).ip = clientAddress(request);
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) report(request, reply);
     });

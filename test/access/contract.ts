@@ -137,7 +137,7 @@ const DIRECTORY = [
   { type: 'video', id: 'film_nowhere', regions: [] },
   { type: 'video', id: 'film_later', availableFrom: 4_102_444_800 },
   { type: 'video', id: 'film_over', availableUntil: NOW },
-  { type: 'video', id: 'film_ends', availableUntil: Number.MAX_SAFE_INTEGER },
+  { type: 'video', id: 'film_ends', availableUntil: 253_402_300_799 },
   { type: 'video', id: 'window', availableFrom: NOW - 100, availableUntil: NOW + 100 },
   { type: 'video', id: 'withdrawn', status: 'withdrawn' },
   { type: 'video', id: 'elsewhere' },
@@ -175,7 +175,7 @@ const ANSWERS: Answer[] = [
   [
     'the end of the window comes with the answer, exact to 53 bits',
     { videoId: 'film_ends' },
-    { allow: true, notAfter: Number.MAX_SAFE_INTEGER },
+    { allow: true, notAfter: 253_402_300_799 },
   ],
   ['an unknown user is denied', { userId: 'nobody' }, deny('user_not_allowed')],
   ['a suspended user is denied', { userId: 'suspended' }, deny('user_not_allowed')],

@@ -152,6 +152,18 @@ describe('a backend in trouble', () => {
     await elapsed(open().check(QUESTION, NOW));
   });
 
+  it('that refuses the questions of one client still answers those of others', async () => {
+    respond = async (request, response) => {
+      const { roomId } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+      if (roomId === 'nowhere') response.writeHead(404).end();
+      else response.end('{"allow":true}');
+    };
+    const access = open();
+    for (let i = 0; i < 20; i++)
+      await elapsed(access.check({ ...QUESTION, roomId: 'nowhere' }, NOW));
+    expect(await access.check(QUESTION, NOW)).toEqual({ allow: true });
+  });
+
   it('is not asked while the breaker is open, and the answer comes at once', async () => {
     let asked = 0;
     respond = (_request, response) => {

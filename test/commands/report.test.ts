@@ -51,10 +51,10 @@ describe('the report of decision logs', () => {
         denied: { video_ended: 1 },
         p50Ms: 2,
       },
-      { day: '2026-11-25', territory: 'SG', issued: 0, denied: { overloaded: 1 } },
+      { day: '2026-11-25', territory: 'SG', issued: 0, failed: 1, denied: {} },
     ]);
     const csv = await cli(['report', '--csv', path]);
-    expect(csv.stdout.split('\n')[2]).toMatch(/^2026-11-24,film,SG,3,2,2,2.?\d*,video_ended 1$/);
+    expect(csv.stdout.split('\n')[2]).toMatch(/^2026-11-24,film,SG,3,2,2,2.?\d*,0,video_ended 1$/);
   });
 
   it('gives a spreadsheet no formula to run, and quotes what CSV must quote', async () => {

@@ -68,7 +68,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
           ...VIDEO,
           title: '',
           availableFrom: 0,
-          availableUntil: Number.MAX_SAFE_INTEGER,
+          availableUntil: 253_402_300_799,
           regions: [],
         },
       ],

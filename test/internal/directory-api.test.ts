@@ -19,7 +19,7 @@ async function openInternal(config: AccessConfig, adminApiKey: string | undefine
     logger: createLoggerTo({ write() {} }, 'silent'),
     metrics: createMetrics(config.mode).registry,
     directory: database && { database, service, now: () => NOW },
-    adminApiKey,
+    adminApiKey: () => adminApiKey,
     draining: () => false,
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
@@ -161,6 +161,22 @@ describe.each([
     await call('get', `users/${encodeURIComponent('kept?')}`).expect(404);
   });
 
+  it('refuses a field that it does not know: a misspelt window must not open a licence', async () => {
+    await call('put', 'videos/v2', { availableuntil: 1 }).expect(400);
+    await call('put', 'users/u2', { state: 'suspended' }).expect(400);
+    await call('get', 'videos/v2').expect(404);
+  });
+
+  it('refuses milliseconds for seconds', async () => {
+    await call('put', 'videos/v3', { availableUntil: 1_735_689_600_000 }).expect(400);
+  });
+
+  it('takes rooms with more videos than a small body could name', async () => {
+    const videos = Array.from({ length: 1_200 }, (_, n) => ({ type: 'video', id: `many-${n}` }));
+    await importLines(...videos).expect(200);
+    await call('put', 'rooms/many', { videoIds: videos.map(({ id }) => id) }).expect(200);
+  });
+
   it('refuses an import that is no NDJSON', async () => {
     await call('post', 'import', { type: 'user', id: 'x' }).expect(415);
   });
@@ -231,7 +247,7 @@ describe('the internal listener', () => {
       logger: createLoggerTo({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
       directory: database && { database, service, now: () => NOW },
-      adminApiKey: undefined,
+      adminApiKey: () => undefined,
       draining: () => false,
     });
     expect((await without.inject('/directory/export')).statusCode).toBe(404);

@@ -89,6 +89,31 @@ describe('a reload', () => {
     expect(service.stdout()).not.toContain('canary-too-short');
   });
 
+  it('takes a new admin key over', async () => {
+    const { service } = await start();
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    const file = join(folder.path, 'admin');
+    const [before, after] = [
+      'admin-key-before-0123456789-0123456789',
+      'admin-key-after-0123456789-0123456789',
+    ];
+    writeFileSync(file, before);
+    await service.stop();
+    const { service: keyed } = await start({ ADMIN_API_KEY_FILE: file });
+    const statusWith = async (key: string) =>
+      (
+        await fetch(`${keyed.internal}/directory/users/nobody`, {
+          headers: { authorization: `Bearer ${key}` },
+        })
+      ).status;
+    expect(await statusWith(before)).toBe(404);
+    writeFileSync(file, after);
+    keyed.kill('SIGHUP');
+    await keyed.line(({ msg }) => msg === 'secrets and keys reloaded');
+    expect([await statusWith(before), await statusWith(after)]).toEqual([401, 404]);
+  });
+
   it('drops no request', async () => {
     const { service, files } = await start({ AUTH_JWT_SECRET_FILE: '', AUTH_JWT_SECRET: OLD.jwt });
     const load = await startLoad(service.origin, 10, OLD.jwt);
