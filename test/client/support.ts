@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { onTestFinished } from 'vitest';
+import { afterAll } from 'vitest';
 import { createVideoTokenClient, type VideoTokenClientOptions } from '../../client/src/index.ts';
 
 export const WANTED = { roomId: 'room', videoId: 'film' };
@@ -14,6 +14,12 @@ export type Seen = { at: number; authorization: string | undefined; body: unknow
 export type Answer =
   | { status: number; body?: unknown; headers?: Record<string, string> }
   | ((request: IncomingMessage, response: ServerResponse) => void);
+
+// A hook of the single test would be lost among tests that run at the same time.
+const servers: Server[] = [];
+afterAll(() => {
+  for (const server of servers) server.close().closeAllConnections();
+});
 
 /** A server that gives these answers in turn, and the last one ever after. */
 export async function answering(...answers: Answer[]): Promise<{ url: string; seen: Seen[] }> {
@@ -31,10 +37,7 @@ export async function answering(...answers: Answer[]): Promise<{ url: string; se
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
+  servers.push(server);
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
 
