@@ -13,6 +13,8 @@ import { toProblemResponse } from './http/problem-response.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './http/problems.ts';
 import { videoTokenRoute } from './http/video-token.ts';
 
+const REQUEST_ID = { type: 'string', pattern: '^[\\w-]{1,64}$', maxLength: 64 };
+const SECONDS = { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 };
 const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 
 /** Parts of an application that describes itself and serves nobody. */
@@ -45,8 +47,8 @@ token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \
 wrong and whose \`action\` says what the client should do.`,
       },
       servers: [
-        { url: 'https://video-token.example', description: 'Where you deploy it.' },
-        { url: 'http://127.0.0.1:8080', description: 'On this machine.' },
+        server('https://video-token.example', 'Production: where you deploy it.', false),
+        server('http://127.0.0.1:8080', 'Local: on this machine.', true),
       ],
       tags: [
         { name: 'Video token', description: 'For clients.' },
@@ -56,7 +58,7 @@ wrong and whose \`action\` says what the client should do.`,
         ...BEARER,
         bearerFormat: 'JWT',
         description:
-          'The JWT that your app gives its signed-in users; its user is the user of the token.',
+          'The JWT that your app gives its signed-in users; its user is the user of the token. Verified as RFC8725 advises.',
       },
     },
     async (app) => {
@@ -79,7 +81,7 @@ export function describeInternalApi(): Promise<object> {
         description: `Users, rooms and videos, for the team alone. It is there with ACCESS_MODE=sqlite or postgres and
 ADMIN_API_KEY set. A change holds from the next request on.`,
       },
-      servers: [{ url: 'http://127.0.0.1:9090', description: 'The internal listener.' }],
+      servers: [server('http://127.0.0.1:9090', 'Local: the internal listener.', true)],
       tags: [{ name: 'Directory', description: 'Who is there, and what can be watched where.' }],
       credential: { ...BEARER, description: 'ADMIN_API_KEY.' },
     },
@@ -112,16 +114,22 @@ async function describe(
   return document;
 }
 
+function server(url: string, description: string, internal: boolean) {
+  return { url, description, 'x-internal': internal };
+}
+
 const BEARER = { type: 'http', scheme: 'bearer' };
 
 /**
  * The transform writes each schema twice, as input and as output, and closes outputs to new members.
- * One of each that is used is enough, and a client must not break when an answer says more.
+ * One of each that is used is enough, and a client must not break when an answer says more. Integers
+ * go up to 2^53.
  */
 function tidy(generated: object): OpenApi {
-  let text = JSON.stringify(generated, (key, value) =>
-    key === 'additionalProperties' && value === false ? undefined : value,
-  );
+  let text = JSON.stringify(generated, (key, value) => {
+    if (key === 'additionalProperties' && value === false) return undefined;
+    return value?.type === 'integer' ? { ...value, format: 'int64' } : value;
+  });
   const { components } = JSON.parse(text);
   const unused = Object.keys(components.schemas).filter(
     (name) => !text.includes(`"#/components/schemas/${name}"`),
@@ -179,12 +187,17 @@ function problemExamples(key: string): NonNullable<Media['examples']> {
 }
 
 function headersOf(status: string) {
-  const header = (description: string, type = 'string') => ({ description, schema: { type } });
+  const header = (description: string, schema: object) => ({ description, schema });
+  const text = { type: 'string', maxLength: 200 };
   return {
-    'X-Request-Id': header('The id of the request in the log of the service.'),
-    ...(status === '401' && { 'WWW-Authenticate': header('Bearer (RFC 6750).') }),
+    'X-Request-Id': header('The id of the request in the log of the service.', REQUEST_ID),
+    'Access-Control-Allow-Origin': header(
+      'The origin of the page, where CORS_ORIGINS has it.',
+      text,
+    ),
+    ...(status === '401' && { 'WWW-Authenticate': header('Bearer (RFC 6750).', text) }),
     ...((status === '429' || status === '503') && {
-      'Retry-After': header('Seconds to wait before trying again.', 'integer'),
+      'Retry-After': header('Seconds to wait before trying again.', SECONDS),
     }),
   };
 }

@@ -81,6 +81,8 @@ export interface Problem {
   requestId: string;
   /**
    * With status 400: the rules that were broken.
+   *
+   * @maxItems 100
    */
   errors?: {
     path: string;

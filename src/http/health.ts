@@ -15,7 +15,7 @@ const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' }
 const readinessSchema = z
   .object({
     status: z.enum(['starting', 'ready', 'draining']),
-    dependencies: z.record(z.string(), z.enum(['up', 'down'])),
+    dependencies: z.record(z.string().meta({ maxLength: 64 }), z.enum(['up', 'down'])),
   })
   .meta({
     id: 'Readiness',

@@ -4,17 +4,24 @@ import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './problems.ts';
 
 const problemSchema = z
   .object({
-    type: z.string().meta({ description: 'urn:zego-video-token:problem:<code>' }),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().meta({ description: 'A sentence for the developer who reads it.' }),
+    type: z.string().meta({ description: 'urn:zego-video-token:problem:<code>', maxLength: 100 }),
+    title: z.string().meta({ maxLength: 100 }),
+    status: z.int().meta({ minimum: 400, maximum: 599 }),
+    detail: z
+      .string()
+      .meta({ description: 'A sentence for the developer who reads it.', maxLength: 1000 }),
     code: z.enum(ERROR_CODES).meta({ description: 'What is wrong; programs branch on it.' }),
     action: z.enum(ACTIONS).meta({ description: 'What the client should do.' }),
-    requestId: z.string().meta({ description: 'Also in the log of the service.' }),
+    requestId: z.string().meta({ description: 'Also in the log of the service.', maxLength: 64 }),
     errors: z
-      .array(z.object({ path: z.string(), message: z.string() }))
+      .array(
+        z.object({
+          path: z.string().meta({ maxLength: 1000 }),
+          message: z.string().meta({ maxLength: 1000 }),
+        }),
+      )
       .optional()
-      .meta({ description: 'With status 400: the rules that were broken.' }),
+      .meta({ description: 'With status 400: the rules that were broken.', maxItems: 100 }),
     availableFrom: z
       .int()
       .optional()
