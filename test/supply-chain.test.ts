@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -68,5 +68,17 @@ describe('the image', () => {
       'src',
     ]);
     expect(dockerfile).not.toMatch(/^(ADD|ARG) |--mount=type=secret/m);
+  });
+});
+
+describe('SECURITY.md', () => {
+  it('names for every promise tests that are there', () => {
+    const rows = read('SECURITY.md').match(/^\| [A-Z].*\|$/gm) ?? [];
+    expect(rows.length).toBeGreaterThan(10);
+    for (const row of rows) {
+      const files = row.match(/test\/[\w/-]+\.test\.ts/g) ?? [];
+      expect(files, row).not.toEqual([]);
+      expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    }
   });
 });
