@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { SignJWT } from 'jose';
 import { openSqliteDatabase } from '../access/sqlite.ts';
 import type { Environment } from '../config/environment.ts';
 import { variables } from '../config/variables.ts';
 import { importDirectory } from '../directory/transfer.ts';
 import { decode } from '../token04/index.ts';
+import { openDemoPage, signIn } from './demo-page.ts';
 import { type Terminal, table, verdict } from './terminal.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -34,9 +34,13 @@ export async function demo(
   const database = await openSqliteDatabase(join(folder, 'access.db'));
   await importDirectory(database, createReadStream(SAMPLE));
   await database.close();
+  const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
   const service = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
     cwd: folder,
-    env: serviceEnvironment(environment, folder, secrets),
+    env: {
+      ...serviceEnvironment(environment, folder, secrets),
+      ...(page && { CORS_ORIGINS: page.origin }),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = () => service.kill('SIGINT');
@@ -46,12 +50,16 @@ export async function demo(
     const origin = await readyOrigin(service.stdout, terminal);
     if (origin) {
       await showOneRequest(origin, secrets, terminal);
-      if (onlyOnce) stop();
-      else terminal.print(`\nServing on ${terminal.style('bold', origin)} until Ctrl-C.\n`);
+      if (page) {
+        page.serve(origin);
+        terminal.print(`\nWatch it in a browser: ${terminal.style('bold', page.origin)}`);
+        terminal.print(`Serving on ${terminal.style('bold', origin)} until Ctrl-C.\n`);
+      } else stop();
     }
     const [code] = await ended;
     if (!origin) throw new Error(`The service did not start (exit code ${code}).`);
   } finally {
+    page?.close();
     await rm(folder, { recursive: true });
   }
 }
@@ -102,11 +110,7 @@ async function showOneRequest(
   { zego, jwt }: Secrets,
   terminal: Terminal,
 ): Promise<void> {
-  const credential = await new SignJWT()
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(USER)
-    .setExpirationTime('1h')
-    .sign(Buffer.from(jwt));
+  const credential = await signIn(USER, 3600, jwt);
   const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' };
   const heading = (text: string) => terminal.print(`\n${terminal.style('bold', text)}\n`);
   heading(`1. ${USER} is signed in to your app and asks for a film. You can send it yourself:`);

@@ -1,0 +1,76 @@
+import { type Directory, licenceOf } from './directory.ts';
+import { element } from './element.ts';
+import { NOBODY } from './session.ts';
+
+/** Who wants to watch what, and where. */
+export type Choice = { user: string; roomId: string; videoId: string };
+
+type Option = { value: string; label: string; hint?: string | undefined };
+
+/** Fills the form with what the directory has; tells each choice, the first one at once. */
+export function offerChoices(directory: Directory, onChoice: (choice: Choice) => void): void {
+  const { users, rooms, films } = directory;
+  offer('users', 'user', [
+    ...users.map(({ id, status }) => ({ value: id, label: id, hint: status })),
+    { value: NOBODY, label: 'Nobody', hint: 'signed out' },
+  ]);
+  offer(
+    'rooms',
+    'room',
+    rooms.map(({ id, status }) => ({ value: id, label: id, hint: status })),
+  );
+  offer(
+    'films',
+    'film',
+    films.map((film) => ({
+      value: film.id,
+      label: film.title,
+      hint: licenceOf(film),
+    })),
+  );
+  const form = element<HTMLFormElement>('choices');
+  const tell = () => {
+    const chosen = new FormData(form);
+    onChoice({
+      user: String(chosen.get('user')),
+      roomId: String(chosen.get('room')),
+      videoId: String(chosen.get('film')),
+    });
+  };
+  form.addEventListener('change', tell);
+  form.addEventListener('submit', (event) => event.preventDefault());
+  tell();
+}
+
+/** Chooses for the person and lets them go on from there. */
+export function choose(name: string, value: string): void {
+  const input = document.querySelector<HTMLInputElement>(
+    `input[name="${name}"][value="${CSS.escape(value)}"]`,
+  );
+  input?.click();
+}
+
+/** Takes the keyboard to a group of choices. */
+export function focusOn(name: string): void {
+  document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.focus();
+}
+
+function offer(group: string, name: string, options: Option[]): void {
+  element(group).replaceChildren(
+    ...options.map(({ value, label, hint }, index) => {
+      const input = Object.assign(document.createElement('input'), {
+        type: 'radio',
+        name,
+        value,
+        defaultChecked: index === 0,
+      });
+      const words = document.createElement('span');
+      words.append(label);
+      if (hint) words.append(Object.assign(document.createElement('small'), { textContent: hint }));
+      const choice = document.createElement('label');
+      choice.style.setProperty('--index', String(index));
+      choice.append(input, words);
+      return choice;
+    }),
+  );
+}

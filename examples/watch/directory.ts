@@ -1,0 +1,46 @@
+/** A film as the sample directory has it. */
+export type Film = {
+  id: string;
+  title: string;
+  status?: string;
+  availableFrom?: number;
+  availableUntil?: number;
+  regions?: string[];
+};
+
+export type Room = { id: string; status?: string; videoIds: string[] };
+export type User = { id: string; status?: string };
+export type Directory = { users: User[]; rooms: Room[]; films: Film[] };
+
+type Line = ({ type: 'user' } & User) | ({ type: 'room' } & Room) | ({ type: 'video' } & Film);
+
+const regionNames = new Intl.DisplayNames('en', { type: 'region' });
+
+/** Reads users, rooms and films from lines of JSON. */
+export function readDirectory(text: string): Directory {
+  const lines: Line[] = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return {
+    users: lines.filter((line) => line.type === 'user'),
+    rooms: lines.filter((line) => line.type === 'room'),
+    films: lines.filter((line) => line.type === 'video'),
+  };
+}
+
+/** Day and time as the person's own calendar has them. */
+export function formatTime(unixSeconds: number): string {
+  const options = { dateStyle: 'long', timeStyle: 'short' } as const;
+  return new Intl.DateTimeFormat('en', options).format(unixSeconds * 1000);
+}
+
+/** What is special about the licence of a film, in a few words. */
+export function licenceOf({ status, availableFrom, availableUntil, regions }: Film): string {
+  const year = (seconds: number) => new Date(seconds * 1000).getUTCFullYear();
+  if (status === 'withdrawn') return 'Withdrawn';
+  if (availableFrom !== undefined) return `From ${year(availableFrom)}`;
+  if (availableUntil !== undefined) return `Until ${year(availableUntil - 1)}`;
+  if (regions) return `Only ${regions.map((region) => regionNames.of(region)).join(' and ')}`;
+  return 'Now showing';
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { stripTypeScriptTypes } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { SignJWT } from 'jose';
+
+const ROOT = new URL('../../', import.meta.url);
+const PAGE = '/examples/watch/index.html';
+// Just what the page is made of, in any case nothing above these folders.
+const FILES = /^\/(examples\/(watch\/)?|client\/src\/)[a-z-]+\.(html|css|ts|ndjson)$/;
+const TYPES: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  ts: 'text/javascript; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+};
+
+/** A page on loopback, with the sign-in of an app that there is only in the demo. */
+export type DemoPage = {
+  origin: string;
+  /** Tells the page where the service is. */
+  serve(service: string): void;
+  close(): void;
+};
+
+/**
+ * Signs in a sample user for so many seconds. What an app does after it has checked a password.
+ *
+ * @example
+ * const credential = await signIn('User_123', 3600, secret);
+ */
+export function signIn(user: string, seconds: number, secret: string): Promise<string> {
+  return new SignJWT()
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(user)
+    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .sign(Buffer.from(secret));
+}
+
+/** Serves examples/watch, on any free port. */
+export async function openDemoPage(secret: string): Promise<DemoPage> {
+  const service = Promise.withResolvers<string>();
+  const server = createServer((request, response) => {
+    answer(request, secret, service.promise).then(
+      ([type, body]) => send(response, 200, type, body),
+      () => send(response, 404, 'text', 'Not found'),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    serve: service.resolve,
+    close: () => void server.close().closeAllConnections(),
+  };
+}
+
+/** The type and the text of what is at the address; rejects when there is nothing. */
+async function answer(
+  request: IncomingMessage,
+  secret: string,
+  service: Promise<string>,
+): Promise<[type: string, body: string]> {
+  const { url = '/', method } = request;
+  if (method === 'POST' && url === '/sign-in') {
+    const { user, seconds } = JSON.parse(await text(request));
+    return ['json', JSON.stringify({ credential: await signIn(user, seconds, secret) })];
+  }
+  if (url === '/service') return ['json', JSON.stringify({ url: `${await service}/video-token` })];
+  const path = url === '/' ? PAGE : url;
+  if (!FILES.test(path)) throw new Error('not a file of the page');
+  const content = await readFile(new URL(`.${path}`, ROOT), 'utf8');
+  const extension = path.slice(path.lastIndexOf('.') + 1);
+  return [extension, extension === 'ts' ? stripTypeScriptTypes(content) : content];
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  const contentType = TYPES[type] ?? (type === 'json' ? 'application/json' : 'text/plain');
+  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
+  response.end(body);
+}
