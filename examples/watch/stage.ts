@@ -3,6 +3,9 @@ import { formatTime } from './directory.ts';
 import { element, say } from './element.ts';
 import { BUTTONS, WORDS } from './words.ts';
 
+// Nobody wants a number beside a premiere; but our support does.
+const NEEDS_HELP = /contact_support|fix_request|internal_error/;
+
 const stage = document.querySelector('.stage') as HTMLElement;
 
 /** What the screen of the player shows. */
@@ -38,7 +41,7 @@ export function showPlaying(film: string): void {
 /** The film does not play, and what can be done. */
 export function showRefusal(film: string, error: VideoTokenError): void {
   const { title, text } = WORDS[error.code];
-  const { action, availableFrom, requestId } = error;
+  const { action, code, availableFrom, requestId } = error;
   const goesOn = action === 'retry' || action === 'wait';
   show({
     state: goesOn ? 'waiting' : 'refused',
@@ -46,7 +49,7 @@ export function showRefusal(film: string, error: VideoTokenError): void {
     title,
     text: availableFrom === undefined ? text : `${text} ${formatTime(availableFrom)}.`,
     button: BUTTONS[action],
-    reference: requestId,
+    reference: NEEDS_HELP.test(`${action} ${code}`) ? requestId : undefined,
   });
 }
 

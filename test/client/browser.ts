@@ -4,7 +4,7 @@ import { afterAll, beforeAll } from 'vitest';
 
 /** What a phone and a desktop show. */
 export const SCREENS = {
-  phone: { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+  phone: { width: 390, height: 844, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true },
   desktop: { width: 1280, height: 800 },
 };
 

@@ -1,0 +1,82 @@
+import type { Page } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type DemoPage, openDemoPage } from '../../src/commands/demo-page.ts';
+import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
+import { describeWith } from '../support/program.ts';
+import { type Service, startService } from '../support/service.ts';
+import { useBrowser } from './browser.ts';
+import { WANTED } from './support.ts';
+
+describeWith('chromium', 'in a browser, from another origin than the service', () => {
+  const open = useBrowser();
+  let files: DemoPage;
+  let service: Service;
+  beforeAll(async () => {
+    files = await openDemoPage(JWT_SECRET);
+    service = await startService({ CORS_ORIGINS: files.origin });
+  });
+  afterAll(async () => {
+    files.close();
+    await service.stop();
+  });
+
+  /** A page of the app's origin with a client that is `wrongBy` seconds fast. */
+  async function openClient(wrongBy = 0): Promise<Page> {
+    const page = await open(`${files.origin}/nothing`);
+    const credential = await signFreshJwt();
+    await page.evaluate(`import('/client/src/index.ts').then(({ createVideoTokenClient }) => {
+      globalThis.client = createVideoTokenClient({
+        url: '${service.origin}/video-token',
+        credential: '${credential}',
+        now: () => Date.now() + ${wrongBy * 1000},
+      });
+      globalThis.news = [];
+    })`);
+    return page;
+  }
+
+  const wanted = JSON.stringify(WANTED);
+  const watch = `client.watch(${wanted}, {
+    onToken: ({ token }) => news.push(token.slice(0, 2)),
+    onDenied: ({ code }) => news.push(code),
+  }), 0`;
+
+  it('the client gets a token, and the right time', async () => {
+    const page = await openClient(86_400);
+    const { token } = (await page.evaluate(`client.get(${wanted})`)) as { token: string };
+    expect(token).toMatch(/^04/);
+    const ahead = (await page.evaluate('client.now() - Date.now() / 1000')) as number;
+    expect(Math.abs(ahead)).toBeLessThan(1.5);
+  });
+
+  it('a refusal says what the service said', async () => {
+    const page = await openClient();
+    const refusal = await page.evaluate(
+      `client.get({ roomId: 'room_closed', videoId: 'film' }).catch((error) => ({ ...error }))`,
+    );
+    expect(refusal).toMatchObject({ code: 'room_not_allowed', action: 'leave_room', status: 403 });
+    expect(refusal).toHaveProperty('requestId', expect.stringMatching(/^[0-9a-f-]{36}$/));
+  });
+
+  it('a watch rests while the page is offline, and goes on at once', async () => {
+    const page = await openClient();
+    await page.setOfflineMode(true);
+    await page.evaluate(watch);
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 500))');
+    expect(await page.evaluate('news')).toEqual([]);
+    await page.setOfflineMode(false);
+    await page.waitForFunction('news[0] === "04"', { timeout: 2_000 });
+  });
+
+  it('a watch rests while another page is in front, and goes on at once', async () => {
+    const page = await openClient();
+    const other = await page.browserContext().newPage();
+    await other.bringToFront();
+    await page.waitForFunction('document.visibilityState === "hidden"', { polling: 50 });
+    await page.evaluate(watch);
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 500))');
+    expect(await page.evaluate('news')).toEqual([]);
+    await page.bringToFront();
+    await page.waitForFunction('news[0] === "04"', { timeout: 2_000 });
+  });
+});
