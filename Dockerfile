@@ -9,14 +9,19 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json openapi.yaml openapi.internal.yaml ./
 COPY src src
-RUN mkdir -p data node_modules/.cache && chown node:node data node_modules/.cache
+# The start ends for want of a configuration, after every module has been read into the cache. Then nobody may change
+# the cache: what is in it runs at the next start.
+RUN mkdir -p data node_modules/.cache \
+  && chown node:node data node_modules/.cache \
+  && { su node -c 'node src/server.ts' 2>/dev/null || [ $? -eq 2 ]; } \
+  && chown -R root:root node_modules/.cache \
+  && chmod -R a=rX node_modules/.cache
 USER node
-# Ends for want of a configuration, after every module has been read into the cache.
-RUN node src/server.ts 2>/dev/null || [ $? -eq 2 ]
 VOLUME /app/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "src/healthcheck.ts"]
 # node itself is process 1, so that SIGTERM reaches it. It may read the program and /run, write data, and use the
-# network; other files, child processes, threads and addons are refused (test/process/permissions.test.ts).
-CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-net", "--disable-warning=ExperimentalWarning", "src/server.ts"]
+# network; other files, child processes, threads and addons are refused (test/process/permissions.test.ts). Node reads
+# its cache only where it may write it, too: the owner of the files is who refuses that.
+CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-fs-write=/app/node_modules/.cache", "--allow-net", "--disable-warning=ExperimentalWarning", "src/server.ts"]
