@@ -60,9 +60,13 @@ describe('the claim video_access', () => {
 
 describe('notAfter in the claim', () => {
   const until = (notAfter: number, videos = ['film']) => ({ room: 'room', videos, notAfter });
+  const LAST = 253_402_300_799;
   const answers: [string, object[], object | AccessDecision][] = [
     ['ends the right', [until(NOW + 60)], { allow: true, notAfter: NOW + 60 }],
+    ['may be the end of the year 9999', [until(LAST)], { allow: true, notAfter: LAST }],
+    ['leaves the last second', [until(NOW + 1)], { allow: true, notAfter: NOW + 1 }],
     ['ends it at its very second', [until(NOW)], deny('video_ended')],
+    ['of 0 has ended it', [until(0)], deny('video_ended')],
     ['in the past has ended it', [until(NOW - 1)], deny('video_ended')],
     [
       'of the later of two entries counts',
@@ -100,6 +104,13 @@ describe('a claim of another form', () => {
     ['an end in words', [{ room: 'room', videos: ['*'], notAfter: 'never' }]],
     ['an end in fractions', [{ room: 'room', videos: ['*'], notAfter: NOW + 0.5 }]],
     ['an end of null', [{ room: 'room', videos: ['*'], notAfter: null }]],
+    ['an end before 1970', [{ room: 'room', videos: ['*'], notAfter: -1 }]],
+    ['an end in milliseconds', [{ room: 'room', videos: ['*'], notAfter: NOW * 1000 }]],
+    ['an end after the year 9999', [{ room: 'room', videos: ['*'], notAfter: 253_402_300_800 }]],
+    ['an empty room', [{ room: '', videos: ['*'] }]],
+    ['a room of 129 bytes', [{ room: 'r'.repeat(129), videos: ['*'] }]],
+    ['a video of 129 bytes', [{ room: 'room', videos: ['v'.repeat(129), '*'] }]],
+    ['a room with a control character', [{ room: 'ro\0om', videos: ['*'] }]],
     ['an empty list', []],
   ])('gives no right at all: %s', async (_name, claim) => {
     expect(await check(claim)).toEqual(deny('room_not_allowed'));

@@ -24,9 +24,17 @@ describe('exp', () => {
     ['a list', [NOW + 600]],
     ['a fraction', NOW + 600.5],
     ['past every safe integer', 1e300],
-    ['in milliseconds of a far future', 2 ** 53],
+    ['past 53 bits', 2 ** 53],
+    ['in milliseconds', (NOW + 600) * 1000],
+    ['a second after the year 9999', 253_402_300_800],
   ])('that is %s is refused', async (_name, exp) => {
     await expectRefused(await open(), withClaims({ exp }));
+  });
+
+  it('may be the last second of the year 9999', async () => {
+    const { verify } = await open();
+    const exp = 253_402_300_799;
+    expect(await verify(withClaims({ exp }), NOW)).toMatchObject({ expiresAt: exp });
   });
 
   it('that JSON reads as infinite is refused', async () => {

@@ -99,11 +99,11 @@ function endless(response: Parameters<RequestListener>[1]): void {
 
 describe('a provider that answers with', () => {
   it.each(HOSTILE)('%s has no keys for us: nothing is decided', async (_name, answer) => {
-    const { start, results, find, healthy } = await open(answer);
+    const { start, results, find, healthy, usable } = await open(answer);
     await start();
     expect(results).toEqual(['error']);
     expect(await rejectionOf(find('first'))).toMatchObject(UNAVAILABLE);
-    expect(healthy()).toBe(false);
+    expect([healthy(), usable()]).toEqual([false, false]);
   });
 
   it.each(HOSTILE)('%s leaves the keys of before at work', async (_name, answer) => {
@@ -114,7 +114,7 @@ describe('a provider that answers with', () => {
     expect(jwks.results).toEqual(['ok', 'error']);
     expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
     expect(jwks.changes()).toBe(0);
-    expect(jwks.healthy()).toBe(false);
+    expect([jwks.healthy(), jwks.usable()]).toEqual([false, true]);
   });
 
   it('silence is given up after two seconds', async () => {
@@ -244,9 +244,10 @@ describe('keys are kept', () => {
     await jwks.server.stop();
     jwks.pass(3_599_999);
     expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+    expect(jwks.usable()).toBe(true);
     jwks.pass(1);
     expect(await rejectionOf(jwks.find('first'))).toMatchObject(UNAVAILABLE);
-    expect(jwks.healthy()).toBe(false);
+    expect([jwks.healthy(), jwks.usable()]).toEqual([false, false]);
   });
 
   it('without a change being reported when they are the same', async () => {

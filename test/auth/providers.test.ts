@@ -3,6 +3,7 @@ import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, type Signer, signer } from '../support/compact.ts';
 import { keySet, openJwksServer } from '../support/jwks-server.ts';
 import { newKeys } from '../support/keys.ts';
+import { jumpingTime } from '../support/monotonic.ts';
 import { expectRefused, openVerifier } from '../support/verifier.ts';
 
 const SECRET_A = 'secret-of-a-with-at-least-32-bytes';
@@ -109,13 +110,37 @@ describe('with several providers', () => {
     const server = await openJwksServer((_request, response) => response.writeHead(500).end());
     const jwks = { issuer: 'https://d.example', jwksUrl: server.url, audience: 'd' };
     const verifier = await openVerifier(A, jwks);
-    expect(verifier.healthy()).toBe(false);
+    expect([verifier.healthy(), verifier.usable()]).toEqual([false, false]);
     const { verify } = verifier;
     expect(await verify(token(A.issuer, 'HS256', signA), NOW)).toMatchObject({
       userId: 'a|alice',
     });
     const theirs = token(jwks.issuer, 'ES256', signD, { aud: 'd' });
     await expectRefused(verifier, theirs, 'dependency_unavailable');
+  });
+
+  it('all is well while each has keys, be they its own text or fetched', async () => {
+    const verifier = await open();
+    expect([verifier.healthy(), verifier.usable()]).toEqual([true, true]);
+  });
+
+  it('one whose last fetch failed is not well, but usable by the keys of before', async () => {
+    const time = jumpingTime();
+    const server = await openJwksServer(keySet(ec.publicJwk));
+    const jwks = { issuer: 'https://d.example', jwksUrl: server.url, audience: 'd' };
+    const verifier = await openVerifier(A, jwks);
+    await server.stop();
+    time.advance(30_000);
+    const stranger = compact(
+      { alg: 'ES256', kid: 'unknown' },
+      { ...CLAIMS, iss: jwks.issuer, aud: 'd' },
+      signD,
+    );
+    await expectRefused(verifier, stranger, 'dependency_unavailable');
+    expect([verifier.healthy(), verifier.usable()]).toEqual([false, true]);
+    const { verify } = verifier;
+    const known = token(jwks.issuer, 'ES256', signD, { aud: 'd' });
+    expect(await verify(known, NOW)).toMatchObject({ issuer: jwks.issuer });
   });
 
   it('of which there is none, everyone is refused', async () => {
