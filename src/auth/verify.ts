@@ -134,7 +134,9 @@ async function verifyWith({ provider, keys }: Source, token: string, now: number
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     if (error instanceof errors.JWTExpired) throw new ServiceError('credential_expired');
-    throw invalid((error as { code?: string }).code ?? 'INVALID');
+    // Web Crypto's errors have a number here.
+    const { code } = error as { code?: unknown };
+    throw invalid(typeof code === 'string' ? code : 'INVALID');
   }
 }
 

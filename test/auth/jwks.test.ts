@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { errors } from 'jose';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createJwks, type Jwks } from '../../src/auth/jwks.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { type JwksServer, keySet, openJwksServer } from '../support/jwks-server.ts';
@@ -10,7 +10,11 @@ import { jumpingTime } from '../support/monotonic.ts';
 
 const first = newKeys('ES256', 'first').publicJwk;
 const second = newKeys('ES256', 'second').publicJwk;
-const UNAVAILABLE = { name: 'ServiceError', code: 'dependency_unavailable' };
+const UNAVAILABLE = {
+  name: 'ServiceError',
+  code: 'dependency_unavailable',
+  cause: { code: 'JWKS_UNAVAILABLE' },
+};
 
 type Opened = Jwks & {
   server: JwksServer;
@@ -238,6 +242,15 @@ describe('an unknown key id', () => {
 });
 
 describe('keys are kept', () => {
+  it('by the time since they were read, whatever the clock says', async () => {
+    const jwks = await open();
+    jwks.pass(10_000_000);
+    await jwks.start();
+    jwks.server.answer = html;
+    jwks.pass(3_599_999);
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+  });
+
   it('for an hour after they were read, and no longer', async () => {
     const jwks = await open();
     await jwks.start();
@@ -273,18 +286,22 @@ describe('in the background', () => {
 
   it('keys are read again every five minutes, or after 30 s when that failed', async () => {
     const time = jumpingTime();
+    const asked = countFetches();
     const jwks = await open();
     await jwks.start();
     time.advance(299_999);
-    expect(jwks.server.requests()).toBe(1);
+    expect(asked()).toBe(1);
     jwks.server.answer = html;
     time.advance(1);
+    expect(asked()).toBe(2);
     expect(await jwks.fetched()).toBe('error');
+    expect([jwks.healthy(), jwks.usable()]).toEqual([false, true]);
     await settled();
     time.advance(29_999);
-    expect(jwks.server.requests()).toBe(2);
+    expect(asked()).toBe(2);
     jwks.server.answer = keySet(second);
     time.advance(1);
+    expect(asked()).toBe(3);
     expect(await jwks.fetched()).toBe('ok');
     expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
     expect(jwks.healthy()).toBe(true);
@@ -292,27 +309,62 @@ describe('in the background', () => {
 
   it('a provider that was down at the start is tried every two seconds', async () => {
     const time = jumpingTime();
+    const asked = countFetches();
     const jwks = await open(html);
     await jwks.start();
+    expect([jwks.healthy(), jwks.usable()]).toEqual([false, false]);
     jwks.server.answer = keySet(first);
     time.advance(1_999);
-    expect(jwks.server.requests()).toBe(1);
+    expect(asked()).toBe(1);
     time.advance(1);
+    expect(asked()).toBe(2);
     expect(await jwks.fetched()).toBe('ok');
     expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
   });
 
-  it('nothing happens after it is closed, not even after a fetch under way', async () => {
+  it('a fetch that is asked for starts the wait anew', async () => {
     const time = jumpingTime();
+    const asked = countFetches();
     const jwks = await open();
     await jwks.start();
-    const fetching = jwks.start();
-    jwks.close();
-    await fetching;
-    time.advance(10_000_000);
-    await settled();
-    expect(jwks.server.requests()).toBe(2);
+    time.advance(200_000);
+    await jwks.start();
+    time.advance(299_999);
+    expect(asked()).toBe(2);
   });
+
+  it('a fetch that hangs keeps no known key waiting', async () => {
+    const jwks = await open();
+    await jwks.start();
+    jwks.server.answer = hang;
+    const fetching = jwks.start();
+    expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
+    expect(jwks.results).toEqual(['ok']);
+    jwks.server.stop();
+    await fetching;
+  });
+
+  it('nothing happens after it is closed, not even after a fetch under way', async () => {
+    const time = jumpingTime();
+    const asked = countFetches();
+    const [idle, busy] = [await open(), await open()];
+    await idle.start();
+    await busy.start();
+    idle.close();
+    const fetching = busy.start();
+    busy.close();
+    await fetching;
+    await settled();
+    time.advance(10_000_000);
+    expect(asked()).toBe(3);
+  });
+
+  /** How many fetches began: a server hears of them later. */
+  function countFetches(): () => number {
+    const spy = vi.spyOn(globalThis, 'fetch');
+    onTestFinished(() => spy.mockRestore());
+    return () => spy.mock.calls.length;
+  }
 
   /** The next timer is set in the microtasks after a fetch. */
   async function settled(): Promise<void> {

@@ -32,5 +32,9 @@ export async function expectRefused(
 ): Promise<void> {
   const error = await rejectionOf(verifier.verify(token, now));
   expect(error).toMatchObject({ name: 'ServiceError', code, message: code });
+  if (code === 'credential_invalid') {
+    // For the log alone, where the reason is told.
+    expect(error).toMatchObject({ cause: { code: expect.stringMatching(/^[A-Z][A-Z_]+$/) } });
+  }
   expect((error as { extras: object }).extras).not.toHaveProperty('detail');
 }
