@@ -23,7 +23,7 @@ export type VideoTokenClientOptions = {
 /** Gets video tokens for one signed-in user, and keeps them fresh. */
 export type VideoTokenClient = {
   /** A token for a video in a room: the one at hand, or a new one shortly before that expires. */
-  get(wanted: Wanted & { signal?: AbortSignal }): Promise<VideoToken>;
+  get(wanted: Wanted & { signal?: AbortSignal | undefined }): Promise<VideoToken>;
   /** Keeps a token at hand until the function that it returns is called. */
   watch(wanted: Wanted, watcher: Watcher): () => void;
   /** The Unix seconds of the service's clock: what `expireAt` is to be compared with. */

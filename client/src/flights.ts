@@ -6,7 +6,7 @@ type Flight<T> = { result: Promise<T>; callers: number; controller: AbortControl
 export type Fly<T> = (
   key: string,
   work: (signal: AbortSignal) => Promise<T>,
-  signal?: AbortSignal,
+  signal?: AbortSignal | undefined,
 ) => Promise<T>;
 
 /**

@@ -7,16 +7,16 @@ import { withRetries } from './retry.ts';
 import type { VideoToken, VideoTokenRequest } from './wire.ts';
 
 /** A token at hand, and when to renew it (milliseconds of the service's clock). */
-export type Held = { token: VideoToken; renewAt: number };
+type Held = { token: VideoToken; renewAt: number };
 
 /** The room and the video that a token is for. */
 export type Wanted = Pick<VideoTokenRequest, 'roomId' | 'videoId'>;
 
 export type Tokens = {
   /** A token that lives for a while yet: the one at hand, or a new one. */
-  get(wanted: Wanted, signal?: AbortSignal): Promise<VideoToken>;
+  get(wanted: Wanted, signal?: AbortSignal | undefined): Promise<VideoToken>;
   /** Asks unless the one at hand need not be renewed; what is held never expires earlier than before. */
-  renew(wanted: Wanted, signal?: AbortSignal): Promise<Held>;
+  renew(wanted: Wanted, signal?: AbortSignal | undefined): Promise<Held>;
   /** Whether there is a token at hand that has not expired. */
   isAlive(wanted: Wanted): boolean;
 };
@@ -53,7 +53,7 @@ export function createTokens(
     }
   };
 
-  const renew = async ({ roomId, videoId }: Wanted, signal?: AbortSignal): Promise<Held> => {
+  const renew: Tokens['renew'] = async ({ roomId, videoId }, signal) => {
     signal?.throwIfAborted();
     const key = keyOf({ roomId, videoId });
     const current = held.get(key);

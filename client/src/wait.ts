@@ -6,7 +6,10 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
 }
 
 /** The result of `promise`; rejects with the signal's reason when that comes first. */
-export async function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal?: AbortSignal | undefined,
+): Promise<T> {
   if (!signal) return promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

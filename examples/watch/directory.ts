@@ -8,8 +8,8 @@ export type Film = {
   regions?: string[];
 };
 
-export type Room = { id: string; status?: string; videoIds: string[] };
-export type User = { id: string; status?: string };
+type Room = { id: string; status?: string; videoIds: string[] };
+type User = { id: string; status?: string };
 export type Directory = { users: User[]; rooms: Room[]; films: Film[] };
 
 type Line = ({ type: 'user' } & User) | ({ type: 'room' } & Room) | ({ type: 'video' } & Film);

@@ -62,7 +62,8 @@ describeWith('chromium', 'in a browser, from another origin than the service', (
     const page = await openClient();
     await page.setOfflineMode(true);
     await page.evaluate(watch);
-    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 500))');
+    // All attempts of one that did not rest would have failed by then.
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 4_000))');
     expect(await page.evaluate('news')).toEqual([]);
     await page.setOfflineMode(false);
     await page.waitForFunction('news[0] === "04"', { timeout: 2_000 });
