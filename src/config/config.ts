@@ -75,7 +75,8 @@ export function loadVariables<const Name extends VariableName>(
  */
 export function loadAccess(environment: Environment, readFile: ReadFile): AccessConfig {
   const problems = crossRules(resolveFiles(environment, readFile).texts);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const relevant = problems.filter(({ variable }) => ACCESS_NAMES.includes(variable));
+  if (relevant.length > 0) throw new ConfigError(relevant);
   return accessConfig(loadVariables(environment, readFile, ACCESS_VARIABLES));
 }
 
@@ -89,6 +90,8 @@ const ACCESS_VARIABLES = [
   'ACCESS_HTTP_SECRET',
   'ACCESS_HTTP_TIMEOUT_MS',
 ] as const satisfies VariableName[];
+
+const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
 
 /** Undefined, with what is wrong added to `problems`, when a value breaks its rule. */
 function parseVariables<Name extends VariableName = VariableName>(

@@ -63,6 +63,8 @@ export function isOrigin(item: string): boolean {
 
 /** Shortest prefixes, in bits: a wider range is most of the internet. */
 const MIN_PREFIX = { 4: 8, 6: 7 };
+/** An IPv4 address inside of IPv6, `::ffff:10.0.0.1`: 96 bits, and then as for IPv4. */
+const MIN_MAPPED_PREFIX = 104;
 
 /** An address or a range. A hop count or `true` would let any client name its own address. */
 export function isCidr(item: string): boolean {
@@ -71,5 +73,11 @@ export function isCidr(item: string): boolean {
   if (family === 0 || more.length > 0) return false;
   if (prefix === undefined) return true;
   const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-  return bits >= MIN_PREFIX[family] && bits <= (family === 4 ? 32 : 128);
+  const least = isMapped(address) ? MIN_MAPPED_PREFIX : MIN_PREFIX[family];
+  return bits >= least && bits <= (family === 4 ? 32 : 128);
+}
+
+/** Sees an address in any spelling, as URL gives back the shortest one. */
+function isMapped(address: string): boolean {
+  return URL.parse(`http://[${address}]`)?.hostname.startsWith('[::ffff:') === true;
 }

@@ -6,7 +6,8 @@ import { getRoom, putRoom, putUser, putVideo, toVideo, UnknownReferenceError } f
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const LF = 0x0a;
-const SPACE = 0x20;
+/** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
+const BLANKS = [0x09, 0x0d, 0x20];
 const PAGE_ROWS = 1_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -42,7 +43,7 @@ export function importDirectory(
     let number = 0;
     for await (const line of splitLines(chunks)) {
       number++;
-      if (line.some((byte) => byte > SPACE)) {
+      if (!isBlank(line)) {
         const entry = parseEntry(line, number);
         await putEntry(query, entry, number);
         counts[entry.type]++;
@@ -121,6 +122,10 @@ async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Bu
     if (rest.length > MAX_LINE_BYTES) throw new ImportError(number, 'is longer than 16 MiB');
   }
   if (rest.length > 0) yield rest;
+}
+
+function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => BLANKS.includes(byte));
 }
 
 function parseEntry(line: Uint8Array, number: number): Entry {

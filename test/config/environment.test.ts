@@ -117,6 +117,24 @@ describe('a secret under a name that ends up in the client', () => {
     },
   );
 
+  it.each(['VITE_KEY', 'NEXT_PUBLIC_VIDEO_TOKEN', 'public_x'])(
+    'refuses the start by its value, whatever the name: %s',
+    (name) => {
+      const lines = refusal({ [name]: SECRET });
+      expect(lines).toEqual([
+        expect.stringContaining(`${name}: a name that ends up in the client`),
+      ]);
+      expect(lines.join()).not.toContain(SECRET);
+      const inFile = {
+        ZEGO_SERVER_SECRET: undefined,
+        ZEGO_SERVER_SECRET_FILE: 'f',
+        [name]: SECRET,
+      };
+      expect(refusal(inFile, { f: `${SECRET}\n` })).toEqual(lines);
+      expect(load({ [name]: `${SECRET}x` }).zego.secret).toBe(SECRET);
+    },
+  );
+
   it('may be left there empty', () => {
     expect(load({ VITE_ZEGO_SERVER_SECRET: '' }).zego.appId).toBe(1_234_567_890);
   });

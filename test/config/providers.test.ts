@@ -193,6 +193,38 @@ describe('AUTH_PROVIDERS_FILE', () => {
     ]);
   });
 
+  it.each([
+    ['AUTH_ISSUER', 'https://a.example'],
+    ['AUTH_AUDIENCE', 'video'],
+    ['AUTH_ALGORITHMS', 'HS256'],
+    ['AUTH_USER_CLAIM', 'email'],
+    ['AUTH_CLOCK_TOLERANCE_SECONDS', '5'],
+  ])('is not mixed with a variable that it would leave unread: %s', (name, value) => {
+    const files = { 'providers.json': JSON.stringify([A, B]) };
+    expect(refusal({ ...variables, [name]: value }, files)).toEqual([
+      `${name}: is not read with AUTH_PROVIDERS_FILE: say it in the entries of the file`,
+    ]);
+  });
+
+  it.each([
+    ['a secret and a file of it', { ...A, secretFile: 'b' }, 'secretFile'],
+    ['a secret and the file of a key', { ...A, publicKeyFile: 'c.pem' }, 'publicKeyFile'],
+    ['a key and a file of it', { ...C, publicKey: rsa.publicPem }, 'publicKeyFile'],
+  ])('is refused for an entry with %s', (_name, entry, field) => {
+    const files = { b: OTHER, 'c.pem': rsa.publicPem };
+    const [line = ''] = withText(JSON.stringify([entry]), files);
+    expect(line).toContain(field);
+    expect(line).not.toContain(SECRET);
+  });
+
+  it('is refused for an entry with two files, as they are two keys', () => {
+    const files = { b: OTHER, 'c.pem': rsa.publicPem };
+    const entry = { ...C, secretFile: 'b' };
+    expect(withText(JSON.stringify([entry]), files)).toEqual([
+      'AUTH_PROVIDERS_FILE: [0.secret] give exactly one of secret, publicKey and jwksUrl',
+    ]);
+  });
+
   it('is refused for a field that we do not know', () => {
     const [line] = withList({ ...A, audiance: 'video' });
     expect(line).toContain('audiance');

@@ -7,6 +7,7 @@ const noFiles = () => {
   throw new Error('ENOENT');
 };
 const LONG_SECRET = 's'.repeat(32);
+const FOR_A_HEADER = 'must be of letters, digits and - . _ ~ + / =, as it travels in a header';
 
 describe('an environment with the least in it', () => {
   const config = load();
@@ -97,6 +98,9 @@ const ACCEPTED: [string, string, unknown][] = [
   ['TRUST_PROXY', '127.0.0.1, ::1 ,fd00::/8', ['127.0.0.1', '::1', 'fd00::/8']],
   ['TRUST_PROXY', '10.0.0.1/32', ['10.0.0.1/32']],
   ['TRUST_PROXY', '::1/128', ['::1/128']],
+  ['TRUST_PROXY', 'fc00::/7', ['fc00::/7']],
+  ['TRUST_PROXY', '::ffff:10.0.0.0/104', ['::ffff:10.0.0.0/104']],
+  ['TRUST_PROXY', '::ffff:10.0.0.1', ['::ffff:10.0.0.1']],
   ['CORS_ORIGINS', 'https://a.example', ['https://a.example']],
   [
     'CORS_ORIGINS',
@@ -115,6 +119,7 @@ const ACCEPTED: [string, string, unknown][] = [
   ['ACCESS_HTTP_URL', 'http://127.0.0.1:1/a', 'http://127.0.0.1:1/a'],
   ['ACCESS_HTTP_SECRET', LONG_SECRET, LONG_SECRET],
   ['ADMIN_API_KEY', LONG_SECRET, LONG_SECRET],
+  ['ADMIN_API_KEY', `-._~+/${LONG_SECRET}==`, `-._~+/${LONG_SECRET}==`],
   ['ZEGO_SERVER_SECRET_PREVIOUS', LONG_SECRET, LONG_SECRET],
 ];
 
@@ -139,6 +144,12 @@ const REFUSED: [string, string, string][] = [
   ['TRUST_PROXY', '10.0.0.0/8,', 'must be a list of addresses or CIDR ranges'],
   ['TRUST_PROXY', '10.0.0', 'must be a list of addresses or CIDR ranges'],
   ['TRUST_PROXY', '*', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', '0.0.0.0/0', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', '10.0.0.0/7', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', '::/0', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', 'fc00::/6', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', '::ffff:0:0/96', 'must be a list of addresses or CIDR ranges'],
+  ['TRUST_PROXY', '0:0:0:0:0:FFFF:10.0.0.0/103', 'must be a list of addresses or CIDR ranges'],
   ['CORS_ORIGINS', '*', 'must be a list of origins, never *'],
   ['CORS_ORIGINS', 'https://a.example,*', 'must be a list of origins, never *'],
   ['CORS_ORIGINS', 'https://*.example', 'must be a list of origins, never *'],
@@ -156,6 +167,11 @@ const REFUSED: [string, string, string][] = [
   ['ACCESS_HTTP_URL', 'backend', 'must be an https URL, or http on loopback'],
   ['ACCESS_HTTP_SECRET', 's'.repeat(31), 'must be at least 32 characters long'],
   ['ADMIN_API_KEY', 's'.repeat(31), 'must be at least 32 characters long'],
+  ['ADMIN_API_KEY', `${LONG_SECRET} x`, FOR_A_HEADER],
+  ['ADMIN_API_KEY', `${LONG_SECRET}\n`, FOR_A_HEADER],
+  ['ADMIN_API_KEY', `${LONG_SECRET}é`, FOR_A_HEADER],
+  ['ADMIN_API_KEY', `=${LONG_SECRET}`, FOR_A_HEADER],
+  ['ACCESS_HTTP_SECRET', `${LONG_SECRET}\r\nx`, FOR_A_HEADER],
   ['ZEGO_SERVER_SECRET', 's'.repeat(31), 'The ServerSecret must be 32 bytes long.'],
   ['ZEGO_SERVER_SECRET', 's'.repeat(33), 'The ServerSecret must be 32 bytes long.'],
   ['ZEGO_SERVER_SECRET_PREVIOUS', 's', 'The ServerSecret must be 32 bytes long.'],
@@ -253,7 +269,12 @@ describe('ACCESS_MODE', () => {
 
 describe('a command that needs a part of the environment', () => {
   it('is not stopped by what is wrong elsewhere', () => {
-    const environment = { PORT: '-1', ZEGO_SERVER_SECRET: LONG_SECRET, ADMIN_API_KEY_FILE: 'no' };
+    const environment = {
+      PORT: '-1',
+      ZEGO_SERVER_SECRET: LONG_SECRET,
+      ADMIN_API_KEY_FILE: 'no',
+      COUNTRY_HEADER: 'CF-IPCountry',
+    };
     expect(loadVariables(environment, noFiles, ['ZEGO_SERVER_SECRET'])).toEqual({
       ZEGO_SERVER_SECRET: LONG_SECRET,
     });

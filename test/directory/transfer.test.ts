@@ -1,9 +1,15 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/access/database.ts';
 import { openSqliteDatabase } from '../../src/access/sqlite.ts';
-import { exportDirectory, ImportError, importDirectory } from '../../src/directory/transfer.ts';
+import {
+  exportDirectory,
+  ImportError,
+  importDirectory,
+  whileTheyCome,
+} from '../../src/directory/transfer.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -109,6 +115,80 @@ describe('an import', () => {
   });
 });
 
+describe('an import of many lines', () => {
+  /** How often the event loop came round while the import ran. */
+  async function turnsDuring(work: Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let running = true;
+    const turn = () => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await work;
+    running = false;
+    return turns;
+  }
+
+  it('lets others have their turn after each piece of the file', async () => {
+    const pieces = Array.from({ length: 50 }, (_, piece) =>
+      Array.from({ length: 20 }, (_, i) => `{"type":"user","id":"${piece}-${i}"}\n`).join(''),
+    );
+    expect(await turnsDuring(read(...pieces))).toBeGreaterThanOrEqual(50);
+    expect(await exported()).toHaveLength(1_000);
+  });
+
+  it('lets others have their turn inside of a line that names many', async () => {
+    const ids = Array.from({ length: 2_000 }, (_, i) => `film-${i}`);
+    await load(
+      database,
+      ids.map((id) => ({ type: 'video', id })),
+    );
+    const room = { type: 'room', id: 'room', videoIds: ids };
+    expect(await turnsDuring(load(database, [room]))).toBeGreaterThanOrEqual(10);
+  });
+});
+
+describe('chunks that are passed on while they come', () => {
+  it('are all there, in order, however slowly they come within the time', async () => {
+    async function* slow() {
+      for (const piece of ['a', 'b', 'c']) {
+        await delay(20);
+        yield Buffer.from(piece);
+      }
+    }
+    const passed = await Array.fromAsync(whileTheyCome(slow(), 5_000));
+    expect(Buffer.concat(passed).toString()).toBe('abc');
+  });
+
+  it('may be none', async () => {
+    expect(await Array.fromAsync(whileTheyCome(chunks(), 5_000))).toEqual([]);
+  });
+
+  it('end the import when none comes any more: nothing is kept, and others may write', async () => {
+    async function* silent() {
+      yield Buffer.from(`${ALICE}\n`);
+      await new Promise(() => {});
+    }
+    const importing = importDirectory(database, whileTheyCome(silent(), 50));
+    expect(await rejectionOf(importing)).toMatchObject({
+      name: 'ServiceError',
+      code: 'request_timeout',
+    });
+    expect(await exported()).toEqual([]);
+    expect(await read(FILM)).toMatchObject({ video: 1 });
+  });
+
+  it('break off with the error of their source', async () => {
+    async function* breaking() {
+      yield Buffer.from(ALICE);
+      throw new Error('connection lost');
+    }
+    const passing = Array.fromAsync(whileTheyCome(breaking(), 5_000));
+    expect(await rejectionOf(passing)).toMatchObject({ message: 'connection lost' });
+  });
+});
+
 describe('a bad line', () => {
   const BAD: [string, string | Uint8Array, RegExp][] = [
     ['no JSON', 'user alice', /is not JSON in UTF-8/],
@@ -144,6 +224,18 @@ describe('a bad line', () => {
     ['regions in one text', '{"type":"video","id":"v","regions":"SG"}', /regions/],
     ['a time in words', '{"type":"video","id":"v","availableFrom":"now"}', /availableFrom/],
     ['a time in fractions', '{"type":"video","id":"v","availableUntil":1.5}', /availableUntil/],
+    [
+      'a time in milliseconds',
+      '{"type":"video","id":"v","availableUntil":1700000000000}',
+      /availableUntil/,
+    ],
+    [
+      'a time after the year 9999',
+      '{"type":"video","id":"v","availableFrom":253402300800}',
+      /availableFrom/,
+    ],
+    ['zeros, as a file that was never written has', '\0\0\0', /is not JSON in UTF-8/],
+    ['control characters', '\u0001\u000b\u000c', /is not JSON in UTF-8/],
     ['a time before 1970', '{"type":"video","id":"v","availableFrom":-1}', /availableFrom/],
     [
       'a time past every integer',
