@@ -4,7 +4,7 @@ import { openSqliteDatabase } from '../src/access/sqlite.ts';
 import { importDirectory } from '../src/directory/transfer.ts';
 
 /** So many users, rooms and videos; user n is the member of room n, which has video n. */
-export async function* entries(size: number): AsyncGenerator<Buffer> {
+async function* entries(size: number): AsyncGenerator<Buffer> {
   for (let n = 0; n < size; n++) {
     yield Buffer.from(
       `{"type":"user","id":"user-${n}"}\n{"type":"video","id":"video-${n}","availableUntil":4102444800}\n` +
@@ -13,7 +13,7 @@ export async function* entries(size: number): AsyncGenerator<Buffer> {
   }
 }
 
-export async function fill(database: Database, size: number): Promise<void> {
+async function fill(database: Database, size: number): Promise<void> {
   await importDirectory(database, entries(size));
 }
 

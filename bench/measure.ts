@@ -2,7 +2,7 @@ import { type LoadResult, load } from './load.ts';
 import type { BenchServer } from './server.ts';
 
 /** What one round of a scenario showed. */
-export type Round = LoadResult & { cpuMicros: number };
+type Round = LoadResult & { cpuMicros: number };
 
 /** A server and what is asked of it. */
 export type Scenario = {

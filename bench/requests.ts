@@ -57,7 +57,7 @@ export function tokenRequest(signer: Signer, n: number): Buffer {
   return post('/video-token', JSON.stringify(ids), [`Authorization: Bearer ${jwt}`]);
 }
 
-export function post(path: string, body: string, headers: readonly string[] = []): Buffer {
+function post(path: string, body: string, headers: readonly string[] = []): Buffer {
   const lines = [
     `POST ${path} HTTP/1.1`,
     'Host: 127.0.0.1',
