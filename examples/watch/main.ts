@@ -1,7 +1,7 @@
 import { createVideoTokenClient, type VideoTokenError } from '../../client/src/index.ts';
 import { type Choice, choose, focusOn, offerChoices } from './choices.ts';
 import { readDirectory } from './directory.ts';
-import { element } from './element.ts';
+import { element, say } from './element.ts';
 import { createLife } from './life.ts';
 import { signIn } from './session.ts';
 import { listRefusals, showAsking, showPlaying, showRefusal } from './stage.ts';
@@ -47,9 +47,12 @@ function watch({ user, roomId, videoId }: Choice): void {
 }
 
 /** Does what the button on the screen offers. */
-function act(): void {
+async function act(): Promise<void> {
   if (refusal?.action === 'sign_in') choose('user', directory.users[0]?.id ?? '');
   else if (refusal?.action === 'choose_another_video') focusOn('film');
   else if (refusal?.action === 'leave_room') focusOn('room');
-  else navigator.clipboard.writeText(refusal?.requestId ?? '');
+  else {
+    await navigator.clipboard.writeText(refusal?.requestId ?? '');
+    say('act', 'Copied');
+  }
 }

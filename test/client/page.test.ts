@@ -66,6 +66,10 @@ describeWith('chromium', 'the page of the demo', () => {
     await page.keyboard.press('ArrowUp');
     await reads(page, 'title', 'Your account cannot watch films');
     await reads(page, 'reference', 'Reference ');
+    await page.focus('#act');
+    await page.keyboard.press('Enter');
+    await reads(page, 'act', 'Copied');
+    await tabTo(page, 'user');
     await page.keyboard.press('ArrowDown');
     await reads(page, 'act', 'Sign in');
     await page.focus('#act');
