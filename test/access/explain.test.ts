@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AccessFacts } from '../../src/access/access.ts';
+import { decide } from '../../src/access/decide.ts';
+import { explain } from '../../src/access/explain.ts';
+import { NOW } from '../support/clock.ts';
+
+const IDS = { userId: 'alice', roomId: 'room', videoId: 'film', country: 'SG' };
+
+const ALLOWED = {
+  user: { status: 'active' },
+  room: { status: 'open', hasMember: true, hasVideo: true },
+  video: { status: 'available', availableFrom: null, availableUntil: null, regions: null },
+} as const satisfies AccessFacts;
+
+const withRoom = (room: object) => ({ ...ALLOWED, room: { ...ALLOWED.room, ...room } });
+const withVideo = (video: object) => ({ ...ALLOWED, video: { ...ALLOWED.video, ...video } });
+
+const CASES: [string, string, AccessFacts][] = [
+  ['user exists', 'there is no user alice in the directory', { ...ALLOWED, user: undefined }],
+  ['user is active', 'alice is suspended', { ...ALLOWED, user: { status: 'suspended' } }],
+  ['room exists', 'there is no room room in the directory', { ...ALLOWED, room: undefined }],
+  ['room is open', 'room is closed', withRoom({ status: 'closed' })],
+  ['user is a member', 'alice is not a member of room', withRoom({ hasMember: false })],
+  ['video exists', 'there is no video film in the directory', { ...ALLOWED, video: undefined }],
+  ['video is available', 'film is withdrawn', withVideo({ status: 'withdrawn' })],
+  ['video is one of the room', 'film is not in room', withRoom({ hasVideo: false })],
+  [
+    'licence has begun',
+    'it begins at 2023-11-14T22:13:21.000Z',
+    withVideo({ availableFrom: NOW + 1 }),
+  ],
+  [
+    'licence has not ended',
+    'it ends at 2023-11-14T22:13:20.000Z',
+    withVideo({ availableUntil: NOW }),
+  ],
+  [
+    'licence covers the country',
+    'it covers MY, TH; the client is in SG',
+    withVideo({ regions: ['MY', 'TH'] }),
+  ],
+];
+
+describe('the reasons of a decision', () => {
+  it.each(CASES)('name the rule that does not hold, "%s", and that %s', (rule, fact, facts) => {
+    const { decidedBy, rules, facts: told } = explain(facts, IDS, NOW);
+    expect(decidedBy).toBe(rule);
+    expect(rules.find(({ holds }) => !holds)).toEqual({ rule, holds: false, fact });
+    expect(told).toBe(facts);
+  });
+
+  it('name no rule when all hold', () => {
+    const { decision, decidedBy, rules } = explain(ALLOWED, IDS, NOW);
+    expect({ decision, decidedBy }).toEqual({ decision: { allow: true }, decidedBy: null });
+    expect(rules.every(({ holds }) => holds)).toBe(true);
+    expect(rules.map(({ fact }) => fact)).toContain('it covers every country; the client is in SG');
+  });
+
+  it('say that a country is not known', () => {
+    const facts = withVideo({ regions: ['SG'] });
+    const { rules } = explain(facts, { ...IDS, country: undefined }, NOW);
+    expect(rules.at(-1)).toEqual({
+      rule: 'licence covers the country',
+      holds: false,
+      fact: 'it covers SG; the client is in an unknown one',
+    });
+  });
+
+  it('show everything that is wrong, and name the first', () => {
+    const facts = { user: undefined, room: undefined, video: undefined };
+    const { decidedBy, rules } = explain(facts, IDS, NOW);
+    expect(decidedBy).toBe('user exists');
+    expect(rules.map(({ rule }) => rule)).toEqual(['user exists', 'room exists', 'video exists']);
+  });
+});
+
+describe('for any facts', () => {
+  const option = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+  const time = fc.option(fc.integer({ min: NOW - 2, max: NOW + 2 }));
+  const country = fc.constantFrom('SG', 'MY', 'TH');
+  const facts: fc.Arbitrary<AccessFacts> = fc.record({
+    user: option(fc.record({ status: fc.constantFrom('active', 'suspended') })),
+    room: option(
+      fc.record({
+        status: fc.constantFrom('open', 'closed'),
+        hasMember: fc.boolean(),
+        hasVideo: fc.boolean(),
+      }),
+    ),
+    video: option(
+      fc.record({
+        status: fc.constantFrom('available', 'withdrawn'),
+        availableFrom: time,
+        availableUntil: time,
+        regions: fc.option(fc.uniqueArray(country)),
+      }),
+    ),
+  });
+  const CODES: Record<string, string> = {
+    'user exists': 'user_not_allowed',
+    'user is active': 'user_not_allowed',
+    'room exists': 'room_not_allowed',
+    'room is open': 'room_not_allowed',
+    'user is a member': 'room_not_allowed',
+    'video exists': 'video_not_allowed',
+    'video is available': 'video_not_allowed',
+    'video is one of the room': 'video_not_allowed',
+    'licence has begun': 'video_not_started',
+    'licence has not ended': 'video_ended',
+    'licence covers the country': 'region_not_allowed',
+  };
+
+  it('the reasons and the decision agree: the first rule that fails is its code', () => {
+    fc.assert(
+      fc.property(facts, option(country), (known, where) => {
+        const { decision, decidedBy } = explain(known, { ...IDS, country: where }, NOW);
+        expect(decision).toEqual(decide(known, { country: where }, NOW));
+        const code = decision.allow ? undefined : decision.code;
+        expect(decidedBy === null ? undefined : CODES[decidedBy]).toBe(code);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
