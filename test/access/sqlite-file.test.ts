@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccessRequest } from '../../src/access/access.ts';
 import type { Database } from '../../src/access/database.ts';
@@ -172,6 +172,7 @@ describe('a transaction', () => {
     const waiting = await Promise.all([rejectionOf(add('a')), rejectionOf(add('b'))]);
     for (const error of waiting) expect(error).toMatchObject(UNAVAILABLE);
     const last = add('c');
+    await nextTurn();
     release.resolve();
     await Promise.all([stuck, last]);
     expect(await database.query('SELECT id FROM users ORDER BY id')).toMatchObject([

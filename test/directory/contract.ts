@@ -105,13 +105,16 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ['a video', { videoIds: ['nothing'] }, 'there is no video nothing'],
       ['a user', { memberIds: ['nobody'] }, 'there is no user nobody'],
     ])(
-      'refuses a room with %s that is not there, and keeps nothing',
+      'refuses a room with %s that is not there, and keeps nothing, also after the next change',
       async (_name, lists, message) => {
         const putting = write((query) => putRoom(query, 'room', { status: 'open', ...lists }));
         expect(await rejectionOf(putting)).toMatchObject({
           name: 'UnknownReferenceError',
           message,
         });
+        expect(await readRoom()).toBeUndefined();
+        // What a refused transaction has written must not be kept by the next one.
+        await load(database, [{ type: 'user', id: 'later' }]);
         expect(await readRoom()).toBeUndefined();
       },
     );
