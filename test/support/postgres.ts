@@ -56,13 +56,17 @@ export async function startPostgres(): Promise<Postgres> {
       return urlOf(name);
     },
     async signal(signal) {
-      for (const pid of family(server?.pid)) process.kill(pid, signal);
-      if (signal === 'SIGKILL' && server) await once(server, 'exit');
+      const ended = signal === 'SIGKILL' && server ? once(server, 'exit') : undefined;
+      for (const pid of family(server?.pid)) send(pid, signal);
+      await ended;
     },
     start,
     async stop() {
-      server?.kill('SIGINT');
-      if (server) await once(server, 'exit');
+      if (server && server.exitCode === null && server.signalCode === null) {
+        const ended = once(server, 'exit');
+        server.kill('SIGINT');
+        await ended;
+      }
       folder.remove();
     },
   };
@@ -86,6 +90,15 @@ function binaries(folder: string): string {
   const copy = join(folder, 'native');
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return join(copy, 'bin');
+}
+
+/** A child may have ended with its parent, which got the signal first. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** A process and its children. */
