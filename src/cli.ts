@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { config as loadDotenv } from 'dotenv';
-import { openAccess } from './access/open.ts';
+import type { Database } from './access/database.ts';
+import { type OpenedAccess, openAccess } from './access/open.ts';
+import { unixSeconds } from './clock.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { ConfigError } from './config/problems.ts';
@@ -12,7 +14,6 @@ const EXIT_CONFIG = 2;
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = (path: string) => readFileSync(path, 'utf8');
-const now = () => Math.floor(Date.now() / 1000);
 
 loadDotenv({ quiet: true });
 
@@ -57,7 +58,9 @@ program
       : undefined;
     const secrets = previous === undefined ? [current] : [current, previous];
     const expected = { userId: expectUser, roomId: expectRoom, videoId: expectVideo };
-    succeed(inspect(token, { secrets, appId, now: now(), ...expected }, { json, terminal }));
+    succeed(
+      inspect(token, { secrets, appId, now: unixSeconds(), ...expected }, { json, terminal }),
+    );
   });
 
 withTriple(program.command('mint'))
@@ -74,7 +77,7 @@ withTriple(program.command('mint'))
     ]);
     const ttlSeconds = ttl ?? values.TOKEN_TTL_SECONDS;
     mint(
-      { userId: user, roomId: room, videoId: video, ttlSeconds, now: now() },
+      { userId: user, roomId: room, videoId: video, ttlSeconds, now: unixSeconds() },
       { appId: values.ZEGO_APP_ID, secret: values.ZEGO_SERVER_SECRET, mode: values.TOKEN_MODE },
       { json, terminal },
     );
@@ -86,13 +89,10 @@ withTriple(program.command('explain'))
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, country, json = false }) => {
     const { explainAccess } = await import('./commands/explain.ts');
-    const { service } = await openAccess(loadAccess(process.env, readFile));
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
-    try {
-      succeed(await explainAccess(service, request, now(), { json, terminal }));
-    } finally {
-      await service.close();
-    }
+    await withAccess(async ({ service }) => {
+      succeed(await explainAccess(service, request, unixSeconds(), { json, terminal }));
+    });
   });
 
 const directory = program
@@ -155,18 +155,20 @@ function withTriple(command: Command): Command {
     .requiredOption('--video <id>', 'video id');
 }
 
-async function withDatabase(
-  work: (
-    database: NonNullable<Awaited<ReturnType<typeof openAccess>>['database']>,
-  ) => Promise<void>,
-): Promise<void> {
-  const { service, database } = await openAccess(loadAccess(process.env, readFile));
+async function withAccess(work: (access: OpenedAccess) => Promise<void>): Promise<void> {
+  const access = await openAccess(loadAccess(process.env, readFile));
   try {
+    await work(access);
+  } finally {
+    await access.service.close();
+  }
+}
+
+function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+  return withAccess(async ({ database }) => {
     if (!database) throw new Error('This ACCESS_MODE has no directory of its own.');
     await work(database);
-  } finally {
-    await service.close();
-  }
+  });
 }
 
 function parseInteger(value: string): number {

@@ -55,3 +55,8 @@ export class ServiceError extends Error {
     this.extras = extras;
   }
 }
+
+/** The refusal of a request that breaks one rule, of the field at `path` or of the whole. */
+export function invalidRequest(message: string, path = ''): ServiceError {
+  return new ServiceError('invalid_request', { errors: [{ path, message }] });
+}

@@ -25,5 +25,7 @@ export const roomIdSchema = identifier(128);
 /** 1 to 128 bytes of UTF-8; ZEGO's samples have 9 to 15 digits. */
 export const videoIdSchema = identifier(128);
 
-/** Unix seconds up to the year 9999: milliseconds, a frequent mistake, are out of range. */
-export const unixSecondsSchema = z.int().min(0).max(253_402_300_799);
+/** The end of the year 9999 in Unix seconds: milliseconds, a frequent mistake, are beyond it. */
+export const MAX_UNIX_SECONDS = 253_402_300_799;
+
+export const unixSecondsSchema = z.int().min(0).max(MAX_UNIX_SECONDS);

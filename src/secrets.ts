@@ -11,8 +11,8 @@ export type Secrets = {
   adminApiKey(): string | undefined;
   healthy(): boolean;
   /**
-   * Takes over the secrets, keys and providers of `config`; what was verified before is forgotten.
-   * Rejects, and keeps everything as it was, when keys cannot be fetched that could be before.
+   * Takes over the secrets, keys and providers of `config`; what was verified under other keys is
+   * forgotten. Rejects, and keeps everything as it was, when keys cannot be fetched that could be before.
    */
   reload(config: Config): Promise<void>;
   close(): void;

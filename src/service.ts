@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { openAccess } from './access/open.ts';
 import { createApp } from './app.ts';
+import { unixSeconds } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { type Counter, createMemoryCounter } from './http/counter.ts';
 import { createCountryOf } from './http/country.ts';
@@ -122,10 +123,6 @@ function createPublicApp(
 function listen(app: FastifyInstance, { variables }: Config): Promise<string> {
   const { HOST: host, PORT: port, REUSE_PORT: reusePort } = variables;
   return app.listen({ host, port, ...(reusePort && { reusePort }) });
-}
-
-function unixSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }
 
 function measured(access: AccessService, metrics: Metrics): AccessService['check'] {

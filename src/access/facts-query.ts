@@ -14,7 +14,7 @@ type Room = NonNullable<AccessFacts['room']>;
 type Video = NonNullable<AccessFacts['video']>;
 type User = NonNullable<AccessFacts['user']>;
 
-/** A row of {@link FACTS_SQL}. Booleans are 0 and 1 in SQLite; big integers are text in `pg`. */
+/** A row of {@link FACTS_SQL}. Booleans are 0 and 1 in SQLite. */
 export type FactsRow = {
   user_status: User['status'] | null;
   room_status: Room['status'] | null;
@@ -56,6 +56,7 @@ export function parseRegions(text: string | null): string[] | null {
   return text === '' ? [] : text.split(',');
 }
 
-function toTime(value: number | string | null): number | null {
+/** Big integers are text in `pg`. */
+export function toTime(value: number | string | null): number | null {
   return value === null ? null : Number(value);
 }

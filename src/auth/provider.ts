@@ -103,7 +103,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
 function resolveJwks(address: string, input: KeyInput, report: Report): Resolved {
   const algorithms = input.algorithms ?? [...DEFAULT_ALGORITHMS.jwks];
   const families = familiesOf(algorithms);
-  if (!isSafeUrl(address)) report('jwksUrl', 'must be an https URL, or http on loopback');
+  if (!isSafeUrl(address)) report('jwksUrl', SAFE_URL_RULE);
   if (input.issuer === undefined) report('issuer', 'is required with a JWKS URL');
   if (input.audience === undefined) report('audience', 'is required with a JWKS URL');
   if (families.has('HMAC') || families.has(undefined)) {
@@ -111,6 +111,8 @@ function resolveJwks(address: string, input: KeyInput, report: Report): Resolved
   }
   return { key: { kind: 'jwks', url: address }, algorithms };
 }
+
+export const SAFE_URL_RULE = 'must be an https URL, or http on loopback';
 
 /** https anywhere, http on loopback only, and no credentials inside. */
 export function isSafeUrl(address: string): boolean {

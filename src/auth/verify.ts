@@ -2,15 +2,13 @@ import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { userIdSchema } from '../identifiers.ts';
+import { MAX_UNIX_SECONDS, userIdSchema } from '../identifiers.ts';
 import type { AuthEvents, Credential } from './credential.ts';
 import { type KeySource, openKeys } from './keys.ts';
 import type { Provider } from './provider.ts';
 
 const MAX_JWT_BYTES = 8 * 1024;
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
-/** The end of the year 9999: what is later is no time, or milliseconds. */
-const MAX_EXP = 253_402_300_799;
 const CACHE_MS = 59_000;
 /** Reading the clock costs more than the lookup: with this, entries live for 60 s at most. */
 const CACHE_CLOCK_MS = 1_000;
@@ -37,7 +35,7 @@ const headerSchema = z.object({ kid: z.string().optional(), b64: z.never().optio
 
 /** The same for RFC 7519 section 4.1, and a bound for every number. */
 const claimsSchema = z.object({
-  exp: z.int().max(MAX_EXP),
+  exp: z.int().max(MAX_UNIX_SECONDS),
   iat: z.number().optional(),
   iss: z.string().optional(),
 });

@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
+import { unixSeconds } from '../clock.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const PAGE = '/examples/watch/index.html';
@@ -35,7 +36,7 @@ export function signIn(user: string, seconds: number, secret: string): Promise<s
   return new SignJWT()
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user)
-    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .setExpirationTime(unixSeconds() + seconds)
     .sign(Buffer.from(secret));
 }
 

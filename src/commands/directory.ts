@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Database } from '../access/database.ts';
 import { exportDirectory, importDirectory } from '../directory/transfer.ts';
-import type { Terminal } from './terminal.ts';
+import type { Output } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
 
@@ -10,7 +10,7 @@ const PROGRESS_LINES = 10_000;
 export async function importFile(
   database: Database,
   file: string,
-  { json, terminal }: { json: boolean; terminal: Terminal },
+  { json, terminal }: Output,
 ): Promise<void> {
   const source = file === '-' ? process.stdin : createReadStream(file);
   const onLine = (line: number) => {

@@ -1,11 +1,12 @@
 import { openAccess } from '../access/open.ts';
 import { createVerifier } from '../auth/verify.ts';
+import { unixSeconds } from '../clock.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { createMemoryCounter } from '../http/counter.ts';
 import { createGenerator, decode } from '../token04/index.ts';
-import { type Terminal, verdict } from './terminal.ts';
+import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const MAX_CLOCK_SECONDS = 5;
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
@@ -17,7 +18,7 @@ type Finding = { check: string; ok: boolean; detail: string; mend?: string };
 export async function doctor(
   environment: Environment,
   readFile: ReadFile,
-  { json, terminal }: { json: boolean; terminal: Terminal },
+  { json, terminal }: Output,
 ): Promise<boolean> {
   const findings: Finding[] = [];
   for await (const finding of examine(environment, readFile)) {
@@ -62,7 +63,7 @@ async function* examine(environment: Environment, readFile: ReadFile): AsyncGene
 }
 
 function checkToken({ zego }: Config): Finding {
-  const now = Math.floor(Date.now() / 1000);
+  const now = unixSeconds();
   const token = createGenerator(zego)({
     userId: 'doctor',
     payload: '{}',

@@ -1,13 +1,13 @@
 import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
 import { PROBLEM_TYPES } from '../http/problems.ts';
-import { type Terminal, verdict } from './terminal.ts';
+import { type Output, type Terminal, verdict } from './terminal.ts';
 
 /** Prints why a user may or may not watch; false when not. */
 export async function explainAccess(
   service: AccessService,
   request: AccessRequest,
   now: number,
-  { json, terminal }: { json: boolean; terminal: Terminal },
+  { json, terminal }: Output,
 ): Promise<boolean> {
   if (!service.explain) {
     throw new Error(

@@ -1,11 +1,11 @@
 import { type Expectations, type Inspection, inspectToken } from './inspection.ts';
-import { type Terminal, table, verdict } from './terminal.ts';
+import { type Output, type Terminal, table, verdict } from './terminal.ts';
 
 /** Prints what a token says and what ZEGO would refuse; false when ZEGO would refuse it now. */
 export function inspect(
   token: string,
   expected: Expectations,
-  { json, terminal }: { json: boolean; terminal: Terminal },
+  { json, terminal }: Output,
 ): boolean {
   const inspection = inspectToken(token.trim(), expected);
   terminal.print(json ? JSON.stringify(inspection) : render(inspection, expected.now, terminal));

@@ -4,6 +4,7 @@ import {
   type Token04Claims,
   Token04Error,
 } from '../token04/index.ts';
+import { decodeVideoPayload } from '../video-payload.ts';
 
 /** What a token is held against. */
 export type Expectations = {
@@ -104,15 +105,15 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
 }
 
 function payloadProblems(payload: string, { roomId, videoId }: Expectations): Problem[] {
-  const fields = parsePayload(payload);
+  const fields = decodeVideoPayload(payload);
   if (!fields) {
     const message =
       'The payload is not the JSON text {"room_id":…,"video_id":…} that a video token needs.';
     return [{ code: 'payload_invalid', message, zegoError: ZEGO.payload }];
   }
   const differing = [
-    ['room', fields.room_id, roomId],
-    ['video', fields.video_id, videoId],
+    ['room', fields.roomId, roomId],
+    ['video', fields.videoId, videoId],
   ] as const;
   return differing
     .filter(([, actual, wanted]) => wanted !== undefined && actual !== wanted)
@@ -120,15 +121,4 @@ function payloadProblems(payload: string, { roomId, videoId }: Expectations): Pr
       code: `${noun}_id_mismatch`,
       message: `It is for ${noun} ${actual}, not ${wanted}.`,
     }));
-}
-
-function parsePayload(payload: string): { room_id: string; video_id: string } | undefined {
-  try {
-    const { room_id, video_id } = JSON.parse(payload);
-    return typeof room_id === 'string' && typeof video_id === 'string'
-      ? { room_id, video_id }
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { createGenerator, type GeneratorOptions } from '../token04/index.ts';
-import type { Terminal } from './terminal.ts';
+import { encodeVideoPayload } from '../video-payload.ts';
+import type { Output } from './terminal.ts';
 
 /** For whom and for how long. */
 export type MintInput = {
@@ -15,9 +16,9 @@ export type MintInput = {
 export function mint(
   { userId, roomId, videoId, ttlSeconds, now }: MintInput,
   options: GeneratorOptions,
-  { json, terminal }: { json: boolean; terminal: Terminal },
+  { json, terminal }: Output,
 ): void {
-  const payload = JSON.stringify({ room_id: roomId, video_id: videoId });
+  const payload = encodeVideoPayload({ roomId, videoId });
   const expireAt = now + ttlSeconds;
   const token = createGenerator(options)({ userId, payload, createdAt: now, expireAt });
   terminal.print(json ? JSON.stringify({ token, expireAt }) : token);

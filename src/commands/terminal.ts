@@ -13,6 +13,9 @@ export type Terminal = {
   style(style: Style, text: string): string;
 };
 
+/** How a command shows its result. */
+export type Output = { json: boolean; terminal: Terminal };
+
 export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
   return {
     print: (line = '') => void stdout.write(`${line}\n`),

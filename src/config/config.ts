@@ -94,7 +94,7 @@ const ACCESS_VARIABLES = [
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
 
 /** Undefined, with what is wrong added to `problems`, when a value breaks its rule. */
-function parseVariables<Name extends VariableName = VariableName>(
+function parseVariables<Name extends VariableName>(
   texts: Record<string, string>,
   problems: ConfigProblem[],
   names: readonly Name[],

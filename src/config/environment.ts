@@ -10,8 +10,12 @@ export type ReadFile = (path: string) => string;
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS)_/;
 const CLIENT_PREFIX =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
-const CLIENT_VISIBLE =
-  /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_.*ZEGO.*SECRET/i;
+const ZEGO_SECRET = /ZEGO.*SECRET/i;
+
+/** The text of a file without the newline that editors put at its end. */
+export function readTrimmed(path: string, readFile: ReadFile): string {
+  return readFile(path).replace(/\r?\n$/, '');
+}
 
 /** Variables with their `NAME_FILE`s read; an empty text counts as not set. */
 export function resolveFiles(environment: Environment, readFile: ReadFile) {
@@ -24,7 +28,7 @@ export function resolveFiles(environment: Environment, readFile: ReadFile) {
     if (texts[name] !== undefined)
       problems.push(problem(name, `and ${name}_FILE are both set: keep one`));
     try {
-      texts[name] = readFile(path).replace(/\r?\n$/, '');
+      texts[name] = readTrimmed(path, readFile);
     } catch {
       // The path is not quoted: more than one operator has put the secret itself there.
       problems.push({ variable: `${name}_FILE`, message: 'must be the path of a readable file' });
@@ -45,8 +49,8 @@ export function unknownVariables(environment: Environment): string[] {
 export function clientVisibleSecrets(texts: Record<string, string>): ConfigProblem[] {
   const exposed = Object.keys(texts).filter(
     (name) =>
-      CLIENT_VISIBLE.test(name) ||
-      (CLIENT_PREFIX.test(name) && texts[name] === texts.ZEGO_SERVER_SECRET),
+      CLIENT_PREFIX.test(name) &&
+      (ZEGO_SECRET.test(name) || texts[name] === texts.ZEGO_SERVER_SECRET),
   );
   return exposed.map((variable) => ({
     variable,

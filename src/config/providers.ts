@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
-import type { ReadFile } from './environment.ts';
+import { type ReadFile, readTrimmed } from './environment.ts';
 import { type ConfigProblem, problem } from './problems.ts';
+import { splitList } from './rules.ts';
 import type { VariableName } from './variables.ts';
 
 const KEY_VARIABLES = [
@@ -61,7 +62,7 @@ function readSingle(texts: Record<string, string>, problems: ConfigProblem[]): P
   for (const [field, variable] of Object.entries(VARIABLE_OF)) {
     const value = texts[variable];
     if (value === undefined) continue;
-    input[field] = LISTS.includes(field) ? value.split(',').map((item) => item.trim()) : value;
+    input[field] = LISTS.includes(field) ? splitList(value) : value;
   }
   // The variable's own rule reports a tolerance that is no number.
   if ('clockToleranceSeconds' in input) {
@@ -101,7 +102,7 @@ function readList(path: string, readFile: ReadFile, problems: ConfigProblem[]): 
 function withFiles(value: unknown, readFile: ReadFile): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
   const { secretFile, publicKeyFile, ...provider } = value as Record<string, unknown>;
-  const read = (file: unknown) => readFile(String(file)).replace(/\r?\n$/, '');
+  const read = (file: unknown) => readTrimmed(String(file), readFile);
   // Both set is an error: what stays here the schema does not know.
   if (provider.secret !== undefined || provider.publicKey !== undefined) return value;
   if (secretFile !== undefined) provider.secret = read(secretFile);

@@ -23,11 +23,15 @@ export function flag() {
     .transform((value) => value === 'true');
 }
 
+export function splitList(text: string): string[] {
+  return text.split(',').map((item) => item.trim());
+}
+
 /** A comma-separated list. */
 export function list(isItem: (item: string) => boolean, message: string) {
   return z
     .string()
-    .transform((value) => value.split(',').map((item) => item.trim()))
+    .transform(splitList)
     .refine((items) => items.every((item) => item !== '' && isItem(item)), message);
 }
 

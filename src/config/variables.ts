@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isSafeUrl } from '../auth/provider.ts';
+import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider.ts';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import {
   choice,
@@ -14,7 +14,6 @@ import {
 } from './rules.ts';
 
 const anything = () => true;
-const HTTPS = 'must be an https URL, or http on loopback';
 
 /** Every variable of the environment: an example for whoever gets it wrong, its rule, its default. */
 export const variables = {
@@ -60,7 +59,7 @@ export const variables = {
   ),
   ACCESS_HTTP_URL: variable(
     'https://backend.example/video-access',
-    z.string().refine(isSafeUrl, HTTPS).optional(),
+    z.string().refine(isSafeUrl, SAFE_URL_RULE).optional(),
   ),
   ACCESS_HTTP_SECRET: variable('32 or more random characters', secret().optional()),
   ACCESS_HTTP_TIMEOUT_MS: variable('1000', integer(50, 2_000).default(1000)),

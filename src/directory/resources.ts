@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database, Query } from '../access/database.ts';
-import { ServiceError } from '../errors.ts';
+import { invalidRequest, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { roomSchema, userSchema, videoSchema } from './entries.ts';
 import { REFUSED } from './refusals.ts';
@@ -122,6 +122,6 @@ async function asInvalidRequest(work: Promise<void>): Promise<void> {
     await work;
   } catch (error) {
     if (!(error instanceof store.UnknownReferenceError)) throw error;
-    throw new ServiceError('invalid_request', { errors: [{ path: '', message: error.message }] });
+    throw invalidRequest(error.message);
   }
 }

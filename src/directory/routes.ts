@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessService } from '../access/access.ts';
 import type { Database } from '../access/database.ts';
-import { ServiceError } from '../errors.ts';
+import { invalidRequest, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { countrySchema } from './entries.ts';
 import { REFUSED } from './refusals.ts';
@@ -116,8 +116,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
 
 function rethrowAsInvalid(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
-  const errors = [{ path: `line ${error.line}`, message: error.message }];
-  throw new ServiceError('invalid_request', { errors });
+  throw invalidRequest(error.message, `line ${error.line}`);
 }
 
 const explanationSchema = z

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Query, Row } from '../access/database.ts';
-import { formatRegions, parseRegions } from '../access/facts-query.ts';
+import { formatRegions, parseRegions, toTime } from '../access/facts-query.ts';
 import type { Room, User, Video } from './entries.ts';
 
 /** A room names a video or a user that is not there. */
@@ -88,12 +88,11 @@ export async function getRoom(query: Query, id: string): Promise<Required<Room> 
 
 /** A row of `videos`. */
 export function toVideo(row: Row): Video {
-  const time = (value: unknown) => (value === null ? null : Number(value));
   return {
     title: row.title as string | null,
     status: row.status as Video['status'],
-    availableFrom: time(row.available_from),
-    availableUntil: time(row.available_until),
+    availableFrom: toTime(row.available_from as string | null),
+    availableUntil: toTime(row.available_until as string | null),
     regions: parseRegions(row.regions as string | null),
   };
 }

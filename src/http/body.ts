@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { type FieldError, ServiceError } from '../errors.ts';
+import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 
 export const BODY_LIMIT_BYTES = 16 * 1024;
 
@@ -24,12 +24,8 @@ export function addJsonParser(app: FastifyInstance): void {
     const text = bytes.toString('utf8');
     // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
     if (isUtf8(bytes) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
-    else done(invalidBody('must be UTF-8 without a byte order mark'));
+    else done(invalidRequest('must be UTF-8 without a byte order mark'));
   });
-}
-
-function invalidBody(message: string): ServiceError {
-  return new ServiceError('invalid_request', { errors: [{ path: '', message }] });
 }
 
 /** What the schema found, by the path of the field (RFC 6901). */

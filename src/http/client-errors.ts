@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ErrorCode, ServiceError } from '../errors.ts';
+import { type ErrorCode, invalidRequest, ServiceError } from '../errors.ts';
 import { type ProblemResponse, toProblemResponse } from './problem-response.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -21,8 +21,7 @@ export function handleClientError(error: Error & { code?: string }, socket: Dupl
 /** What Node would answer by itself, with an empty body, or by hanging up without a word. */
 export function answerNodesOwn(server: Server): void {
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    const errors = [{ path: '', message: 'Expect may only be 100-continue' }];
-    const { headers, body } = toAnswer(new ServiceError('invalid_request', { errors }));
+    const { headers, body } = toAnswer(invalidRequest('Expect may only be 100-continue'));
     const text = withStatus(body, 417);
     const length = Buffer.byteLength(text);
     response

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { ServiceError } from '../errors.ts';
+import { invalidRequest, ServiceError } from '../errors.ts';
 
 const MAX_HEADERS = 100;
 const REQUEST_ID = /^[\w-]{1,64}$/;
@@ -21,18 +21,14 @@ export function headerRefusal({
   httpVersion,
 }: IncomingMessage): ServiceError | undefined {
   if (rawHeaders.length > 2 * MAX_HEADERS) return new ServiceError('headers_too_large');
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return invalid('speak HTTP/1.1');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return invalidRequest('speak HTTP/1.1');
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? '';
     if (!ONCE.includes(name)) continue;
-    if (seen.has(name)) return invalid(`send the header ${name} once`);
+    if (seen.has(name)) return invalidRequest(`send the header ${name} once`);
     seen.add(name);
   }
-  if (httpVersion === '1.1' && !seen.has('host')) return invalid('send the header host');
+  if (httpVersion === '1.1' && !seen.has('host')) return invalidRequest('send the header host');
   return undefined;
-}
-
-function invalid(message: string): ServiceError {
-  return new ServiceError('invalid_request', { errors: [{ path: '', message }] });
 }

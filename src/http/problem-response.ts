@@ -1,4 +1,10 @@
-import { type ErrorCode, type ErrorExtras, type FieldError, ServiceError } from '../errors.ts';
+import {
+  type ErrorCode,
+  type ErrorExtras,
+  type FieldError,
+  invalidRequest,
+  ServiceError,
+} from '../errors.ts';
 import { type Action, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './problems.ts';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -93,5 +99,5 @@ function fromFastify({ code, message }: FastifysError): ServiceError {
   if (known) return new ServiceError(known);
   // What Fastify says of an address quotes it, and there may be a credential in it.
   const what = code.startsWith('FST_ERR_CTP_') ? message : 'the address cannot be read';
-  return new ServiceError('invalid_request', { errors: [{ path: '', message: what }] });
+  return invalidRequest(what);
 }

@@ -8,6 +8,7 @@ import type { Verifier } from '../auth/verify.ts';
 import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import type { Generate } from '../token04/index.ts';
+import { encodeVideoPayload } from '../video-payload.ts';
 import { clientAddress } from './address.ts';
 import { requireJson } from './body.ts';
 import type { CountryOf } from './country.ts';
@@ -116,7 +117,7 @@ async function issue(parts: VideoTokenParts, request: FastifyRequest, body: Body
     now,
   );
   const expireAt = expiry(parts, decision, credential, now);
-  const payload = JSON.stringify({ room_id: roomId, video_id: videoId });
+  const payload = encodeVideoPayload({ roomId, videoId });
   const token = parts.generate({ userId, payload, createdAt: now, expireAt });
   notes.expireAt = expireAt;
   return { token, expireAt };

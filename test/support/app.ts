@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
 import { type AppParts, createApp } from '../../src/app.ts';
@@ -13,6 +10,7 @@ import type { Decision } from '../../src/http/decision.ts';
 import { createLoggerTo } from '../../src/ops/logger.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from './clock.ts';
+import { temporaryFolder } from './folder.ts';
 import { JWT_SECRET } from './jwt.ts';
 import { writeSample } from './sample.ts';
 
@@ -48,8 +46,8 @@ export type TestApp = {
 /** Builds the application over a real SQLite file; closes it when the test ends. */
 export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const { trustProxy = [], corsOrigins = [], now = NOW } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'app-'));
-  const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder) });
+  const folder = temporaryFolder();
+  const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder.path) });
   const seen = { decisions: [] as Decision[], limited: [] as string[], log: [] as string[] };
   const app = await createApp({
     logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
@@ -83,7 +81,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     app.server.closeAllConnections();
     await app.close();
     await access.service.close();
-    rmSync(folder, { recursive: true });
+    folder.remove();
   });
   return { ...seen, origin, port: (app.server.address() as AddressInfo).port };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { openSqliteDatabase } from '../../src/access/sqlite.ts';
-import { importDirectory } from '../../src/directory/transfer.ts';
 import { NOW } from './clock.ts';
+import { load } from './directory.ts';
 
 /** A directory with one example of everything that the rules tell apart. */
 const ENTRIES = [
@@ -40,13 +40,7 @@ const ENTRIES = [
 export async function writeSample(folder: string, more: readonly object[] = []): Promise<string> {
   const path = join(folder, 'access.db');
   const database = await openSqliteDatabase(path);
-  const lines = [...ENTRIES, ...more].map((entry) => `${JSON.stringify(entry)}\n`);
-  await importDirectory(
-    database,
-    (async function* () {
-      yield Buffer.from(lines.join(''));
-    })(),
-  );
+  await load(database, [...ENTRIES, ...more]);
   await database.close();
   return path;
 }

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { APP_ID, SERVER_SECRET } from './app.ts';
+import { temporaryFolder } from './folder.ts';
 import { JWT_SECRET } from './jwt.ts';
 import { writeSample } from './sample.ts';
 
@@ -70,7 +69,7 @@ export async function ready(program: Program): Promise<{ public: string; interna
 }
 
 export function makeFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'service-'));
+  return temporaryFolder().path;
 }
 
 function run(folder: string, variables: Variables): Program {
