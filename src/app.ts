@@ -37,8 +37,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.decorateRequest('credential', null);
   const limits = await createRateLimits(app, parts.rateLimits);
   // The CORS plugin answers preflights by itself; all else is limited after it has set its headers.
-  app.addHook('onRequest', async (request) => {
-    if (request.method === 'OPTIONS') await limits.byIp(request);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.method === 'OPTIONS') limits.byIp(request).then(() => done(), done);
+    else done();
   });
   if (corsOrigins.length > 0) await addCors(app, corsOrigins);
   app.addHook('onRequest', async (request) => {

@@ -139,7 +139,7 @@ function measured(access: AccessService, metrics: Metrics): AccessService['check
 function createDecisionLog(logger: Logger, metrics: Metrics) {
   return (decision: Decision) => {
     metrics.decided(decision.outcome, decision.code, decision.durationMs / 1000);
-    logger.info({ event: 'video_token', ...decision });
+    logger.info(decision);
   };
 }
 

@@ -8,6 +8,7 @@ const WITH_PORT = /^(?:\[([\da-f:.]+)\]|([\d.]+)):\d+$/i;
  * another client; what is no address at all stands for the proxy that sent it.
  */
 export function clientAddress({ ip, raw }: FastifyRequest): string {
+  if (isIP(ip)) return ip;
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
   const address = v6 ?? v4 ?? ip;
   return isIP(address) ? address : (raw.socket.remoteAddress ?? ip);

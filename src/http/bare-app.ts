@@ -124,8 +124,9 @@ function addNotFoundHandler(app: FastifyInstance): void {
       : new ServiceError('not_found');
   };
   // Before the body is parsed, or a body that is no JSON would get another answer.
-  app.addHook('preParsing', async (request) => {
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
     if (request.is404) notFound(request);
+    done();
   });
   app.setNotFoundHandler(notFound);
 }

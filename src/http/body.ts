@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, preParsingHookHandler } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 
@@ -9,11 +9,11 @@ const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ 
 const BOM = 0xfeff;
 
 /** Refuses what only looks like JSON in UTF-8 to a tolerant parser, before a byte of it is read. */
-export async function requireJson({ headers }: FastifyRequest): Promise<void> {
-  if (headers['content-encoding'] !== undefined || !JSON_TYPE.test(headers['content-type'] ?? '')) {
-    throw new ServiceError('unsupported_media_type');
-  }
-}
+export const requireJson: preParsingHookHandler = ({ headers }, _reply, _payload, done) => {
+  const isJson =
+    headers['content-encoding'] === undefined && JSON_TYPE.test(headers['content-type'] ?? '');
+  done(isJson ? null : new ServiceError('unsupported_media_type'));
+};
 
 /** Replaces Fastify's parsers by one for JSON that turns no byte into another. */
 export function addJsonParser(app: FastifyInstance): void {

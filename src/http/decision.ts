@@ -4,6 +4,7 @@ import { clientAddress } from './address.ts';
 
 /** What is known of one request for a token when it ends. Holds no credential and no token. */
 export type Decision = {
+  event: 'video_token';
   requestId: string;
   outcome: 'issued' | 'denied' | 'failed';
   /** `aborted`: the client hung up before the answer. */
@@ -22,7 +23,9 @@ export type Decision = {
 };
 
 /** What the parts of the route note on the way. */
-export type DecisionNotes = Partial<Omit<Decision, 'outcome' | 'code'>> & { code?: ErrorCode };
+export type DecisionNotes = Partial<Omit<Decision, 'event' | 'outcome' | 'code'>> & {
+  code?: ErrorCode;
+};
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,17 +39,24 @@ export function notesOf(request: FastifyRequest): DecisionNotes {
   return request.decision;
 }
 
+/** The client's address, read once: proxies make it work, and a socket that is gone has none. */
+export function addressOf(request: FastifyRequest): string {
+  const notes = notesOf(request);
+  notes.ip ??= clientAddress(request);
+  return notes.ip;
+}
+
 /** The notes, closed. */
 export function closeDecision(request: FastifyRequest, reply: FastifyReply): Decision {
+  const ip = addressOf(request);
   const { code, ...notes } = notesOf(request);
-  const durationMs = Math.round(reply.elapsedTime * 1000) / 1000;
   return {
+    event: 'video_token',
     requestId: request.id,
     ...outcomeOf(code, reply),
     ...notes,
-    // A socket that is gone has no address any more.
-    ip: notes.ip ?? clientAddress(request),
-    durationMs,
+    ip,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
   };
 }
 

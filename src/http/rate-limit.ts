@@ -1,8 +1,9 @@
+import { isIPv4 } from 'node:net';
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
-import { clientAddress } from './address.ts';
 import type { Count, Counter } from './counter.ts';
+import { addressOf } from './decision.ts';
 
 const WINDOW_MS = 60_000;
 
@@ -32,7 +33,7 @@ export async function createRateLimits(
   const ipLimit = app.createRateLimit({
     max: perIp,
     timeWindow: WINDOW_MS,
-    keyGenerator: (request) => `ip:${normalizeIP(clientAddress(request))}`,
+    keyGenerator: (request) => `ip:${networkOf(addressOf(request))}`,
   });
   const userLimit = app.createRateLimit({
     max: perUser,
@@ -54,6 +55,11 @@ export async function createRateLimits(
       return check(userLimit, 'user', request);
     },
   };
+}
+
+/** The plugin holds every address against the long pattern of an IPv6 one. */
+function networkOf(address: string): string {
+  return isIPv4(address) ? address : normalizeIP(address);
 }
 
 type Done = (error: Error | null, result?: { current: number; ttl: number }) => void;

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../access/access.ts';
@@ -9,11 +9,10 @@ import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import type { Generate } from '../token04/index.ts';
 import { encodeVideoPayload } from '../video-payload.ts';
-import { clientAddress } from './address.ts';
 import { requireJson } from './body.ts';
 import type { CountryOf } from './country.ts';
 import { readBearer } from './credential.ts';
-import { closeDecision, type Decision, notesOf } from './decision.ts';
+import { addressOf, closeDecision, type Decision, notesOf } from './decision.ts';
 import { problemResponses } from './problem-schema.ts';
 import type { RateLimits } from './rate-limit.ts';
 
@@ -66,11 +65,12 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
     parts.onDecision(closeDecision(request, reply));
 
   /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
-  const reportAbort = async (request: FastifyRequest, reply: FastifyReply) => {
-    notesOf(request).ip = clientAddress(request);
+  const reportAbort: onRequestHookHandler = (request, reply, done) => {
+    addressOf(request);
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) report(request, reply);
     });
+    done();
   };
 
   const authenticate = async (request: FastifyRequest) => {
@@ -95,7 +95,10 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
       },
       onRequest: [reportAbort, authenticate],
       preParsing: requireJson,
-      onResponse: async (request, reply) => report(request, reply),
+      onResponse(request, reply, done) {
+        report(request, reply);
+        done();
+      },
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
         return issue(parts, request, request.body);

@@ -1,11 +1,15 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { MAX_PLAINTEXT_BYTES } from './claims.ts';
 import type { Envelope, Token04Mode } from './envelope.ts';
 import { IV_BYTES } from './envelope.ts';
 
 /** Fresh bytes from a cryptographic source; the caller may not write to them. */
 export type RandomBytes = (size: number) => Buffer;
 
-/** Encrypts a plaintext under a fresh IV: returns IV and ciphertext, one after the other. */
+/**
+ * Encrypts a plaintext of at most `MAX_PLAINTEXT_BYTES` under a fresh IV: returns IV and ciphertext,
+ * one after the other.
+ */
 export type Seal = (plaintext: string) => Buffer;
 
 const BLOCK = 16;
@@ -27,24 +31,20 @@ function createCbcSeal(key: Uint8Array, random: RandomBytes): Seal {
   const create = () =>
     createCipheriv('aes-256-cbc', key, new Uint8Array(BLOCK)).setAutoPadding(false);
   let cipher = create();
+  // One buffer for all messages: half the price of a new one each time.
+  const message = Buffer.alloc(BLOCK + MAX_PLAINTEXT_BYTES + BLOCK);
   return (plaintext) => {
-    const message = padded(plaintext, random(BLOCK));
+    message.set(random(BLOCK));
+    const end = BLOCK + message.write(plaintext, BLOCK);
+    const padding = BLOCK - (end % BLOCK);
+    for (let i = end; i < end + padding; i++) message[i] = padding;
     try {
-      return cipher.update(message);
+      return cipher.update(message.subarray(0, end + padding));
     } catch (error) {
       cipher = create();
       throw error;
     }
   };
-}
-
-function padded(plaintext: string, head: Uint8Array): Buffer {
-  const size = Buffer.byteLength(plaintext);
-  const padding = BLOCK - (size % BLOCK);
-  const message = Buffer.allocUnsafe(BLOCK + size + padding);
-  message.set(head, 0);
-  message.write(plaintext, BLOCK);
-  return message.fill(padding, BLOCK + size);
 }
 
 function createGcmSeal(key: Uint8Array, random: RandomBytes): Seal {

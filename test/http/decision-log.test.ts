@@ -14,6 +14,7 @@ test('a token that was issued is one decision, with everything that an auditor a
   await ask(app, { credential, headers });
   expect(app.decisions).toEqual([
     {
+      event: 'video_token',
       requestId: 'r1',
       outcome: 'issued',
       code: 'issued',
