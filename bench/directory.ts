@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Database } from '../src/access/database.ts';
+import { openPostgres } from '../src/access/postgres.ts';
 import { openSqliteDatabase } from '../src/access/sqlite.ts';
 import { importDirectory } from '../src/directory/transfer.ts';
 
@@ -24,4 +25,11 @@ export async function writeSqlite(folder: string, size: number): Promise<string>
   await fill(database, size);
   await database.close();
   return path;
+}
+
+/** Writes the same directory into the empty PostgreSQL database at `url`. */
+export async function writePostgres(url: string, size: number): Promise<void> {
+  const { database } = await openPostgres(url, () => {});
+  await fill(database, size);
+  await database.close();
 }

@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const TICKS_PER_SECOND = 100;
-const pinned = availableParallelism() > 1;
+/** There is a core for the servers and another for the load. */
+export const pinned = availableParallelism() > 1;
 
 /** A server under measurement: a process of its own, on a core of its own where there are two. */
 export type BenchServer = {
