@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { type BareAppOptions, createBareApp } from './http/bare-app.ts';
 
 /** Where the API reference is, and the OpenAPI document that it shows. */
 const PAGES = {
@@ -10,8 +11,8 @@ const PAGES = {
 };
 
 /** The reference of the public API at `/docs`, and of the directory API at `/docs/directory`. */
-export async function createDocsApp(): Promise<FastifyInstance> {
-  const app: FastifyInstance = fastify();
+export async function createDocsApp(options: BareAppOptions): Promise<FastifyInstance> {
+  const app = createBareApp(options);
   for (const [routePrefix, file] of Object.entries(PAGES)) {
     await app.register(async (scope) => {
       const path = fileURLToPath(new URL(`../${file}`, import.meta.url));

@@ -10,10 +10,8 @@ function identifier(maxBytes: number) {
     .min(1)
     .max(maxBytes)
     .regex(PLAIN_TEXT, PLAIN_TEXT_RULE)
-    .refine(
-      (id) => Buffer.byteLength(id) <= maxBytes,
-      `must be at most ${maxBytes} bytes of UTF-8`,
-    );
+    .refine((id) => Buffer.byteLength(id) <= maxBytes, `must be at most ${maxBytes} bytes of UTF-8`)
+    .meta({ description: `At most ${maxBytes} bytes of UTF-8.` });
 }
 
 /** 1 to 64 bytes of UTF-8: ZEGO's bound for a user id. */

@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DETAILS } from './directory/refusals.ts';
 import { type DirectoryParts, directoryRoutes } from './directory/routes.ts';
 import { ServiceError } from './errors.ts';
-import { createBareApp } from './http/bare-app.ts';
+import { type BareAppOptions, createBareApp } from './http/bare-app.ts';
 import { readBearer } from './http/credential.ts';
 
 /** An import may take its time. */
@@ -27,7 +28,7 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-  addDocs(app);
+  addDocs(app, { logger, draining });
   if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
@@ -38,10 +39,10 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
 }
 
 /** The pages are loaded when somebody looks: they take longer than the rest of the start. */
-function addDocs(app: FastifyInstance): void {
+function addDocs(app: FastifyInstance, options: BareAppOptions): void {
   let docs: Promise<FastifyInstance> | undefined;
   const show = async (request: FastifyRequest, reply: FastifyReply) => {
-    docs ??= import('./docs.ts').then(({ createDocsApp }) => createDocsApp());
+    docs ??= import('./docs.ts').then(({ createDocsApp }) => createDocsApp(options));
     const { routing } = await docs;
     reply.hijack();
     routing(request.raw, reply.raw);
@@ -54,8 +55,20 @@ function addDocs(app: FastifyInstance): void {
 /** Compares digests: they are of one length, and the time says nothing about the key. */
 function requireKey(key: () => string | undefined) {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return async (request: { headers: { authorization?: string | undefined } }) => {
-    const given = digest(readBearer(request.headers.authorization));
-    if (!timingSafeEqual(given, digest(key() ?? ''))) throw new ServiceError('credential_invalid');
+  return async ({ headers: { authorization } }: FastifyRequest) => {
+    const given = digest(readKey(authorization));
+    if (!timingSafeEqual(given, digest(key() ?? ''))) throw refusal('credential_invalid');
   };
+}
+
+function readKey(authorization: string | undefined): string {
+  try {
+    return readBearer(authorization);
+  } catch {
+    throw refusal(authorization === undefined ? 'credential_missing' : 'credential_invalid');
+  }
+}
+
+function refusal(code: 'credential_missing' | 'credential_invalid'): ServiceError {
+  return new ServiceError(code, { detail: DETAILS[code] });
 }

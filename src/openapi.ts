@@ -9,7 +9,7 @@ import {
 import { directoryRoutes } from './directory/routes.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { videoTokenRoute } from './http/video-token.ts';
-import { addExamples, type OpenApi } from './openapi-examples.ts';
+import { addExamples, addImportBody, type OpenApi } from './openapi-examples.ts';
 
 /** Parts of an application that describes itself and serves nobody. */
 const unused = (): never => {
@@ -65,9 +65,9 @@ wrong and whose \`action\` says what the client should do.`,
 }
 
 /** The directory API of the internal listener as OpenAPI 3.1. */
-export function describeInternalApi(): Promise<object> {
+export async function describeInternalApi(): Promise<object> {
   const database = { query: unused, transaction: unused, close: unused };
-  return describe(
+  const document = await describe(
     {
       info: {
         ...COMMON,
@@ -83,6 +83,8 @@ ADMIN_API_KEY set. A change holds from the next request on.`,
       await app.register(directoryRoutes({ database, service: { explain: unused }, now: unused }));
     },
   );
+  addImportBody(document);
+  return document;
 }
 
 type Description = { info: object; servers: object[]; tags: object[]; credential: object };

@@ -1,15 +1,15 @@
 // Made from openapi.yaml by `npm run client:types`.
 export interface VideoTokenRequest {
   /**
-   * The room that the user is logged in to.
+   * The room that the user is logged in to, at most 128 bytes of UTF-8.
    */
   roomId: string;
   /**
-   * The copyrighted video to load.
+   * The copyrighted video to load, at most 128 bytes of UTF-8.
    */
   videoId: string;
   /**
-   * The user of the credential; taken from there when left out.
+   * The user of the credential, at most 64 bytes of UTF-8; taken from there when left out.
    */
   userId?: string;
 }

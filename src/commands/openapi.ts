@@ -12,7 +12,7 @@ const DOCUMENTS = {
 export async function openapi({ check, terminal }: { check: boolean; terminal: Terminal }) {
   let upToDate = true;
   for (const [file, describe] of Object.entries(DOCUMENTS)) {
-    const text = stringify(await describe(), { lineWidth: 100 });
+    const text = stringify(await describe(), { lineWidth: 100, aliasDuplicateObjects: false });
     if (!check) {
       await writeFile(file, text);
       terminal.print(`Wrote ${file}.`);

@@ -29,14 +29,17 @@ const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'A refusal (RFC 9457).' });
 
-/** The answers of a route that refuses with these codes, by status. */
-export function problemResponses(codes: readonly ErrorCode[]) {
+/** The answers of a route that refuses with these codes, by status. `details` replaces their sentences. */
+export function problemResponses(
+  codes: readonly ErrorCode[],
+  details: Partial<Record<ErrorCode, string>> = {},
+) {
   return Object.fromEntries(
     [...Map.groupBy(codes, (code) => PROBLEM_TYPES[code].status)].map(([status, sharing]) => [
       status,
       {
         description: sharing
-          .map((code) => `\`${code}\`: ${PROBLEM_TYPES[code].detail}`)
+          .map((code) => `\`${code}\`: ${details[code] ?? PROBLEM_TYPES[code].detail}`)
           .join('\n\n'),
         content: { [PROBLEM_MEDIA_TYPE]: { schema: problemSchema } },
       },

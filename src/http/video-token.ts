@@ -31,11 +31,16 @@ export type VideoTokenParts = {
 
 const bodySchema = z
   .object({
-    roomId: roomIdSchema.meta({ description: 'The room that the user is logged in to.' }),
-    videoId: videoIdSchema.meta({ description: 'The copyrighted video to load.' }),
-    userId: userIdSchema
-      .optional()
-      .meta({ description: 'The user of the credential; taken from there when left out.' }),
+    roomId: roomIdSchema.meta({
+      description: 'The room that the user is logged in to, at most 128 bytes of UTF-8.',
+    }),
+    videoId: videoIdSchema.meta({
+      description: 'The copyrighted video to load, at most 128 bytes of UTF-8.',
+    }),
+    userId: userIdSchema.optional().meta({
+      description:
+        'The user of the credential, at most 64 bytes of UTF-8; taken from there when left out.',
+    }),
   })
   .meta({ id: 'VideoTokenRequest' });
 
