@@ -35,9 +35,10 @@ const REPLY = {
 };
 
 const IMPORT = {
-  description: 'A JSON object a line; a later line may name what an earlier one made.',
+  description:
+    'A JSON object a line; a later line may name what an earlier one made. No line at all changes nothing.',
   required: true,
-  content: { 'application/x-ndjson': { schema: { type: 'string', minLength: 1 } } },
+  content: { 'application/x-ndjson': { schema: { type: 'string' } } },
 };
 
 /** The schema transform knows one media type for bodies, so this one is put in afterwards. */
