@@ -4,6 +4,7 @@ import { BODY } from '../support/ask.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { converse, rawRequest } from '../support/raw-http.ts';
 import { type Service, startService } from '../support/service.ts';
+import { writings } from '../support/writings.ts';
 
 const PREVIOUS_SECRET = 'canary-previous-secret-012345678';
 const ADMIN_KEY = 'canary-admin-key-7c1f4e0b9a8d2365';
@@ -149,16 +150,3 @@ test('each POST of a token is one line of the log, and nothing else is', () => {
   const denied = decisions.filter(({ outcome }) => outcome === 'denied');
   expect([issued.length, denied.length]).toEqual([3, posts - 3]);
 });
-
-/** A text as it could be written down: base64 in each of its three alignments. */
-function writings(text: string): string[] {
-  const bytes = Buffer.from(text);
-  const shifted = [0, 1, 2].flatMap((shift) => {
-    const padded = Buffer.concat([Buffer.alloc(shift), bytes]);
-    return (['base64', 'base64url'] as const).map((encoding) =>
-      padded.toString(encoding).slice(shift && 4, -4),
-    );
-  });
-  const hex = bytes.toString('hex');
-  return [text, ...shifted, hex, hex.toUpperCase(), encodeURIComponent(text)];
-}
