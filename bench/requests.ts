@@ -5,17 +5,21 @@ export const JWT_SECRET = 'bench-jwt-secret-0123456789-0123456789';
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
 /** Signs the credentials of one algorithm; `publicKey` is PEM, undefined with the shared secret. */
-export type Signer = { publicKey: string | undefined; sign(claims: object): string };
+export type Signer = {
+  publicKey: string | undefined;
+  sign(claims: object, header?: object): string;
+};
 
 const EXPIRES_AT = Math.floor(Date.now() / 1000) + 86_400;
 
 export function createSigner(algorithm: Algorithm): Signer {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const header = encode({ alg: algorithm, typ: 'JWT' });
+  const plainHeader = encode({ alg: algorithm, typ: 'JWT' });
   const keys = keyPair(algorithm);
   return {
     publicKey: keys?.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    sign(claims) {
+    sign(claims, more) {
+      const header = more ? encode({ alg: algorithm, typ: 'JWT', ...more }) : plainHeader;
       const input = `${header}.${encode({ exp: EXPIRES_AT, ...claims })}`;
       return `${input}.${signature(algorithm, input, keys?.privateKey)}`;
     },

@@ -23,6 +23,8 @@ export type BenchServer = {
 export type ServerOptions = {
   name: string;
   script: string;
+  /** Options of Node.js itself. */
+  flags?: readonly string[];
   port: number;
   probe: string;
   env: Record<string, string>;
@@ -31,9 +33,9 @@ export type ServerOptions = {
 };
 
 export async function startServer(options: ServerOptions): Promise<BenchServer> {
-  const { name, script, port, probe, env, log } = options;
+  const { name, script, flags = [], port, probe, env, log } = options;
   const output = openSync(log, 'a');
-  const command = [process.execPath, script];
+  const command = [process.execPath, ...flags, script];
   const [program = '', ...args] = pinned ? ['taskset', '-c', '0', ...command] : command;
   const started = performance.now();
   const child = spawn(program, args, {
