@@ -23,19 +23,22 @@ describeWith('java', 'requests that Specmatic makes of the OpenAPI documents', (
       body: readFileSync(DIRECTORY),
     });
     expect(imported.status).toBe(200);
-    return service.stop;
   });
 
-  afterAll(() => {
-    expect(service.stderr()).toBe('');
-    expect(
-      service
-        .stdout()
-        .split('\n')
-        .filter((line) => /"level":"(error|fatal)"/.test(line)),
-    ).toEqual([]);
-    expect(service.decisions().map(({ code }) => code)).not.toContain('internal_error');
-    expect(process.kill(service.pid, 0)).toBe(true);
+  afterAll(async () => {
+    try {
+      expect(service.stderr()).toBe('');
+      expect(
+        service
+          .stdout()
+          .split('\n')
+          .filter((line) => /"level":"(error|fatal)"/.test(line)),
+      ).toEqual([]);
+      expect(service.decisions().map(({ code }) => code)).not.toContain('internal_error');
+      expect(process.kill(service.pid, 0)).toBe(true);
+    } finally {
+      await service.stop();
+    }
   });
 
   test('are answered by the public listener as openapi.yaml says', async () => {

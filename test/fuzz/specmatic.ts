@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 
 const SPECMATIC = 'specmatic@2.55.1';
+/** After one request without an answer Specmatic gives up all that follow. */
+const TIMEOUT_SECONDS = 60;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** As much of an OpenAPI document as is changed for its tests. */
@@ -56,7 +58,13 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   for (const [file, content] of Object.entries(files)) {
     writeFileSync(join(folder, file), stringify(content, { aliasDuplicateObjects: false }));
   }
-  const args = ['--yes', SPECMATIC, 'test', `--testBaseURL=${origin}`];
+  const args = [
+    '--yes',
+    SPECMATIC,
+    'test',
+    `--testBaseURL=${origin}`,
+    `--timeout=${TIMEOUT_SECONDS}`,
+  ];
   const child = spawn('npx', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -12,15 +12,18 @@ let port: number;
 beforeAll(async () => {
   service = await startService({ ADMIN_API_KEY: KEY });
   port = Number(URL.parse(service.internal)?.port);
-  return service.stop;
 });
 
 afterAll(async () => {
-  expect(process.kill(service.pid, 0)).toBe(true);
-  expect((await fetch(`${service.internal}/metrics`)).status).toBe(200);
-  expect((await fetch(`${service.origin}/healthz`)).status).toBe(200);
-  expect(service.stdout()).not.toMatch(/"level":"(error|fatal)"/);
-  expect(service.stderr()).toBe('');
+  try {
+    expect(process.kill(service.pid, 0)).toBe(true);
+    expect((await fetch(`${service.internal}/metrics`)).status).toBe(200);
+    expect((await fetch(`${service.origin}/healthz`)).status).toBe(200);
+    expect(service.stdout()).not.toMatch(/"level":"(error|fatal)"/);
+    expect(service.stderr()).toBe('');
+  } finally {
+    await service.stop();
+  }
 });
 
 /** The one answer of the internal listener, after which it hangs up. */

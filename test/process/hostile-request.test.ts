@@ -168,6 +168,16 @@ describe('what looks odd and is harmless', () => {
     expect((await send(post('__proto__: a', 'constructor: b'))).status).toBe(200);
   });
 
+  test.each(['  application/json', '\tapplication/json \t', 'application/json ;charset=UTF-8'])(
+    'white space around a media type changes nothing: %j',
+    async (type) => {
+      const answer = await send(
+        post().replace('Content-Type: application/json', `Content-Type: ${type}`),
+      );
+      expect(answer.status).toBe(200);
+    },
+  );
+
   test('the Host of a target in absolute form is not told again', async () => {
     const target = 'GET http://evil.example/nope HTTP/1.1';
     const answer = await send(rawRequest(target));
