@@ -124,12 +124,13 @@ describe('what else the internal listener refuses', () => {
   });
 
   test.each([
-    ['an import as JSON', 'POST /directory/import', 'application/json'],
-    ['a user as text', 'PUT /directory/users/alice', 'text/plain'],
-    ['a user as NDJSON', 'PUT /directory/users/alice', 'application/x-ndjson'],
-  ])('%s is 415', async (_what, line, type) => {
+    ['an import as JSON', 'POST /directory/import', 'application/json', 'application/x-ndjson'],
+    ['a user as text', 'PUT /directory/users/alice', 'text/plain', 'application/json'],
+    ['a user as NDJSON', 'PUT /directory/users/alice', 'application/x-ndjson', 'application/json'],
+  ])('%s is 415, and says what to send', async (_what, line, type, right) => {
     const head = [ADMIN, `Content-Type: ${type}`, 'Content-Length: 2'];
     const answer = await send(rawRequest(`${line} HTTP/1.1`, head, '{}'));
-    expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
+    const { detail } = expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
+    expect(detail).toContain(right);
   });
 });
