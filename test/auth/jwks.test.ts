@@ -155,6 +155,15 @@ describe('a key set', () => {
     expect(await rejectionOf(jwks.find('first'))).toBeInstanceOf(errors.JWKSMultipleMatchingKeys);
   });
 
+  it('with two keys of one id is not fetched again for them, nor is its provider to blame', async () => {
+    const jwks = await open(keySet(first, { ...second, kid: 'first' }));
+    await jwks.start();
+    await jwks.server.stop();
+    jwks.pass(30_000);
+    expect(await rejectionOf(jwks.find('first'))).toBeInstanceOf(errors.JWKSMultipleMatchingKeys);
+    expect(jwks.results).toEqual(['ok']);
+  });
+
   it('has two keys of one id and of different types, which are told apart', async () => {
     const jwks = await open(keySet(first, newKeys('EdDSA', 'first').publicJwk));
     await jwks.start();
