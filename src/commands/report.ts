@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { splitLines } from '../lines.ts';
 import { createDistinctCounter, type DistinctCounter } from './distinct.ts';
+import { FORMATS, type ReportFormat, type Row } from './report-format.ts';
 import type { Terminal } from './terminal.ts';
 
-const PROGRESS_LINES = 100_000;
+const DECISION = '"event":"video_token"';
 /** Each bucket of durations is a tenth wider than the one before, from 10 µs on. */
 const BUCKET_GROWTH = 1.1;
 const SHORTEST_MS = 0.01;
@@ -18,23 +19,9 @@ type Group = {
   denied: Map<string, number>;
   failed: number;
   users: DistinctCounter;
-  durations: Uint32Array;
+  /** How many there are in each bucket. */
+  durations: Map<number, number>;
 };
-
-/** One row of the report. */
-type Row = {
-  day: string;
-  video: string;
-  territory: string;
-  issued: number;
-  denied: Record<string, number>;
-  failed: number;
-  users: number;
-  p50Ms: number;
-  p99Ms: number;
-};
-
-export type ReportFormat = 'table' | 'csv' | 'json';
 
 /** Sums up decision logs by day, film and territory. Memory grows with the groups, not with the lines. */
 export async function report(
@@ -42,17 +29,18 @@ export async function report(
   { format, terminal }: { format: ReportFormat; terminal: Terminal },
 ): Promise<void> {
   const groups = new Map<string, Group>();
-  let lines = 0;
+  let count = 0;
   for (const file of files) {
     const input = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 });
-    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (++lines % PROGRESS_LINES === 0) terminal.progress(`${lines.toLocaleString('en')} lines`);
-      if (line.includes('"event":"video_token"')) add(groups, line);
+    for await (const lines of splitLines(input)) {
+      for (const line of lines) if (line.includes(DECISION)) add(groups, line.toString());
+      count += lines.length;
+      terminal.progress(`${count.toLocaleString('en')} lines`);
     }
   }
   terminal.progress('');
   const rows = [...groups.keys()].sort().map((key) => toRow(groups.get(key) as Group));
-  terminal.print(FORMATS[format](rows));
+  for (const line of FORMATS[format](rows)) terminal.print(line);
 }
 
 /** A line that is cut or not ours is left out: a log may have been rotated in the middle of one. */
@@ -70,19 +58,25 @@ function add(groups: Map<string, Group>, line: string): void {
   } = decision;
   const day = String(time).slice(0, 10);
   const key = `${day}\t${videoId}\t${country}`;
-  const group = groups.get(key) ?? createGroup(day, videoId, country);
-  groups.set(key, group);
+  let group = groups.get(key);
+  if (!group) {
+    group = createGroup(day, videoId, country);
+    groups.set(key, group);
+  }
   if (outcome === 'issued') {
     group.issued++;
     if (userId !== undefined) group.users.add(userId);
   } else if (outcome === 'failed') {
     group.failed++;
   } else {
-    group.denied.set(code, (group.denied.get(code) ?? 0) + 1);
+    increment(group.denied, code);
   }
   const bucket = Math.floor(Math.log(durationMs / SHORTEST_MS) / Math.log(BUCKET_GROWTH));
-  const index = Math.max(0, Math.min(BUCKETS - 1, bucket));
-  group.durations[index] = (group.durations[index] ?? 0) + 1;
+  increment(group.durations, Math.max(0, Math.min(BUCKETS - 1, bucket)));
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 type LoggedDecision = {
@@ -104,7 +98,6 @@ function parse(line: string): LoggedDecision | undefined {
 }
 
 function createGroup(day: string, videoId: string, country: string): Group {
-  const durations = new Uint32Array(BUCKETS);
   return {
     day,
     videoId,
@@ -113,7 +106,7 @@ function createGroup(day: string, videoId: string, country: string): Group {
     denied: new Map(),
     failed: 0,
     users: createDistinctCounter(),
-    durations,
+    durations: new Map(),
   };
 }
 
@@ -131,70 +124,16 @@ function toRow({ day, videoId, country, issued, denied, failed, users, durations
   };
 }
 
-function quantile(durations: Uint32Array, q: number): number {
-  const total = durations.reduce((sum, count) => sum + count, 0);
+function quantile(durations: Map<number, number>, q: number): number {
+  const total = durations.values().reduce((sum, count) => sum + count, 0);
   let seen = 0;
-  const bucket = durations.findIndex((count) => {
+  for (const [bucket, count] of [...durations].sort(([a], [b]) => a - b)) {
     seen += count;
-    return seen >= total * q;
-  });
+    if (seen >= total * q) return toMs(bucket);
+  }
+  return 0;
+}
+
+function toMs(bucket: number): number {
   return Number((SHORTEST_MS * BUCKET_GROWTH ** (bucket + 0.5)).toPrecision(2));
-}
-
-const HEADINGS = [
-  'day',
-  'video',
-  'territory',
-  'issued',
-  'users',
-  'p50 ms',
-  'p99 ms',
-  'failed',
-  'denied',
-];
-
-const FORMATS: Record<ReportFormat, (rows: Row[]) => string> = {
-  json: (rows) => JSON.stringify(rows),
-  csv: (rows) => [HEADINGS, ...rows.map(cells)].map((row) => row.map(quote).join(',')).join('\n'),
-  table(rows) {
-    const all = [HEADINGS, ...rows.map(cells)];
-    const widths = HEADINGS.map((_, column) =>
-      Math.max(...all.map((row) => row[column]?.length ?? 0)),
-    );
-    return all
-      .map((row) =>
-        row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      )
-      .join('\n');
-  },
-};
-
-function cells({
-  day,
-  video,
-  territory,
-  issued,
-  users,
-  p50Ms,
-  p99Ms,
-  failed,
-  denied,
-}: Row): string[] {
-  const codes = Object.entries(denied).map(([code, count]) => `${code} ${count}`);
-  return [
-    day,
-    video,
-    territory,
-    ...[issued, users, p50Ms, p99Ms, failed].map(String),
-    codes.join('; '),
-  ];
-}
-
-/** RFC 4180; and no cell that a spreadsheet would run as a formula, as ids come from clients. */
-function quote(cell: string): string {
-  const text = /^[=+\-@\t\r]/.test(cell) && cell !== '-' ? `'${cell}` : cell;
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,0 +1,69 @@
+/** One row of the report. */
+export type Row = {
+  day: string;
+  video: string;
+  territory: string;
+  issued: number;
+  denied: Record<string, number>;
+  failed: number;
+  users: number;
+  p50Ms: number;
+  p99Ms: number;
+};
+
+export type ReportFormat = 'table' | 'csv' | 'json';
+
+const HEADINGS = [
+  'day',
+  'video',
+  'territory',
+  'issued',
+  'users',
+  'p50 ms',
+  'p99 ms',
+  'failed',
+  'denied',
+];
+
+/** The report, a line at a time: there may be a million. */
+export const FORMATS: Record<ReportFormat, (rows: Row[]) => Iterable<string>> = {
+  *json(rows) {
+    for (const [index, row] of rows.entries()) {
+      const end = index < rows.length - 1 ? ',' : ']';
+      yield `${index === 0 ? '[' : ''}${JSON.stringify(row)}${end}`;
+    }
+    if (rows.length === 0) yield '[]';
+  },
+  *csv(rows) {
+    yield HEADINGS.join(',');
+    for (const row of rows) yield cells(row).map(quote).join(',');
+  },
+  *table(rows) {
+    const widths = HEADINGS.map((heading) => heading.length);
+    for (const row of rows) {
+      for (const [column, { length }] of cells(row).entries()) {
+        widths[column] = Math.max(widths[column] ?? 0, length);
+      }
+    }
+    const align = (line: string[]) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd();
+    yield align(HEADINGS);
+    for (const row of rows) yield align(cells(row));
+  },
+};
+
+function cells({ denied, ...row }: Row): string[] {
+  const codes = Object.entries(denied).map(([code, count]) => `${code} ${count}`);
+  const { day, video, territory, issued, users, p50Ms, p99Ms, failed } = row;
+  const numbers = [issued, users, p50Ms, p99Ms, failed].map(String);
+  return [day, video, territory, ...numbers, codes.join('; ')];
+}
+
+/** RFC 4180; and no cell that a spreadsheet would run as a formula, as ids come from clients. */
+function quote(cell: string): string {
+  const text = /^[=+\-@\t\r]/.test(cell) && cell !== '-' ? `'${cell}` : cell;
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
