@@ -3,7 +3,10 @@ type SqlValue = string | number | null;
 
 export type Row = Record<string, unknown>;
 
-/** Runs one statement; `$1`, `$2` … stand for the values. */
+/**
+ * Runs one statement; `$1`, `$2` … stand for the values, and `list($1)` for a table whose column `value`
+ * has the texts of a JSON list. Of statements that are sent without waiting each sees what the ones before did.
+ */
 export type Query = (sql: string, values?: readonly SqlValue[]) => Promise<Row[]>;
 
 /** The directory's database, for its owner: migrations, import and export, the directory API. */

@@ -29,7 +29,12 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   );
   const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   const query = createQuery(reader);
-  const write = createQuery(writer);
+  const statement = createQuery(writer);
+  // A full disk ends the transaction: what was sent after it would be kept.
+  const write: Query = async (sql, values) => {
+    if (!writer.isTransaction) throw unavailable({ code: 'NO_TRANSACTION' });
+    return statement(sql, values);
+  };
   let last: Promise<unknown> = Promise.resolve();
 
   const transaction: Database['transaction'] = (work) => {
@@ -54,7 +59,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
 /** The facts from a SQLite file that {@link openSqliteDatabase} has made. Readers never wait for writers. */
 export function openSqliteDirectory(path: string): AccessDirectory & { close(): void } {
   const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
-  const statement = guard(() => db.prepare(positional(FACTS_SQL)));
+  const statement = guard(() => db.prepare(inDialect(FACTS_SQL)));
   return {
     facts: ({ userId, roomId, videoId }) =>
       guard(() => toFacts(statement.get(userId, roomId, videoId) as FactsRow)),
@@ -65,7 +70,7 @@ export function openSqliteDirectory(path: string): AccessDirectory & { close(): 
 function createQuery(db: DatabaseSync): Query {
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string) => {
-    const statement = statements.get(sql) ?? db.prepare(positional(sql));
+    const statement = statements.get(sql) ?? db.prepare(inDialect(sql));
     statements.set(sql, statement);
     return statement;
   };
@@ -73,8 +78,8 @@ function createQuery(db: DatabaseSync): Query {
 }
 
 /** SQLite reads `$1` as a name and `?1` as a position. */
-function positional(sql: string): string {
-  return sql.replaceAll(/\$(\d)/g, '?$1');
+function inDialect(sql: string): string {
+  return sql.replaceAll(/\$(\d)/g, '?$1').replaceAll('list(', 'json_each(');
 }
 
 /** Waits for whoever writes now, but not for ever. */

@@ -27,15 +27,21 @@ export async function putVideo(query: Query, id: string, video: Video): Promise<
   );
 }
 
-/** @throws {UnknownReferenceError} when the room names what is not there; the transaction must end */
+/**
+ * Sends the first {@link LIST_ROWS} of each list before it waits for anything.
+ *
+ * @throws {UnknownReferenceError} when the room names what is not there; the transaction must end
+ */
 export async function putRoom(query: Query, id: string, room: Room): Promise<void> {
   const { status, videoIds, memberIds } = room;
-  await query(
-    'INSERT INTO rooms (id, status) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET status = excluded.status',
-    [id, status],
-  );
-  if (videoIds) await replaceLinks(query, VIDEO_LINKS, id, videoIds);
-  if (memberIds) await replaceLinks(query, MEMBER_LINKS, id, memberIds);
+  await Promise.all([
+    query(
+      'INSERT INTO rooms (id, status) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET status = excluded.status',
+      [id, status],
+    ),
+    videoIds && replaceLinks(query, VIDEO_LINKS, id, videoIds),
+    memberIds && replaceLinks(query, MEMBER_LINKS, id, memberIds),
+  ]);
 }
 
 /** Makes a user a member; the user and nothing else is created where unknown. False: no such room. */
@@ -43,7 +49,7 @@ export async function putMember(query: Query, roomId: string, userId: string): P
   const rooms = await query('SELECT 1 FROM rooms WHERE id = $1', [roomId]);
   if (rooms.length === 0) return false;
   await query('INSERT INTO users (id) VALUES ($1) ON CONFLICT DO NOTHING', [userId]);
-  await query(MEMBER_LINKS.add, [roomId, userId]);
+  await query(MEMBER_LINKS.add, [roomId, JSON.stringify([userId])]);
   return true;
 }
 
@@ -97,37 +103,39 @@ export function toVideo(row: Row): Video {
   };
 }
 
-/** Statements of SQLite run at once: after so many the requests of others get their turn. */
-const YIELD_EVERY = 200;
+/** How many links one statement makes. Those of SQLite run at once: the requests of others get their turn between. */
+export const LIST_ROWS = 200;
 
-type Links = { noun: string; clear: string; exists: string; add: string; list: string };
+type Links = { noun: string; clear: string; missing: string; add: string; list: string };
 
 const VIDEO_LINKS = links('room_videos', 'video_id', 'videos', 'video');
 const MEMBER_LINKS = links('room_members', 'user_id', 'users', 'user');
 
 function links(table: string, column: string, target: string, noun: string): Links {
+  // A join would be planned for a hundred ids, and read the whole table for each room.
+  const found = `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
   return {
     noun,
     clear: `DELETE FROM ${table} WHERE room_id = $1`,
-    exists: `SELECT 1 FROM ${target} WHERE id = $1`,
-    add: `INSERT INTO ${table} (room_id, ${column}) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+    missing: `SELECT value FROM list($1) WHERE ${found} IS NULL LIMIT 1`,
+    add: `INSERT INTO ${table} (room_id, ${column})
+          SELECT $1, ${found} FROM list($2) WHERE ${found} IS NOT NULL ON CONFLICT DO NOTHING`,
     list: `SELECT ${column} AS id FROM ${table} WHERE room_id = $1 ORDER BY ${column}`,
   };
 }
 
-async function replaceLinks(
-  query: Query,
-  links: Links,
-  roomId: string,
-  ids: string[],
-): Promise<void> {
-  await query(links.clear, [roomId]);
-  for (const [index, id] of ids.entries()) {
-    if (index % YIELD_EVERY === 0) await setImmediate();
-    const found = await query(links.exists, [id]);
-    if (found.length === 0) throw new UnknownReferenceError(`there is no ${links.noun} ${id}`);
-    await query(links.add, [roomId, id]);
+async function replaceLinks(query: Query, links: Links, roomId: string, ids: string[]) {
+  const work = [query(links.clear, [roomId])];
+  for (let start = 0; start < ids.length; start += LIST_ROWS) {
+    const list = JSON.stringify(ids.slice(start, start + LIST_ROWS));
+    const missing = query(links.missing, [list]);
+    work.push(missing, query(links.add, [roomId, list]));
+    await Promise.all(work.splice(0));
+    const [absent] = await missing;
+    if (absent) throw new UnknownReferenceError(`there is no ${links.noun} ${absent.value}`);
+    await setImmediate();
   }
+  await Promise.all(work);
 }
 
 async function changed(rows: Promise<Row[]>): Promise<boolean> {

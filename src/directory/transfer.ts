@@ -1,14 +1,25 @@
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Query } from '../access/database.ts';
 import { ServiceError } from '../errors.ts';
+import { LineTooLongError, splitLines } from '../lines.ts';
 import { type Entry, entrySchema } from './entries.ts';
-import { getRoom, putRoom, putUser, putVideo, toVideo, UnknownReferenceError } from './store.ts';
+import {
+  getRoom,
+  LIST_ROWS,
+  putRoom,
+  putUser,
+  putVideo,
+  toVideo,
+  UnknownReferenceError,
+} from './store.ts';
 
-const MAX_LINE_BYTES = 16 * 1024 * 1024;
-const LF = 0x0a;
 /** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
 const BLANKS = [0x09, 0x0d, 0x20];
 const PAGE_ROWS = 1_000;
+/** So many lines are sent to the database before the answers of the first are waited for. */
+const LINES_IN_FLIGHT = 256;
+/** A shorter line cannot name more than one statement takes (`"x",` is four bytes): it is sent at once, in order. */
+const LONG_LINE_BYTES = 4 * LIST_ROWS;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -30,7 +41,7 @@ export type ImportCounts = Record<Entry['type'], number>;
 /**
  * Reads NDJSON into the directory, all or nothing, a line at a time.
  *
- * @param onLine hears the number of each line that is done
+ * @param onLine hears the number of each line that is read
  * @throws {ImportError} that names the first bad line
  */
 export function importDirectory(
@@ -40,18 +51,47 @@ export function importDirectory(
 ): Promise<ImportCounts> {
   return database.transaction(async (query) => {
     const counts: ImportCounts = { user: 0, video: 0, room: 0 };
+    const inFlight: Promise<void>[] = [];
     let number = 0;
-    for await (const line of splitLines(chunks)) {
-      number++;
-      if (!isBlank(line)) {
-        const entry = parseEntry(line, number);
-        await putEntry(query, entry, number);
-        counts[entry.type]++;
+    try {
+      for await (const line of linesOf(chunks)) {
+        number++;
+        const work = importLine(query, line, number, counts);
+        // What fails is found below; until then nobody waits for it.
+        work.catch(() => {});
+        inFlight.push(work);
+        if (inFlight.length >= LINES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) {
+          await landed(inFlight);
+        }
+        onLine(number);
       }
-      onLine(number);
+    } finally {
+      await landed(inFlight);
     }
     return counts;
   });
+}
+
+async function importLine(query: Query, line: Buffer, number: number, counts: ImportCounts) {
+  if (isBlank(line)) return;
+  const entry = parseEntry(line, number);
+  counts[entry.type]++;
+  await putEntry(query, entry, number);
+}
+
+/** Waits for all, and throws what the first of them throws that fails. */
+async function landed(inFlight: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(inFlight.splice(0));
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+}
+
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  try {
+    for await (const lines of splitLines(chunks)) yield* lines;
+  } catch (error) {
+    throw error instanceof LineTooLongError ? new ImportError(error.line, error.message) : error;
+  }
 }
 
 /**
@@ -103,25 +143,6 @@ async function* pages(query: Query, table: 'users' | 'videos' | 'rooms') {
     if (rows.length < PAGE_ROWS) return;
     last = rows.at(-1)?.id as string;
   }
-}
-
-async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let rest = Buffer.alloc(0);
-  let number = 1;
-  for await (const chunk of chunks) {
-    const bytes = Buffer.concat([rest, chunk]);
-    let start = 0;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
-      yield bytes.subarray(start, end);
-      start = end + 1;
-      number++;
-    }
-    rest = bytes.subarray(start);
-    // Statements of SQLite run at once: the requests of others get their turn here.
-    await setImmediate();
-    if (rest.length > MAX_LINE_BYTES) throw new ImportError(number, 'is longer than 16 MiB');
-  }
-  if (rest.length > 0) yield rest;
 }
 
 function isBlank(line: Uint8Array): boolean {
