@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { config as loadDotenv } from 'dotenv';
 import type { Database } from './access/database.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
@@ -11,6 +11,9 @@ import { ServiceError } from './errors.ts';
 
 const EXIT_NO = 1;
 const EXIT_CONFIG = 2;
+
+const CODE = new Option('--code <code>', 'alone: what a client was told, or the log has');
+CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = (path: string) => readFileSync(path, 'utf8');
@@ -63,7 +66,7 @@ program
     );
   });
 
-withTriple(program.command('mint'))
+withTriple(program.command('mint'), true)
   .description('make a token without asking any rule, for support and tests')
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseInteger)
   .option('--json', 'print JSON')
@@ -83,11 +86,15 @@ withTriple(program.command('mint'))
     );
   });
 
-withTriple(program.command('explain'))
-  .description('say why a user may or may not watch a video in a room')
+withTriple(program.command('explain'), false)
+  .description('say why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2')
+  .addOption(CODE)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, country, json = false }) => {
+  .action(async ({ user, room, video, country, code, json = false }, command: Command) => {
+    const { explainCode } = await import('./commands/explain-code.ts');
+    if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
+    if (!(user && room && video)) command.error('error: --user, --room and --video, or --code');
     const { explainAccess } = await import('./commands/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(async ({ service }) => {
@@ -148,11 +155,11 @@ program
 
 await program.parseAsync().catch(fail);
 
-function withTriple(command: Command): Command {
-  return command
-    .requiredOption('--user <id>', 'user id')
-    .requiredOption('--room <id>', 'room id')
-    .requiredOption('--video <id>', 'video id');
+function withTriple(command: Command, required: boolean): Command {
+  for (const name of ['user', 'room', 'video']) {
+    command.addOption(new Option(`--${name} <id>`, `${name} id`).makeOptionMandatory(required));
+  }
+  return command;
 }
 
 async function withAccess(work: (access: OpenedAccess) => Promise<void>): Promise<void> {

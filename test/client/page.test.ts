@@ -82,6 +82,10 @@ describeWith('chromium', 'the page of the demo', () => {
     await page.waitForSelector('#refusals li');
     const codes = await page.$$eval('#refusals code', (all) => all.map((code) => code.textContent));
     expect(codes).toEqual(expect.arrayContaining([...ERROR_CODES]));
+    const titles = await page.$$eval('#refusals h3', (all) =>
+      all.map((title) => title.textContent),
+    );
+    expect(new Set(titles).size).toBe(codes.length);
     await page.focus('summary');
     await page.keyboard.press('Enter');
     await page.waitForSelector('#refusals li', { visible: true });

@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { explainCode } from '../../src/commands/explain-code.ts';
+import { createTerminal } from '../../src/commands/terminal.ts';
+import { ERROR_CODES } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -66,6 +69,33 @@ describe('the commands', () => {
     expect(denied.stdout).toContain('The client is told: region_not_allowed');
     const json = await cli(['explain', ...TRIPLE, '--json'], { env });
     expect(JSON.parse(json.stdout)).toMatchObject({ decision: { allow: false } });
+  });
+
+  it.each([...ERROR_CODES, 'aborted'])(
+    'explain the code %s without a configuration',
+    async (code) => {
+      const lines: string[] = [];
+      const print = (line = '') => void lines.push(line);
+      const terminal = { ...createTerminal(process.stdout, process.stderr), print };
+      expect(explainCode(code, { json: true, terminal })).toBe(true);
+      const { look, detail } = JSON.parse(lines.join(''));
+      expect(look).toMatch(/^[A-Z].{20,}\.$/);
+      expect(look).not.toBe(detail);
+    },
+  );
+
+  it('explain a code or an access, and neither both nor a half', async () => {
+    const one = await cli(['explain', '--code', 'video_ended']);
+    expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining('availableUntil') });
+    const none = await cli(['explain', '--code', 'video_over']);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('video_ended') });
+    expect(await cli(['explain', '--code', 'video_ended', ...TRIPLE], { env })).toMatchObject({
+      code: 2,
+    });
+    expect(await cli(['explain', '--user', 'u'], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--room'),
+    });
   });
 
   it('mint a token that reads as it was asked for', async () => {

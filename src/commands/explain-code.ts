@@ -1,0 +1,66 @@
+import type { ErrorCode } from '../errors.ts';
+import { PROBLEM_TYPES } from '../http/problems.ts';
+import { type Output, table } from './terminal.ts';
+
+/** A code as the decision log has it: one that the client is told, or `aborted`. */
+type LoggedCode = ErrorCode | 'aborted';
+
+const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
+const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
+
+/** Where an operator looks when a client gets this. */
+const WHERE_TO_LOOK: Record<LoggedCode, string> = {
+  aborted: 'The client hung up before its answer: its timeout, or durationMs in the log.',
+  invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
+  credential_missing: 'The app sends no Authorization header, or a proxy takes it away.',
+  credential_invalid:
+    'The log says reason: another key, issuer or audience than AUTH_… expects? doctor checks the keys.',
+  credential_expired:
+    'The app must refresh its JWT sooner; if it is fresh, compare the clocks (doctor).',
+  subject_mismatch: 'The app sends the userId of somebody else; it may leave it out.',
+  user_not_allowed: `Directory: the user is unknown or suspended. ${EXPLAIN}`,
+  room_not_allowed: `Directory: no such room, closed, or the user is no member. ${EXPLAIN}`,
+  video_not_allowed: `Directory: no such video, withdrawn, or not in videoIds of the room. ${EXPLAIN}`,
+  video_not_started: `${WINDOW} ${EXPLAIN}`,
+  video_ended: `${WINDOW} ${EXPLAIN}`,
+  region_not_allowed:
+    'Directory: regions of the video. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
+  not_found: 'The client has a wrong address, or a proxy changes the path.',
+  method_not_allowed: 'The client must send POST to /video-token.',
+  request_timeout: 'A slow network, or a proxy that holds the body back for more than 10 s.',
+  body_too_large: 'The app sends more than the two ids.',
+  unsupported_media_type: 'The app must send Content-Type: application/json, uncompressed.',
+  headers_too_large: 'Cookies, or a JWT with very many claims: 16 kB is the most.',
+  rate_limited:
+    'RATE_LIMIT_PER_IP and RATE_LIMIT_PER_USER; one ip for all in the log means TRUST_PROXY is missing.',
+  internal_error: 'A fault of ours: the log has an error with the same requestId.',
+  dependency_unavailable:
+    'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
+  overloaded: 'The event loop is late: add replicas, or look at the load of the machine.',
+};
+
+/**
+ * Prints what a code means to the client, and where the operator looks.
+ *
+ * @returns false when there is no such code
+ */
+export function explainCode(code: string, { json, terminal }: Output): boolean {
+  if (!Object.hasOwn(WHERE_TO_LOOK, code)) {
+    terminal.note(`There is no code ${code}. The codes: ${Object.keys(WHERE_TO_LOOK).join(', ')}.`);
+    return false;
+  }
+  const look = WHERE_TO_LOOK[code as LoggedCode];
+  const told = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
+  if (json) terminal.print(JSON.stringify({ code, ...told, look }));
+  else {
+    const answer: [string, string][] = told
+      ? [
+          ['status', `${told.status} ${told.title}`],
+          ['action', told.action],
+          ['the client is told', told.detail],
+        ]
+      : [];
+    terminal.print(table(terminal, [['code', code], ...answer, ['where to look', look]]));
+  }
+  return true;
+}
