@@ -66,6 +66,15 @@ describe('the package', () => {
     expect((await inFolder(process.execPath, ...check)).stdout).toBe('');
   });
 
+  it('is used by the guide as its types say', async () => {
+    const guide = readFileSync(join(ROOT, 'docs/integration/web.md'), 'utf8');
+    const [, code = ''] = /```ts\n(.*?)```/s.exec(guide) ?? [];
+    writeFileSync(join(folder.path, 'guide.ts'), code);
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', ''];
+    const check = [TYPESCRIPT, ...options, '--lib', 'es2022,dom', 'guide.ts'];
+    expect((await inFolder(process.execPath, ...check)).stdout).toBe('');
+  });
+
   it('has no more in it than it needs', () => {
     const entries = readdirSync(installed, { recursive: true, withFileTypes: true });
     const files = entries
