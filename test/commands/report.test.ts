@@ -57,6 +57,19 @@ describe('the report of decision logs', () => {
     expect(csv.stdout.split('\n')[2]).toMatch(/^2026-11-24,film,SG,3,2,2,2.?\d*,0,video_ended 1$/);
   });
 
+  it.each(['--json', '--csv', '--table'])(
+    'has a row for each of 150,000 films: %s',
+    async (format) => {
+      const decision = { outcome: 'issued', code: 'issued', userId: 'u', durationMs: 1 };
+      const films = Array.from({ length: 150_000 }, (_, film) =>
+        line({ ...decision, videoId: `v${film}` }),
+      );
+      const path = await writeLog('wide.log', films);
+      const { stdout } = await cli(['report', ...(format === '--table' ? [] : [format]), path]);
+      expect(stdout.match(/\bv\d+\b/g)).toHaveLength(150_000);
+    },
+  );
+
   it('gives a spreadsheet no formula to run, and quotes what CSV must quote', async () => {
     const decision = { outcome: 'issued', code: 'issued', durationMs: 1, country: 'SG' };
     const path = await writeLog('b.log', [
