@@ -57,6 +57,7 @@ function createDirectory(pool: pg.Pool): AccessDirectory {
 }
 
 function createDatabase(pool: pg.Pool, url: string): Database {
+  const prepare = createStatements();
   // Owners' work may take its time and must not take the connections of the requests.
   const writers = new pg.Pool({
     connectionString: url,
@@ -69,11 +70,11 @@ function createDatabase(pool: pg.Pool, url: string): Database {
   });
   writers.on('error', () => {});
   return {
-    query: createQuery(pool),
+    query: createQuery(pool, prepare),
     async transaction(work) {
       const client = await guard(writers.connect());
       try {
-        const result = await inTransaction(client, work);
+        const result = await inTransaction(createQuery(client, prepare), work);
         client.release();
         return result;
       } catch (error) {
@@ -88,31 +89,34 @@ function createDatabase(pool: pg.Pool, url: string): Database {
   };
 }
 
-function createQuery(client: Pick<pg.ClientBase, 'query'>): Query {
+function createQuery(client: Pick<pg.ClientBase, 'query'>, prepare: Prepare): Query {
   return async (sql, values = []) => {
     // A migration may be several statements, which cannot be prepared.
-    const statement = values.length > 0 ? prepared(sql) : { text: sql };
+    const statement = values.length > 0 ? prepare(sql) : { text: sql };
     return (await guard(client.query({ ...statement, values: [...values] }))).rows;
   };
 }
 
-const statements = new Map<string, { name: string; text: string }>();
+type Statement = { name: string; text: string };
+type Prepare = (sql: string) => Statement;
 
 /** PostgreSQL parses and plans a statement that has a name once for each connection. */
-function prepared(sql: string): { name: string; text: string } {
-  const known = statements.get(sql);
-  if (known) return known;
-  const name = `directory_${statements.size}`;
-  const text = sql.replaceAll(
-    /list\((\$\d)\)/g,
-    'json_array_elements_text($1::json) AS list(value)',
-  );
-  statements.set(sql, { name, text });
-  return { name, text };
+function createStatements(): Prepare {
+  const statements = new Map<string, Statement>();
+  return (sql) => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const text = sql.replaceAll(
+      /list\((\$\d)\)/g,
+      'json_array_elements_text($1::json) AS list(value)',
+    );
+    const statement = { name: `directory_${statements.size}`, text };
+    statements.set(sql, statement);
+    return statement;
+  };
 }
 
-async function inTransaction<T>(client: pg.PoolClient, work: (query: Query) => Promise<T>) {
-  const query = createQuery(client);
+async function inTransaction<T>(query: Query, work: (query: Query) => Promise<T>) {
   await query('BEGIN');
   // Plans that are made while a table is empty, of foreign keys too, would read all of it later in an import.
   await query('SET LOCAL enable_seqscan = off');
