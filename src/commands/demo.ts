@@ -18,6 +18,7 @@ import { type Terminal, table, verdict } from './terminal.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SAMPLE = join(ROOT, 'examples/directory.ndjson');
+const ANSWER_MS = 10_000;
 const USER = 'User_123';
 const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
 
@@ -59,6 +60,8 @@ export async function demo(
     const [code] = await ended;
     if (!origin) throw new Error(`The service did not start (exit code ${code}).`);
   } finally {
+    stop();
+    await ended;
     page?.close();
     await rm(folder, { recursive: true });
   }
@@ -118,7 +121,12 @@ async function showOneRequest(
   terminal.print(`  -H 'Authorization: Bearer ${credential}' \\`);
   terminal.print(`  -H 'Content-Type: application/json' \\`);
   terminal.print(`  -d '${BODY}'`);
-  const response = await fetch(`${origin}/video-token`, { method: 'POST', headers, body: BODY });
+  const response = await fetch(`${origin}/video-token`, {
+    method: 'POST',
+    headers,
+    body: BODY,
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
   const reply = (await response.json()) as { token: string; expireAt: number };
   heading(`2. The service answers ${response.status}:`);
   terminal.print(JSON.stringify(reply, null, 2));
