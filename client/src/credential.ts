@@ -2,7 +2,8 @@ import { VideoTokenError } from './error.ts';
 
 /**
  * The JWT that your app gives its signed-in users, or how to come by it. The function is asked
- * before every request; with a refusal when the service did not take the one before.
+ * before every request; with a refusal when the service did not take the one before. An empty text
+ * says that nobody is signed in; what it throws counts as an outage, and is tried again later.
  */
 export type Credential = string | ((refusal?: VideoTokenError) => string | Promise<string>);
 
@@ -23,17 +24,25 @@ export async function withCredential<T>(
 }
 
 async function read(credential: Credential, refusal?: VideoTokenError): Promise<string> {
-  let cause: unknown;
-  try {
-    const jwt = typeof credential === 'string' ? credential : await credential(refusal);
-    // Whatever else would make fetch fail as if the network were down.
-    if (/^[!-~]+$/.test(jwt)) return jwt;
-  } catch (error) {
-    cause = error;
-  }
+  const jwt = typeof credential === 'string' ? credential : await askFor(credential, refusal);
+  // Whatever else would make fetch fail as if the network were down.
+  if (/^[!-~]+$/.test(jwt)) return jwt;
   throw new VideoTokenError('The app has no credential for its user.', {
     code: 'credential_missing',
     action: 'sign_in',
-    cause,
   });
+}
+
+/** The app asks a backend of its own, and the network fails there as it does elsewhere. */
+async function askFor(credential: Exclude<Credential, string>, refusal?: VideoTokenError) {
+  try {
+    return await credential(refusal);
+  } catch (cause) {
+    if (cause instanceof VideoTokenError) throw cause;
+    throw new VideoTokenError('The app could not get a credential for its user.', {
+      code: 'network_error',
+      action: 'retry',
+      cause,
+    });
+  }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { VideoTokenError } from '../../client/src/index.ts';
 import { answering, clientOf, issued, refused, WANTED } from './support.ts';
 
 const SIGN_IN = refused(401, 'credential_expired', 'sign_in');
@@ -125,13 +126,37 @@ describe('a credential', () => {
     },
   );
 
-  it('that the app cannot give is a matter of signing in, and sends nothing', async () => {
+  it.each(['', 'two words', 'naïve'])(
+    'of nobody (%j) is a matter of signing in',
+    async (credential) => {
+      const { url, seen } = await answering(issued(3600));
+      const nobody = { code: 'credential_missing', action: 'sign_in' };
+      await expect(clientOf(url, { credential }).get(WANTED)).rejects.toMatchObject(nobody);
+      const asked = clientOf(url, { credential: async () => credential });
+      await expect(asked.get(WANTED)).rejects.toMatchObject(nobody);
+      expect(seen).toEqual([]);
+    },
+  );
+
+  it('that the app cannot get is an outage: the token at hand is good, and sends nothing', async () => {
     const { url, seen } = await answering(issued(3600));
-    const cause = new Error('signed out');
-    const failing = clientOf(url, { credential: () => Promise.reject(cause) });
-    await expect(failing.get(WANTED)).rejects.toMatchObject({ action: 'sign_in', cause });
-    const empty = clientOf(url, { credential: '' });
-    await expect(empty.get(WANTED)).rejects.toMatchObject({ code: 'credential_missing' });
+    const cause = new TypeError('Failed to fetch');
+    let down = true;
+    const credential = () => (down ? Promise.reject(cause) : 'a.b.c');
+    const client = clientOf(url, { credential });
+    await expect(client.get(WANTED)).rejects.toMatchObject({ action: 'retry', cause });
     expect(seen).toEqual([]);
+    down = false;
+    await expect(client.get(WANTED)).resolves.toMatchObject({ token: expect.any(String) });
+  });
+
+  it('whose absence the app explains is refused in its words', async () => {
+    const { url } = await answering(issued(3600));
+    const mine = new VideoTokenError('signed out', {
+      code: 'credential_missing',
+      action: 'sign_in',
+    });
+    const client = clientOf(url, { credential: () => Promise.reject(mine) });
+    await expect(client.get(WANTED)).rejects.toBe(mine);
   });
 });
