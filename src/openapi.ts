@@ -66,7 +66,7 @@ wrong and whose \`action\` says what the client should do.`,
 
 /** The directory API of the internal listener as OpenAPI 3.1. */
 export async function describeInternalApi(): Promise<object> {
-  const database = { query: unused, transaction: unused, close: unused };
+  const database = { query: unused, transaction: unused, snapshot: unused, close: unused };
   const document = await describe(
     {
       info: {

@@ -19,5 +19,9 @@ export type Database = {
    * @throws {ServiceError} `dependency_unavailable` when the database does not answer or is locked
    */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  /** The directory as it is now, whatever is written meanwhile. Whoever opens it closes it. */
+  snapshot(): Promise<Snapshot>;
   close(): Promise<void>;
 };
+
+export type Snapshot = Pick<Database, 'query' | 'close'>;

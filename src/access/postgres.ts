@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { ServiceError } from '../errors.ts';
 import type { AccessDirectory } from './access.ts';
-import type { Database, Query } from './database.ts';
+import type { Database, Query, Snapshot } from './database.ts';
 import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
 import { migrate } from './migrate.ts';
 
@@ -11,6 +11,7 @@ const DEADLINE_MS = 1_500;
 const MAX_CONNECTIONS = 10;
 
 const LOCK_TIMEOUT_MS = 2_500;
+const IDLE_SNAPSHOT_MS = 60_000;
 
 /** Any constant: whoever changes the directory or its schema holds the advisory lock of this number. */
 const DIRECTORY_LOCK = 4_004;
@@ -83,6 +84,7 @@ function createDatabase(pool: pg.Pool, url: string): Database {
         throw error;
       }
     },
+    snapshot: () => openSnapshot(url, prepare),
     async close() {
       await Promise.all([pool.end(), writers.end()]);
     },
@@ -95,6 +97,21 @@ function createQuery(client: Pick<pg.ClientBase, 'query'>, prepare: Prepare): Qu
     const statement = values.length > 0 ? prepare(sql) : { text: sql };
     return (await guard(client.query({ ...statement, values: [...values] }))).rows;
   };
+}
+
+/** On a connection of its own, which PostgreSQL ends when the reader of an export has gone to sleep. */
+async function openSnapshot(url: string, prepare: Prepare): Promise<Snapshot> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_SNAPSHOT_MS,
+    application_name: 'zego-video-token export',
+  });
+  client.on('error', () => {});
+  await guard(client.connect());
+  const query = createQuery(client, prepare);
+  await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return { query, close: () => client.end() };
 }
 
 type Statement = { name: string; text: string };

@@ -48,6 +48,11 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   return {
     query,
     transaction,
+    async snapshot() {
+      const view = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+      view.exec('BEGIN');
+      return { query: createQuery(view), close: async () => view.close() };
+    },
     async close() {
       await last;
       reader.close();

@@ -115,8 +115,20 @@ export async function* whileTheyCome(
   }
 }
 
-/** The directory as lines that {@link importDirectory} reads; rooms last, as they name the others. */
-export async function* exportDirectory({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
+/** The directory of one moment, as lines that {@link importDirectory} reads. */
+export async function* exportDirectory(
+  database: Pick<Database, 'snapshot'>,
+): AsyncGenerator<string> {
+  const { query, close } = await database.snapshot();
+  try {
+    yield* linesFrom(query);
+  } finally {
+    await close();
+  }
+}
+
+/** Rooms come last, as they name the others. */
+async function* linesFrom(query: Query): AsyncGenerator<string> {
   for await (const { id, status } of pages(query, 'users'))
     yield toLine({ type: 'user', id, status });
   for await (const row of pages(query, 'videos')) {

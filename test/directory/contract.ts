@@ -183,6 +183,19 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       expect(lines.map((line) => JSON.parse(line))).toEqual(entries);
     });
 
+    it('exports one moment: what is written meanwhile is in none of its lines', async () => {
+      await load(database, [
+        { type: 'user', id: 'alice' },
+        { type: 'room', id: 'room', memberIds: ['alice'] },
+      ]);
+      const lines = exportDirectory(database);
+      const first = await lines.next();
+      await write((query) => putMember(query, 'room', 'late'));
+      const others = await Array.fromAsync(lines);
+      expect(first.value).toContain('alice');
+      expect(others.map((line) => JSON.parse(line))).toMatchObject([{ memberIds: ['alice'] }]);
+    });
+
     it('exports more than a page, each entry once', async () => {
       const ids = Array.from({ length: 2_001 }, (_, i) => `user ${i}`);
       await load(
