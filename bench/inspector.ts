@@ -18,21 +18,25 @@ export async function openInspector(port: number): Promise<Inspector> {
   const [target] = (await targets.json()) as { webSocketDebuggerUrl: string }[];
   const socket = new WebSocket(target?.webSocketDebuggerUrl ?? '');
   const { promise: opened, resolve: open, reject } = Promise.withResolvers<void>();
-  const waiting = new Map<number, (result: Usage) => void>();
+  const waiting = new Map<number, PromiseWithResolvers<Usage>>();
   socket.addEventListener('open', () => open());
   socket.addEventListener('error', () => reject(new Error('no inspector answers')));
   socket.addEventListener('message', ({ data }) => {
     const { id, result } = JSON.parse(String(data));
-    waiting.get(id)?.(result);
+    waiting.get(id)?.resolve(result);
     waiting.delete(id);
+  });
+  socket.addEventListener('close', () => {
+    for (const { reject } of waiting.values()) reject(new Error('the service has ended'));
   });
   await opened;
   let lastId = 0;
   const call = (method: string) => {
-    const { promise, resolve } = Promise.withResolvers<Usage>();
-    waiting.set(++lastId, resolve);
+    if (socket.readyState !== WebSocket.OPEN) throw new Error('the service has ended');
+    const answer = Promise.withResolvers<Usage>();
+    waiting.set(++lastId, answer);
     socket.send(JSON.stringify({ id: lastId, method }));
-    return promise;
+    return answer.promise;
   };
   return {
     async collectGarbage() {

@@ -26,6 +26,7 @@ const GROWTH = quick ? [1_000, 100_000] : [1_000, 1_000_000];
 const SERVICE = fileURLToPath(new URL('../src/server.ts', import.meta.url));
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
+const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`;
 const folder = mkdtempSync(join(tmpdir(), 'bench-'));
 const servers: BenchServer[] = [];
 
@@ -44,7 +45,6 @@ try {
 }
 
 async function run() {
-  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`;
   const token04 = measureToken04();
   const path = await writeSqlite(folder, USERS);
   const bare = await start('bare', { script: here('bare.ts'), probe: '/healthz' });

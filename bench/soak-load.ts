@@ -5,6 +5,7 @@ import { createSigner } from './requests.ts';
 export const ISSUER = 'https://login.example';
 export const AUDIENCE = 'video';
 const TICK_MS = 50;
+const ANSWER_MS = 30_000;
 
 /** What one request should be answered with, and what it leaves behind in the service's memory. */
 type Ask = {
@@ -123,17 +124,25 @@ function post(
   };
   const options = { port, host: '127.0.0.1', path: '/video-token', method: 'POST', headers };
   const failed = (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message);
-  request({ ...options, agent: agent ?? false }, (response) => {
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  request({ ...options, signal, agent: agent ?? false }, (response) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', failed);
     response.on('end', () => {
-      const { code = 'issued' } = JSON.parse(Buffer.concat(chunks).toString());
-      resolve(`${response.statusCode} ${code}`);
+      resolve(`${response.statusCode} ${codeOf(Buffer.concat(chunks).toString())}`);
     });
   })
     .on('error', failed)
     .end(JSON.stringify(body));
   return promise;
+}
+
+function codeOf(body: string): string {
+  try {
+    return JSON.parse(body).code ?? 'issued';
+  } catch {
+    return 'no JSON';
+  }
 }
 
 /** A new address each time, every fourth of IPv6. */

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import { ServiceError } from '../errors.ts';
 import type { AccessDirectory } from './access.ts';
 import type { Database, Query, Snapshot } from './database.ts';
 import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
 import { migrate } from './migrate.ts';
+import { withinTransaction } from './transaction.ts';
 
 const CONNECT_TIMEOUT_MS = 500;
 const QUERY_TIMEOUT_MS = 700;
@@ -74,8 +76,12 @@ function createDatabase(pool: pg.Pool, url: string): Database {
     query: createQuery(pool, prepare),
     async transaction(work) {
       const client = await guard(writers.connect());
+      // While it is out of the pool nobody else hears of a connection that breaks: the process would end.
+      const ignore = () => {};
+      client.on('error', ignore);
       try {
         const result = await inTransaction(createQuery(client, prepare), work);
+        client.off('error', ignore);
         client.release();
         return result;
       } catch (error) {
@@ -127,7 +133,8 @@ function createStatements(): Prepare {
       /list\((\$\d)\)/g,
       'json_array_elements_text($1::json) AS list(value)',
     );
-    const statement = { name: `directory_${statements.size}`, text };
+    // Of its text: behind a pooler the connection may be one that another replica has used.
+    const statement = { name: `directory_${hash('md5', text)}`, text };
     statements.set(sql, statement);
     return statement;
   };
@@ -138,7 +145,7 @@ async function inTransaction<T>(query: Query, work: (query: Query) => Promise<T>
   // Plans that are made while a table is empty, of foreign keys too, would read all of it later in an import.
   await query('SET LOCAL enable_seqscan = off');
   await query('SELECT pg_advisory_xact_lock($1)', [DIRECTORY_LOCK]);
-  const result = await work(query);
+  const result = await withinTransaction(query, work);
   await query('COMMIT');
   return result;
 }

@@ -7,6 +7,7 @@ import type { AccessDirectory } from './access.ts';
 import type { Database, Query } from './database.ts';
 import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
 import { migrate } from './migrate.ts';
+import { withinTransaction } from './transaction.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_RETRY_MS = 20;
@@ -29,17 +30,12 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   );
   const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   const query = createQuery(reader);
-  const statement = createQuery(writer);
-  // A full disk ends the transaction: what was sent after it would be kept.
-  const write: Query = async (sql, values) => {
-    if (!writer.isTransaction) throw unavailable({ code: 'NO_TRANSACTION' });
-    return statement(sql, values);
-  };
+  const write = createQuery(writer);
   let last: Promise<unknown> = Promise.resolve();
 
   const transaction: Database['transaction'] = (work) => {
     const before = last;
-    const result = inTurn(before).then(() => inTransaction(writer, () => work(write)));
+    const result = inTurn(before).then(() => inTransaction(writer, write, work));
     last = Promise.allSettled([before, result]);
     return result;
   };
@@ -96,10 +92,19 @@ async function inTurn(before: Promise<unknown>): Promise<void> {
   await Promise.race([before, timeout]).finally(() => late.abort());
 }
 
-async function inTransaction<T>(db: DatabaseSync, work: () => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  db: DatabaseSync,
+  write: Query,
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
   await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
+  // A full disk ends the transaction: what is sent after it would be kept.
+  const query: Query = async (sql, values) => {
+    if (!db.isTransaction) throw unavailable({ code: 'NO_TRANSACTION' });
+    return write(sql, values);
+  };
   try {
-    const result = await work();
+    const result = await withinTransaction(query, work);
     guard(() => db.exec('COMMIT'));
     return result;
   } catch (error) {

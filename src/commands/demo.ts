@@ -19,6 +19,7 @@ import { type Terminal, table, verdict } from './terminal.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SAMPLE = join(ROOT, 'examples/directory.ndjson');
 const ANSWER_MS = 10_000;
+const END_MS = 30_000;
 const USER = 'User_123';
 const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
 
@@ -61,7 +62,9 @@ export async function demo(
     if (!origin) throw new Error(`The service did not start (exit code ${code}).`);
   } finally {
     stop();
+    const kill = setTimeout(() => service.kill('SIGKILL'), END_MS);
     await ended;
+    clearTimeout(kill);
     page?.close();
     await rm(folder, { recursive: true });
   }

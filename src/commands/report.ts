@@ -10,6 +10,9 @@ const BUCKET_GROWTH = 1.1;
 const SHORTEST_MS = 0.01;
 const BUCKETS = 160;
 
+/** Where a log was cut off while it was written there can be megabytes of zeros. */
+const ignore = () => {};
+
 /** The decisions of one day about one film in one territory. */
 type Group = {
   day: string;
@@ -32,7 +35,7 @@ export async function report(
   let count = 0;
   for (const file of files) {
     const input = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 });
-    for await (const lines of splitLines(input)) {
+    for await (const lines of splitLines(input, ignore)) {
       for (const line of lines) if (line.includes(DECISION)) add(groups, line.toString());
       count += lines.length;
       terminal.progress(`${count.toLocaleString('en')} lines`);

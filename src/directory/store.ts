@@ -34,7 +34,7 @@ export async function putVideo(query: Query, id: string, video: Video): Promise<
  */
 export async function putRoom(query: Query, id: string, room: Room): Promise<void> {
   const { status, videoIds, memberIds } = room;
-  await Promise.all([
+  await all([
     query(
       'INSERT INTO rooms (id, status) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET status = excluded.status',
       [id, status],
@@ -101,6 +101,13 @@ export function toVideo(row: Row): Video {
     availableUntil: toTime(row.available_until as string | null),
     regions: parseRegions(row.regions as string | null),
   };
+}
+
+/** Waits until nothing of it goes on, and throws what the first of it throws that fails. */
+export async function all(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
 }
 
 /** How many links one statement makes. Those of SQLite run at once: the requests of others get their turn between. */

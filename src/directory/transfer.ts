@@ -1,9 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Database, Query } from '../access/database.ts';
 import { ServiceError } from '../errors.ts';
-import { LineTooLongError, splitLines } from '../lines.ts';
+import { splitLines } from '../lines.ts';
 import { type Entry, entrySchema } from './entries.ts';
 import {
+  all,
   getRoom,
   LIST_ROWS,
   putRoom,
@@ -16,8 +17,11 @@ import {
 /** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
 const BLANKS = [0x09, 0x0d, 0x20];
 const PAGE_ROWS = 1_000;
-/** So many lines are sent to the database before the answers of the first are waited for. */
-const LINES_IN_FLIGHT = 256;
+/**
+ * So much is sent to the database before the answers are waited for. SQLite does the work at once: then the
+ * requests of others get their turn.
+ */
+const BYTES_IN_FLIGHT = 8 * 1024;
 /** A shorter line cannot name more than one statement takes (`"x",` is four bytes): it is sent at once, in order. */
 const LONG_LINE_BYTES = 4 * LIST_ROWS;
 
@@ -51,22 +55,28 @@ export function importDirectory(
 ): Promise<ImportCounts> {
   return database.transaction(async (query) => {
     const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-    const inFlight: Promise<void>[] = [];
+    let inFlight: Promise<void>[] = [];
+    let bytes = 0;
     let number = 0;
+    const landed = async () => {
+      await all(inFlight);
+      inFlight = [];
+      bytes = 0;
+      await setImmediate();
+    };
     try {
       for await (const line of linesOf(chunks)) {
         number++;
         const work = importLine(query, line, number, counts);
-        // What fails is found below; until then nobody waits for it.
+        // What fails is found when it has landed; until then nobody waits for it.
         work.catch(() => {});
         inFlight.push(work);
-        if (inFlight.length >= LINES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) {
-          await landed(inFlight);
-        }
+        bytes += line.length;
+        if (bytes >= BYTES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) await landed();
         onLine(number);
       }
     } finally {
-      await landed(inFlight);
+      await landed();
     }
     return counts;
   });
@@ -79,19 +89,11 @@ async function importLine(query: Query, line: Buffer, number: number, counts: Im
   await putEntry(query, entry, number);
 }
 
-/** Waits for all, and throws what the first of them throws that fails. */
-async function landed(inFlight: Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(inFlight.splice(0));
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure) throw failure.reason;
-}
-
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  try {
-    for await (const lines of splitLines(chunks)) yield* lines;
-  } catch (error) {
-    throw error instanceof LineTooLongError ? new ImportError(error.line, error.message) : error;
-  }
+  const refuse = (number: number) => {
+    throw new ImportError(number, 'is longer than 16 MiB');
+  };
+  for await (const lines of splitLines(chunks, refuse)) yield* lines;
 }
 
 /**

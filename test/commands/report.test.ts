@@ -57,6 +57,14 @@ describe('the report of decision logs', () => {
     expect(csv.stdout.split('\n')[2]).toMatch(/^2026-11-24,film,SG,3,2,2,2.?\d*,0,video_ended 1$/);
   });
 
+  it('leaves out the megabytes of zeros of a log that was cut while it was written', async () => {
+    const hole = '\0'.repeat(1_000_000);
+    const good = line({ videoId: 'film', outcome: 'issued', code: 'issued', userId: 'a' });
+    const path = await writeLog('hole.log', [...Array(18).fill(hole), '\n', good]);
+    const { stdout } = await cli(['report', '--json', path]);
+    expect(JSON.parse(stdout)).toMatchObject([{ issued: 1 }]);
+  });
+
   it.each(['--json', '--csv', '--table'])(
     'has a row for each of 150,000 films: %s',
     async (format) => {

@@ -171,6 +171,33 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       expect(await getVideo(database.query, SQL)).toMatchObject({ title: SQL });
     });
 
+    it('writes nothing more of a change that was refused, not into the next change either', async () => {
+      const memberIds = Array.from({ length: 1_000 }, (_, i) => `member ${i}`);
+      await load(database, [
+        ...memberIds.map((id) => ({ type: 'user', id })),
+        { type: 'room', id: 'vip' },
+      ]);
+      const room = { status: 'open', memberIds } as const;
+      const refused = write((query) => putRoom(query, 'vip', { ...room, videoIds: ['none'] }));
+      const next = write((query) => putRoom(query, 'other', room));
+      expect(await rejectionOf(refused)).toMatchObject({ message: 'there is no video none' });
+      await next;
+      expect(await getRoom(database.query, 'vip')).toMatchObject({ memberIds: [] });
+      expect((await getRoom(database.query, 'other'))?.memberIds).toHaveLength(1_000);
+    });
+
+    it('lets nothing be sent to a change that has ended', async () => {
+      let late: Parameters<Parameters<typeof write>[0]>[0] | undefined;
+      await write(async (query) => {
+        late = query;
+      });
+      await write(async (query) => {
+        await putUser(query, 'alice', { status: 'active' });
+        await expect(late?.('DELETE FROM users')).rejects.toThrow();
+      });
+      expect(await getUser(database.query, 'alice')).toBeDefined();
+    });
+
     it('exports what it has, users and videos before the rooms that name them', async () => {
       const entries = [
         { type: 'user', id: 'alice', status: 'active' },

@@ -1,15 +1,49 @@
+import pg from 'pg';
+import { afterAll, expect, it } from 'vitest';
 import { openPostgres } from '../../src/access/postgres.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
+import { rejectionOf } from '../support/errors.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { describeDirectory } from './contract.ts';
 
-describeDirectory('PostgreSQL', async () => {
-  const postgres = await startPostgres();
-  const { database } = await openPostgres(await postgres.createDatabase('directory'), () => {});
-  return {
-    ...database,
-    async close() {
-      await database.close();
-      await postgres.stop();
-    },
-  };
-});
+const postgres = await startPostgres();
+afterAll(postgres.stop);
+
+const open = async (name: string) => {
+  const url = await postgres.createDatabase(name);
+  return { url, ...(await openPostgres(url, () => {})) };
+};
+
+describeDirectory('PostgreSQL', async () => (await open('directory')).database);
+
+it.each([
+  ['waits for lines', 0],
+  ['is busy', 2_000],
+])(
+  'an import that %s when its connection breaks fails, and nothing else does',
+  async (_name, count) => {
+    const { url, database } = await open(`broken_${count}`);
+    async function* file() {
+      yield Buffer.from('{"type":"user","id":"first"}\n');
+      for (let i = 0; i < count; i++) yield Buffer.from(`{"type":"user","id":"${i}"}\n`);
+      await terminate(url);
+      for (let i = 0; i < 1_000; i++) yield Buffer.from(`{"type":"user","id":"late ${i}"}\n`);
+    }
+    const importing = importDirectory(database, file());
+    expect(await rejectionOf(importing)).toMatchObject({ code: 'dependency_unavailable' });
+    expect(await database.query('SELECT id FROM users')).toEqual([]);
+    await database.close();
+  },
+);
+
+/** As a restart of PostgreSQL, or a network between, does it. */
+async function terminate(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  const { rows } = await client.query(
+    `SELECT pg_terminate_backend(pid, 2000) AS ended FROM pg_stat_activity
+     WHERE application_name = 'zego-video-token directory' AND datname = current_database()`,
+  );
+  expect(rows).toContainEqual({ ended: true });
+  await client.end();
+}

@@ -138,6 +138,20 @@ describe('an import of many lines', () => {
     expect(await exported()).toHaveLength(1_000);
   });
 
+  it('lets others have their turn inside of a piece that does much', async () => {
+    const ids = Array.from({ length: 140 }, (_, i) => String(i));
+    await load(
+      database,
+      ids.map((id) => ({ type: 'user', id })),
+    );
+    const rooms = Array.from({ length: 80 }, (_, i) => ({
+      type: 'room',
+      id: `${i}`,
+      memberIds: ids,
+    }));
+    expect(await turnsDuring(load(database, rooms))).toBeGreaterThanOrEqual(6);
+  });
+
   it('lets others have their turn inside of a line that names many', async () => {
     const ids = Array.from({ length: 2_000 }, (_, i) => `film-${i}`);
     await load(

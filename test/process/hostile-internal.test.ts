@@ -134,3 +134,13 @@ describe('what else the internal listener refuses', () => {
     expect(detail).toContain(right);
   });
 });
+
+test.each([
+  ['a range that is not there', 'Range: bytes=99999999-'],
+  ['a condition on another version', 'If-Match: "x"'],
+  ['a condition on an old time', 'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT'],
+])('%s of the API reference gives all of it', async (_name, header) => {
+  const target = 'GET /docs/static/swagger-ui.css HTTP/1.1';
+  const { status } = await send(rawRequest(target, [header, 'Connection: close']));
+  expect(status).toBe(200);
+});
