@@ -107,7 +107,7 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
   body_too_large: {
     status: 413,
     title: 'Body too large',
-    detail: 'The body may have at most 16 kB.',
+    detail: 'The body is longer than this route takes: 16 kB for a request for a token.',
     action: 'fix_request',
   },
   unsupported_media_type: {
