@@ -24,11 +24,12 @@ export type InternalParts = {
 /** The application that the load balancer never sees: metrics, API reference, directory API. */
 export async function createInternalApp(parts: InternalParts): Promise<FastifyInstance> {
   const { logger, metrics, directory, adminApiKey, draining } = parts;
-  const app = createBareApp({ logger, draining, requestTimeoutMs: REQUEST_TIMEOUT_MS });
+  const options = { logger, draining, details: DETAILS };
+  const app = createBareApp({ ...options, requestTimeoutMs: REQUEST_TIMEOUT_MS });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-  addDocs(app, { logger, draining });
+  addDocs(app, options);
   if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
@@ -56,19 +57,7 @@ function addDocs(app: FastifyInstance, options: BareAppOptions): void {
 function requireKey(key: () => string | undefined) {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return async ({ headers: { authorization } }: FastifyRequest) => {
-    const given = digest(readKey(authorization));
-    if (!timingSafeEqual(given, digest(key() ?? ''))) throw refusal('credential_invalid');
+    const given = digest(readBearer(authorization));
+    if (!timingSafeEqual(given, digest(key() ?? ''))) throw new ServiceError('credential_invalid');
   };
-}
-
-function readKey(authorization: string | undefined): string {
-  try {
-    return readBearer(authorization);
-  } catch {
-    throw refusal(authorization === undefined ? 'credential_missing' : 'credential_invalid');
-  }
-}
-
-function refusal(code: 'credential_missing' | 'credential_invalid'): ServiceError {
-  return new ServiceError(code, { detail: DETAILS[code] });
 }

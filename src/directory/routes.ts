@@ -6,7 +6,7 @@ import type { Database } from '../access/database.ts';
 import { invalidRequest, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { countrySchema } from './entries.ts';
-import { DETAILS, REFUSED } from './refusals.ts';
+import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
 import { deleteMember, putMember } from './store.ts';
 import { exportDirectory, ImportError, importDirectory, whileTheyCome } from './transfer.ts';
@@ -91,11 +91,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
         },
       },
       async ({ body }) => {
-        if (!(body instanceof Readable)) {
-          throw new ServiceError('unsupported_media_type', {
-            detail: DETAILS.unsupported_media_type,
-          });
-        }
+        if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
         return importDirectory(database, whileTheyCome(body, IDLE_MS)).catch(rethrowAsInvalid);
       },
     );

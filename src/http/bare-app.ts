@@ -11,7 +11,7 @@ import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
 import { answerNodesOwn, handleClientError } from './client-errors.ts';
 import { notesOf } from './decision.ts';
 import { headerRefusal, requestIdOf } from './headers.ts';
-import { toProblemResponse, toServiceError } from './problem-response.ts';
+import { type ProblemDetails, toProblemResponse, toServiceError } from './problem-response.ts';
 
 const KEEP_ALIVE_MS = 75_000;
 
@@ -22,13 +22,16 @@ export type BareAppOptions = {
   requestTimeoutMs?: number;
   /** While true, every answer asks the client to connect anew. */
   draining(): boolean;
+  /** Sentences that fit these routes better than the usual ones. */
+  details?: ProblemDetails;
   /** May refuse a request that never reaches a route because its target cannot be read. */
   beforeFrameworkError?(request: FastifyRequest): Promise<void>;
 };
 
 /** A Fastify application without routes whose every answer, however early it fails, has our form. */
 export function createBareApp(options: BareAppOptions): FastifyInstance {
-  const { draining, beforeFrameworkError = async () => {} } = options;
+  const { draining, details, beforeFrameworkError = async () => {} } = options;
+  const sendProblem = createProblemSender(details);
   // Node keeps the connection of a request that was in flight when the server closed.
   const closeWhileDraining = (reply: FastifyReply) => {
     if (draining()) reply.header('connection', 'close');
@@ -91,18 +94,22 @@ function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: B
   };
 }
 
-function sendProblem(raised: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const errors = fieldErrors(raised);
-  const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
-  const notes = notesOf(request);
-  notes.code = error.code;
-  const { code: reason } = (error.extras.cause ?? {}) as { code?: string };
-  if (reason !== undefined) notes.reason = reason;
-  if (error.code === 'internal_error') {
-    request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
-  }
-  const { status, headers, body } = toProblemResponse(error, request.id);
-  reply.code(status).headers(headers).send(body);
+type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+function createProblemSender(details?: ProblemDetails): SendProblem {
+  return (raised, request, reply) => {
+    const errors = fieldErrors(raised);
+    const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
+    const notes = notesOf(request);
+    notes.code = error.code;
+    const { code: reason } = (error.extras.cause ?? {}) as { code?: string };
+    if (reason !== undefined) notes.reason = reason;
+    if (error.code === 'internal_error') {
+      request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
+    }
+    const { status, headers, body } = toProblemResponse(error, request.id, details);
+    reply.code(status).headers(headers).send(body);
+  };
 }
 
 /** The path of a target in origin or absolute form, cut where the router cuts it. */

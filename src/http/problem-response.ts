@@ -30,24 +30,35 @@ type Problem = {
   availableFrom?: number;
 };
 
+/** Sentences in place of the usual ones, by code. */
+export type ProblemDetails = Readonly<Partial<Record<ErrorCode, string>>>;
+
 /** Turns a refusal into an answer. Of an error that is not ours it says only that it is one. */
-export function toProblemResponse(error: ServiceError, requestId: string): ProblemResponse {
+export function toProblemResponse(
+  error: ServiceError,
+  requestId: string,
+  details: ProblemDetails = {},
+): ProblemResponse {
   const { status } = PROBLEM_TYPES[error.code];
   return {
     status,
     headers: headersOf(error.code, status, error.extras),
-    body: JSON.stringify(toProblem(error, requestId)),
+    body: JSON.stringify(toProblem(error, requestId, details)),
   };
 }
 
-function toProblem({ code, extras }: ServiceError, requestId: string): Problem {
+function toProblem(
+  { code, extras }: ServiceError,
+  requestId: string,
+  details: ProblemDetails,
+): Problem {
   const { status, title, detail, action } = PROBLEM_TYPES[code];
   const { errors = status === 400 ? [] : undefined, availableFrom } = extras;
   return {
     type: `urn:zego-video-token:problem:${code}`,
     title,
     status,
-    detail: extras.detail ?? detail,
+    detail: extras.detail ?? details[code] ?? detail,
     code,
     action,
     requestId,

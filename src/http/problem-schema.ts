@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../errors.ts';
+import type { ProblemDetails } from './problem-response.ts';
 import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './problems.ts';
 
 const problemSchema = z
@@ -30,10 +31,7 @@ const problemSchema = z
   .meta({ id: 'Problem', description: 'A refusal (RFC 9457).' });
 
 /** The answers of a route that refuses with these codes, by status. `details` replaces their sentences. */
-export function problemResponses(
-  codes: readonly ErrorCode[],
-  details: Partial<Record<ErrorCode, string>> = {},
-) {
+export function problemResponses(codes: readonly ErrorCode[], details: ProblemDetails = {}) {
   return Object.fromEntries(
     [...Map.groupBy(codes, (code) => PROBLEM_TYPES[code].status)].map(([status, sharing]) => [
       status,
