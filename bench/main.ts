@@ -16,14 +16,13 @@ import {
   type Signer,
   tokenRequest,
 } from './requests.ts';
-import { type BenchServer, pinned, startServer } from './server.ts';
+import { type BenchServer, pinned, SERVICE, startServer } from './server.ts';
 import { measureToken04 } from './token04.ts';
 
 const quick = process.argv.includes('--quick');
 const SIZE = { rounds: quick ? 3 : 7, requests: quick ? 8_000 : 20_000 };
 const USERS = 100_000;
 const GROWTH = quick ? [1_000, 100_000] : [1_000, 1_000_000];
-const SERVICE = fileURLToPath(new URL('../src/server.ts', import.meta.url));
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node.js ${process.version}`;
@@ -141,13 +140,9 @@ function cycle(of: readonly Buffer[]): (index: number) => Buffer {
 
 function startService(name: string, env: Record<string, string>): Promise<BenchServer> {
   return start(name, {
-    script: SERVICE,
-    probe: '/readyz',
+    ...SERVICE,
     env: {
-      HOST: '127.0.0.1',
-      INTERNAL_PORT: '0',
-      ZEGO_APP_ID: '1',
-      ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
+      ...SERVICE.env,
       AUTH_JWT_SECRET: JWT_SECRET,
       RATE_LIMIT_PER_IP: '1000000',
       RATE_LIMIT_PER_USER: '1000000',

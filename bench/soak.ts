@@ -4,16 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { freePort } from '../test/support/free-port.ts';
 import { writeSqlite } from './directory.ts';
 import { openInspector } from './inspector.ts';
-import { type BenchServer, startServer } from './server.ts';
+import { type BenchServer, SERVICE, startServer } from './server.ts';
 import { AUDIENCE, createSoakLoad, ISSUER, type SoakLoad } from './soak-load.ts';
 
 const USERS = 100_000;
-const PORT = 18_060;
-const INSPECTOR_PORT = 18_061;
 /** The caches of the service: src/auth/verify.ts, and src/http/counter.ts with two keys a client. */
 const CACHED_CREDENTIALS = 20_000;
 const COUNTED_CLIENTS = 100_000;
@@ -35,6 +33,7 @@ const print = (line: string) => void process.stdout.write(`${line}\n`);
 /** After a collection of garbage; megabytes. */
 type Sample = { minute: number; rss: number; heap: number; buffers: number };
 
+const inspectorPort = await freePort();
 const folder = mkdtempSync(join(tmpdir(), 'soak-'));
 const load = createSoakLoad(USERS);
 const provider = createServer((_request, response) => response.end(JSON.stringify(load.jwks)));
@@ -57,17 +56,13 @@ async function start(): Promise<BenchServer> {
   await listening.promise;
   const { port } = provider.address() as AddressInfo;
   return startServer({
+    ...SERVICE,
     name: 'service',
-    script: fileURLToPath(new URL('../src/server.ts', import.meta.url)),
-    flags: [`--inspect=127.0.0.1:${INSPECTOR_PORT}`],
-    port: PORT,
-    probe: '/readyz',
+    flags: [`--inspect=127.0.0.1:${inspectorPort}`],
+    port: await freePort(),
     log: '/dev/null',
     env: {
-      HOST: '127.0.0.1',
-      INTERNAL_PORT: '0',
-      ZEGO_APP_ID: '1',
-      ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
+      ...SERVICE.env,
       AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks`,
       AUTH_ISSUER: ISSUER,
       AUTH_AUDIENCE: AUDIENCE,
@@ -79,7 +74,7 @@ async function start(): Promise<BenchServer> {
 
 /** Loads the service for so many minutes and looks at its memory every minute, in short runs more often. */
 async function soak(service: BenchServer): Promise<Sample[]> {
-  const inspector = await openInspector(INSPECTOR_PORT);
+  const inspector = await openInspector(inspectorPort);
   const samples: Sample[] = [];
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 60_000;
