@@ -17,7 +17,7 @@ const COOLDOWN_MS = 30_000;
 const RETRY_COLD_MS = 2_000;
 
 /** The key for a JWS header; rejects with an error of jose when none or several fit. */
-export type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
+type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {

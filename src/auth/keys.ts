@@ -1,11 +1,22 @@
-import { type CryptoKey, importJWK } from 'jose';
+import { createSecretKey } from 'node:crypto';
+import {
+  type CryptoKey,
+  importJWK,
+  type JWK,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose';
 import type { AuthEvents } from './credential.ts';
-import { createJwks, type FindKey } from './jwks.ts';
-import type { Provider, ProviderKey } from './provider.ts';
+import { verifyHmac } from './hmac.ts';
+import { createJwks } from './jwks.ts';
+import type { Provider } from './provider.ts';
+import type { PublicKey } from './public-key.ts';
 
-/** Where one provider's verification keys come from. */
+/** What one provider's JWTs are held against. */
 export type KeySource = {
-  find: FindKey;
+  /** As jose's `jwtVerify`, and with its errors. */
+  verify(token: string, options: JWTVerifyOptions): Promise<JWTVerifyResult> | JWTVerifyResult;
   healthy(): boolean;
   usable(): boolean;
   close(): void;
@@ -17,32 +28,33 @@ export async function openKeys(
   events: AuthEvents,
   onChange: () => void,
 ): Promise<KeySource> {
-  if (key.kind === 'jwks') {
-    const onFetch = (result: 'ok' | 'error') => events.jwksFetched(issuer, result);
-    const jwks = createJwks({ url: key.url, onFetch, onChange });
-    await jwks.start();
-    return { find: jwks.key, healthy: jwks.healthy, usable: jwks.usable, close: jwks.close };
+  switch (key.kind) {
+    case 'secret': {
+      const secret = createSecretKey(key.secret);
+      return constant((token, options) => verifyHmac(token, secret, options));
+    }
+    case 'publicKey': {
+      const keys = await importKeys(key.publicKey, algorithms);
+      return constant((token, options) =>
+        jwtVerify(token, ({ alg }) => keys[alg] as CryptoKey, options),
+      );
+    }
+    case 'jwks': {
+      const onFetch = (result: 'ok' | 'error') => events.jwksFetched(issuer, result);
+      const { key: find, start, ...jwks } = createJwks({ url: key.url, onFetch, onChange });
+      await start();
+      return { ...jwks, verify: (token, options) => jwtVerify(token, find, options) };
+    }
   }
-  const keys = await importKeys(key, algorithms);
-  return {
-    find: async (header) => keys[header.alg] as CryptoKey,
-    healthy: () => true,
-    usable: () => true,
-    close: () => {},
-  };
+}
+
+function constant(verify: KeySource['verify']): KeySource {
+  return { verify, healthy: () => true, usable: () => true, close: () => {} };
 }
 
 /** A CryptoKey is bound to one algorithm; jose verifies with it fastest when imported once. */
-async function importKeys(key: Exclude<ProviderKey, { kind: 'jwks' }>, algorithms: string[]) {
-  const imports = algorithms.map(async (alg) => [alg, await importKey(key, alg)] as const);
+async function importKeys({ key }: PublicKey, algorithms: string[]) {
+  const jwk = key.export({ format: 'jwk' }) as JWK;
+  const imports = algorithms.map(async (alg) => [alg, await importJWK(jwk, alg)] as const);
   return Object.fromEntries(await Promise.all(imports));
-}
-
-async function importKey(key: Exclude<ProviderKey, { kind: 'jwks' }>, alg: string) {
-  if (key.kind === 'secret') {
-    const hash = alg.replace('HS', 'SHA-');
-    return crypto.subtle.importKey('raw', key.secret, { name: 'HMAC', hash }, false, ['verify']);
-  }
-  const jwk = key.publicKey.key.export({ format: 'jwk' });
-  return importJWK(jwk as Parameters<typeof importJWK>[0], alg);
 }

@@ -5,7 +5,7 @@ import { type PublicKey, parsePublicKey } from './public-key.ts';
 const MIN_SECRET_BYTES = 32;
 
 /** What a provider's signatures are checked with. */
-export type ProviderKey =
+type ProviderKey =
   | { kind: 'secret'; secret: Buffer<ArrayBuffer> }
   | { kind: 'publicKey'; publicKey: PublicKey }
   | { kind: 'jwks'; url: string };

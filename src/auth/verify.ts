@@ -1,4 +1,4 @@
-import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, errors, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
@@ -120,7 +120,7 @@ async function verifyWith({ provider, keys }: Source, token: string, now: number
   if (token.length > MAX_JWT_BYTES) throw invalid('TOO_LONG');
   if (!isCanonical(token)) throw invalid('NOT_CANONICAL');
   try {
-    const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
+    const { payload, protectedHeader } = await keys.verify(token, {
       algorithms: provider.algorithms,
       ...(provider.issuer !== undefined && { issuer: provider.issuer }),
       ...(provider.audience !== undefined && { audience: provider.audience }),
