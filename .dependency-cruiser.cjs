@@ -52,14 +52,8 @@ module.exports = {
     {
       name: 'processes-are-roots',
       severity: 'error',
-      from: {},
-      to: { path: '^src/(server|cli)\\.ts$' },
-    },
-    {
-      name: 'main-is-started-by-the-server',
-      severity: 'error',
-      from: { pathNot: '^src/server\\.ts$' },
-      to: { path: '^src/main\\.ts$' },
+      from: { pathNot: '^src/start\\.js$' },
+      to: { path: '^src/(start\\.js|server\\.ts|cli\\.ts)$' },
     },
     {
       name: 'no-development-dependency-in-production',

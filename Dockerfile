@@ -13,7 +13,7 @@ COPY src src
 # the cache: what is in it runs at the next start.
 RUN mkdir -p data node_modules/.cache \
   && chown node:node data node_modules/.cache \
-  && { su node -c 'node src/server.ts' 2>/dev/null || [ $? -eq 2 ]; } \
+  && { su node -c 'node --max-semi-space-size=8 src/start.js' 2>/dev/null || [ $? -eq 2 ]; } \
   && chown -R root:root node_modules/.cache \
   && chmod -R a=rX node_modules/.cache
 USER node
@@ -24,4 +24,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "src/heal
 # node itself is process 1, so that SIGTERM reaches it. It may read the program and /run, write data, and use the
 # network; other files, child processes, threads and addons are refused (test/process/permissions.test.ts). Node reads
 # its cache only where it may write it, too: the owner of the files is who refuses that.
-CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-fs-write=/app/node_modules/.cache", "--allow-net", "--disable-warning=ExperimentalWarning", "src/server.ts"]
+CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-fs-write=/app/node_modules/.cache", "--allow-net", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "src/start.js"]

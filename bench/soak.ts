@@ -58,7 +58,7 @@ async function start(): Promise<BenchServer> {
   return startServer({
     ...SERVICE,
     name: 'service',
-    flags: [`--inspect=127.0.0.1:${inspectorPort}`],
+    flags: [...SERVICE.flags, `--inspect=127.0.0.1:${inspectorPort}`],
     port: await freePort(),
     log: '/dev/null',
     env: {

@@ -37,7 +37,7 @@ export async function demo(
   await importDirectory(database, createReadStream(SAMPLE));
   await database.close();
   const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
-  const service = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
+  const service = spawn(process.execPath, [join(ROOT, 'src/start.js')], {
     cwd: folder,
     env: {
       ...serviceEnvironment(environment, folder, secrets),
