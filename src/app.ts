@@ -2,6 +2,8 @@ import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { ServiceError } from './errors.ts';
 import { createBareApp } from './http/bare-app.ts';
+import { createCohort } from './http/cohort.ts';
+import { addressOf } from './http/decision.ts';
 import { addHealthRoutes, type HealthParts } from './http/health.ts';
 import { createRateLimits, type RateLimitOptions } from './http/rate-limit.ts';
 import { type VideoTokenParts, videoTokenRoute } from './http/video-token.ts';
@@ -42,9 +44,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     else done();
   });
   if (corsOrigins.length > 0) await addCors(app, corsOrigins);
+  const cohort = createCohort();
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.probe || request.method === 'OPTIONS') return;
     if (overloaded()) throw new ServiceError('overloaded');
+    // While it waits the client may hang up, and a socket that is gone has no address.
+    addressOf(request);
+    await cohort();
     await limits.byIp(request);
   });
   addHealthRoutes(app, health);

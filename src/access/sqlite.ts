@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
-import type { AccessDirectory } from './access.ts';
+import type { AccessDirectory, AccessFacts, AccessRequest } from './access.ts';
 import type { Database, Query } from './database.ts';
 import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
 import { migrate } from './migrate.ts';
@@ -57,13 +57,46 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   };
 }
 
-/** The facts from a SQLite file that {@link openSqliteDatabase} has made. Readers never wait for writers. */
+type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
+
+/**
+ * The facts from a SQLite file that {@link openSqliteDatabase} has made. Readers never wait for writers.
+ *
+ * What is asked in one turn of the event loop is answered at its end, from one snapshot: SQLite's locks
+ * cost as much as an answer.
+ */
 export function openSqliteDirectory(path: string): AccessDirectory & { close(): void } {
   const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   const statement = guard(() => db.prepare(inDialect(FACTS_SQL)));
+  let questions: Question[] = [];
+
+  function answer({ request: { userId, roomId, videoId }, resolve, reject }: Question): void {
+    try {
+      resolve(toFacts(statement.get(userId, roomId, videoId) as FactsRow));
+    } catch (error) {
+      reject(unavailable(error));
+    }
+  }
+
+  function answerAll(): void {
+    const asked = questions;
+    questions = [];
+    try {
+      db.exec('BEGIN');
+      asked.forEach(answer);
+      // A read that fails can end the transaction.
+      if (db.isTransaction) db.exec('COMMIT');
+    } catch (error) {
+      for (const { reject } of asked) reject(unavailable(error));
+    }
+  }
+
   return {
-    facts: ({ userId, roomId, videoId }) =>
-      guard(() => toFacts(statement.get(userId, roomId, videoId) as FactsRow)),
+    facts(request) {
+      const question = { request, ...Promise.withResolvers<AccessFacts>() };
+      if (questions.push(question) === 1) setImmediate(answerAll);
+      return question.promise;
+    },
     close: () => db.close(),
   };
 }

@@ -12,7 +12,7 @@ import { encodeVideoPayload } from '../video-payload.ts';
 import { requireJson } from './body.ts';
 import type { CountryOf } from './country.ts';
 import { readBearer } from './credential.ts';
-import { addressOf, closeDecision, type Decision, notesOf } from './decision.ts';
+import { closeDecision, type Decision, notesOf } from './decision.ts';
 import { problemResponses } from './problem-schema.ts';
 import type { RateLimits } from './rate-limit.ts';
 
@@ -71,10 +71,11 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
 
   /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
   const reportAbort: onRequestHookHandler = (request, reply, done) => {
-    addressOf(request);
-    reply.raw.once('close', () => {
+    const closed = () => {
       if (!reply.raw.writableFinished) report(request, reply);
-    });
+    };
+    if (reply.raw.destroyed) closed();
+    else reply.raw.once('close', closed);
     done();
   };
 

@@ -56,6 +56,7 @@ describeWith('chromium', 'the page of the demo', () => {
 
   it('explains closed rooms and paused accounts, and lets a guest sign in', async () => {
     const page = await open(address);
+    await reads(page, 'kicker', 'Now playing');
     await tabTo(page, 'room');
     await page.keyboard.press('ArrowDown');
     await reads(page, 'title', 'You are not in this room');

@@ -2,10 +2,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
+import type { Counter } from '../../src/http/counter.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { NOW } from '../support/clock.ts';
 import { signJwt } from '../support/jwt.ts';
+
+const ABORTED = { outcome: 'failed', code: 'aborted', ip: '127.0.0.1' };
 
 test('a token that was issued is one decision, with everything that an auditor asks for', async () => {
   const app = await openApp({ trustProxy: ['127.0.0.1'], countryHeader: 'cf-ipcountry' });
@@ -104,8 +107,7 @@ test('a client that hangs up while access is checked is one decision, and not is
   answer.resolve();
   await decided.promise;
   await supertest(app.origin).get('/healthz');
-  const aborted = { outcome: 'failed', code: 'aborted', userId: 'alice', ip: '127.0.0.1' };
-  expect(decisions).toMatchObject([aborted]);
+  expect(decisions).toMatchObject([{ ...ABORTED, userId: 'alice' }]);
   expect(decisions[0]).not.toHaveProperty('expireAt');
 });
 
@@ -119,23 +121,39 @@ test('a client that hangs up in the middle of its body is one decision, and not 
 });
 
 test('a client that sends no HTTP after its request is one decision, and not issued', async () => {
-  const answer = Promise.withResolvers<void>();
-  const decided = Promise.withResolvers<unknown>();
-  const app = await openApp({
-    videoToken: {
-      check: async () => {
-        await answer.promise;
-        return { allow: true };
-      },
-      onDecision: decided.resolve,
-    },
-  });
+  const { app, decided } = await openDecidingApp();
   const socket = await post(app, JSON.stringify(BODY));
   socket.resume().end('no HTTP\r\n\r\n');
-  await once(socket, 'close');
-  answer.resolve();
-  expect(await decided.promise).toMatchObject({ outcome: 'failed', code: 'aborted' });
+  expect(await decided()).toMatchObject([ABORTED]);
 });
+
+test('a client that is gone before its request is looked at is one decision, and not issued', async () => {
+  const gone = Promise.withResolvers<unknown>();
+  const increment = () => gone.promise.then(() => ({ count: 1, ttlMs: 1 }));
+  const { app, decided } = await openDecidingApp({ increment });
+  app.server.once('request', ({ socket }) => socket.once('close', gone.resolve).destroy());
+  await post(app, JSON.stringify(BODY));
+  expect(await decided()).toMatchObject([ABORTED]);
+});
+
+async function openDecidingApp(counter?: Counter) {
+  const decisions: unknown[] = [];
+  const first = Promise.withResolvers<void>();
+  const onDecision = (decision: unknown) => {
+    decisions.push(decision);
+    first.resolve();
+  };
+  const app = await openApp({ videoToken: { onDecision }, ...(counter && { counter }) });
+  return {
+    app,
+    /** The decisions, when there is one and time for another has passed. */
+    async decided() {
+      await first.promise;
+      await supertest(app.origin).get('/healthz');
+      return decisions;
+    },
+  };
+}
 
 async function post({ port }: TestApp, body: string, length = body.length) {
   const socket = connect(port, '127.0.0.1');

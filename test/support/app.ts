@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
@@ -35,6 +36,7 @@ export type AppOptions = {
 /** The public application on a real socket of loopback, with everything that it said. */
 export type TestApp = {
   origin: string;
+  server: Server;
   port: number;
   decisions: Decision[];
   /** Each scope whose bound was passed. */
@@ -83,7 +85,8 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     await access.service.close();
     folder.remove();
   });
-  return { ...seen, origin, port: (app.server.address() as AddressInfo).port };
+  const { port } = app.server.address() as AddressInfo;
+  return { ...seen, origin, port, server: app.server };
 }
 
 function openVerifier() {
