@@ -4,7 +4,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:26-bookworm-slim
-ENV NODE_ENV=production
+# The allocator gives back what V8's compilers have let go of once its threshold is set, though it is the usual one.
+ENV NODE_ENV=production MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json openapi.yaml openapi.internal.yaml ./

@@ -1,3 +1,5 @@
+import type { JWTVerifyOptions } from 'jose';
+
 /** Who asks, after the JWT has been verified. */
 export type Credential = {
   /** 1 to 64 bytes, the provider's prefix included. */
@@ -8,6 +10,9 @@ export type Credential = {
   /** The claim `video_access`, unchecked. */
   videoAccess: unknown;
 };
+
+/** What a JWT has to say for jose, in jose's words; the algorithms are never left to the JWT. */
+export type JwtChecks = JWTVerifyOptions & { algorithms: string[] };
 
 /** What auth reports; the metrics listen. */
 export type AuthEvents = {

@@ -1,13 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import {
-  type CryptoKey,
-  importJWK,
-  type JWK,
-  type JWTVerifyOptions,
-  type JWTVerifyResult,
-  jwtVerify,
-} from 'jose';
-import type { AuthEvents } from './credential.ts';
+import { type CryptoKey, importJWK, type JWK, type JWTVerifyResult, jwtVerify } from 'jose';
+import type { AuthEvents, JwtChecks } from './credential.ts';
 import { verifyHmac } from './hmac.ts';
 import { createJwks } from './jwks.ts';
 import type { Provider } from './provider.ts';
@@ -16,7 +9,7 @@ import type { PublicKey } from './public-key.ts';
 /** What one provider's JWTs are held against. */
 export type KeySource = {
   /** As jose's `jwtVerify`, and with its errors. */
-  verify(token: string, options: JWTVerifyOptions): Promise<JWTVerifyResult> | JWTVerifyResult;
+  verify(token: string, checks: JwtChecks): Promise<JWTVerifyResult> | JWTVerifyResult;
   healthy(): boolean;
   usable(): boolean;
   close(): void;
@@ -31,19 +24,19 @@ export async function openKeys(
   switch (key.kind) {
     case 'secret': {
       const secret = createSecretKey(key.secret);
-      return constant((token, options) => verifyHmac(token, secret, options));
+      return constant((token, checks) => verifyHmac(token, secret, checks));
     }
     case 'publicKey': {
       const keys = await importKeys(key.publicKey, algorithms);
-      return constant((token, options) =>
-        jwtVerify(token, ({ alg }) => keys[alg] as CryptoKey, options),
+      return constant((token, checks) =>
+        jwtVerify(token, ({ alg }) => keys[alg] as CryptoKey, checks),
       );
     }
     case 'jwks': {
       const onFetch = (result: 'ok' | 'error') => events.jwksFetched(issuer, result);
       const { key: find, start, ...jwks } = createJwks({ url: key.url, onFetch, onChange });
       await start();
-      return { ...jwks, verify: (token, options) => jwtVerify(token, find, options) };
+      return { ...jwks, verify: (token, checks) => jwtVerify(token, find, checks) };
     }
   }
 }

@@ -1,10 +1,11 @@
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
-import { type JWTVerifyResult, jwtVerify } from 'jose';
+import { errors, type JWTVerifyResult, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { verifyHmac } from '../../src/auth/hmac.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac } from '../support/compact.ts';
+import { thrownBy } from '../support/errors.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
 
 const OPTIONS = {
@@ -73,6 +74,29 @@ describe('a JWT of a shared secret', () => {
     );
     expect(taken).toBeGreaterThan(50);
   });
+
+  it.each([
+    ['none', ''],
+    ['a shorter one', Buffer.alloc(31).toString('base64url')],
+    ['a longer one', Buffer.alloc(33).toString('base64url')],
+    ['another', Buffer.alloc(32).toString('base64url')],
+  ])('is refused for its signature when that is %s', (_, signature) => {
+    const good = compact({ alg: 'HS256' }, CLAIMS, hmac(JWT_SECRET));
+    const token = good.replace(/[^.]*$/, signature);
+    const key = createSecretKey(Buffer.from(JWT_SECRET));
+    const error = thrownBy(() => verifyHmac(token, key, OPTIONS));
+    expect(error).toBeInstanceOf(errors.JWSSignatureVerificationFailed);
+  });
+
+  it.each(['HS384', 'none', 'RS256', undefined])(
+    'is refused for its algorithm when that is %s',
+    (alg) => {
+      const key = createSecretKey(Buffer.from(JWT_SECRET));
+      const token = compact({ alg }, CLAIMS, hmac(JWT_SECRET));
+      const error = thrownBy(() => verifyHmac(token, key, OPTIONS));
+      expect(error).toBeInstanceOf(errors.JOSEAlgNotAllowed);
+    },
+  );
 
   it('is refused when any character of it is another', async () => {
     const key = createSecretKey(Buffer.from(JWT_SECRET));
