@@ -1,17 +1,16 @@
 import cors from '@fastify/cors';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from './errors.ts';
 import { createBareApp } from './http/bare-app.ts';
 import { createCohort } from './http/cohort.ts';
-import { addressOf } from './http/decision.ts';
 import { addHealthRoutes, type HealthParts } from './http/health.ts';
 import { createRateLimits, type RateLimitOptions } from './http/rate-limit.ts';
 import { type VideoTokenParts, videoTokenRoute } from './http/video-token.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A health probe: not rate-limited, not shed. */
-    probe?: boolean;
+    /** Not shed and not limited before it is reached: a health probe, or a route that sees to it. */
+    admitted?: boolean;
   }
 }
 
@@ -45,16 +44,16 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
   if (corsOrigins.length > 0) await addCors(app, corsOrigins);
   const cohort = createCohort();
-  app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.probe || request.method === 'OPTIONS') return;
+  const admit = async (request: FastifyRequest) => {
     if (overloaded()) throw new ServiceError('overloaded');
-    // While it waits the client may hang up, and a socket that is gone has no address.
-    addressOf(request);
     await cohort();
     await limits.byIp(request);
+  };
+  app.addHook('onRequest', async (request) => {
+    if (!request.routeOptions.config.admitted && request.method !== 'OPTIONS') await admit(request);
   });
   addHealthRoutes(app, health);
-  await app.register(videoTokenRoute(parts.videoToken, limits));
+  await app.register(videoTokenRoute(parts.videoToken, { admit, byUser: limits.byUser }));
   return app;
 }
 

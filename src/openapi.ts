@@ -57,7 +57,7 @@ wrong and whose \`action\` says what the client should do.`,
     },
     async (app) => {
       addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
-      await app.register(videoTokenRoute(parts, { byIp: unused, byUser: unused }));
+      await app.register(videoTokenRoute(parts, { admit: unused, byUser: unused }));
     },
   );
   addExamples(document);

@@ -62,8 +62,8 @@ type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 /**
  * The facts from a SQLite file that {@link openSqliteDatabase} has made. Readers never wait for writers.
  *
- * What is asked in one turn of the event loop is answered at its end, from one snapshot: SQLite's locks
- * cost as much as an answer.
+ * Questions of one turn of the event loop are answered together, as SQLite's locks cost as much as an
+ * answer. Their snapshot begins after the last of them was asked.
  */
 export function openSqliteDirectory(path: string): AccessDirectory & { close(): void } {
   const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
@@ -82,9 +82,11 @@ export function openSqliteDirectory(path: string): AccessDirectory & { close(): 
     const asked = questions;
     questions = [];
     try {
+      // What a COMMIT that failed has left open would show these questions the past.
+      if (db.isTransaction) db.exec('ROLLBACK');
       db.exec('BEGIN');
       asked.forEach(answer);
-      // A read that fails can end the transaction.
+      // A read that fails can end the transaction; those after it are answered one by one.
       if (db.isTransaction) db.exec('COMMIT');
     } catch (error) {
       for (const { reject } of asked) reject(unavailable(error));

@@ -12,7 +12,10 @@ export type Credential = {
 };
 
 /** What a JWT has to say for jose, in jose's words; the algorithms are never left to the JWT. */
-export type JwtChecks = JWTVerifyOptions & { algorithms: string[] };
+export type JwtChecks = Pick<
+  JWTVerifyOptions,
+  'issuer' | 'audience' | 'clockTolerance' | 'currentDate'
+> & { algorithms: string[] };
 
 /** What auth reports; the metrics listen. */
 export type AuthEvents = {

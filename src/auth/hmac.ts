@@ -10,8 +10,9 @@ const HASHES: Readonly<Record<string, string>> = {
 const UNSECURED_HEADER = Buffer.from('{"alg":"none"}').toString('base64url');
 
 /**
- * jose's `jwtVerify` for a shared secret (RFC 7518 section 3.2), with the same errors and without Web
- * Crypto, whose threads cost ten times what the MAC does. `token` is three parts in base64url.
+ * jose's `jwtVerify` for a shared secret (RFC 7518 section 3.2), but that it understands no `crit`, and
+ * without Web Crypto, whose threads cost ten times what the MAC does. `token` is three parts in
+ * canonical base64url.
  */
 export function verifyHmac(token: string, secret: KeyObject, checks: JwtChecks): JWTVerifyResult {
   const { alg = '', crit, ...header } = decodeProtectedHeader(token);
@@ -24,7 +25,7 @@ export function verifyHmac(token: string, secret: KeyObject, checks: JwtChecks):
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     throw new errors.JWSSignatureVerificationFailed();
   }
-  // The MAC holds. What is left are jose's checks of the claims, which it makes of a JWT without a MAC, too.
+  // The MAC holds: jose's checks of the claims are left, and it makes the same of an unsecured JWT.
   const payload = token.slice(token.indexOf('.') + 1, end);
   const unsecured = UnsecuredJWT.decode(`${UNSECURED_HEADER}.${payload}.`, checks);
   return { payload: unsecured.payload, protectedHeader: { alg, ...header } };

@@ -1,5 +1,12 @@
 import { createSecretKey } from 'node:crypto';
-import { type CryptoKey, importJWK, type JWK, type JWTVerifyResult, jwtVerify } from 'jose';
+import {
+  type CryptoKey,
+  importJWK,
+  type JWK,
+  type JWTHeaderParameters,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose';
 import type { AuthEvents, JwtChecks } from './credential.ts';
 import { verifyHmac } from './hmac.ts';
 import { createJwks } from './jwks.ts';
@@ -29,7 +36,7 @@ export async function openKeys(
     case 'publicKey': {
       const keys = await importKeys(key.publicKey, algorithms);
       return constant((token, checks) =>
-        jwtVerify(token, ({ alg }) => keys[alg] as CryptoKey, checks),
+        jwtVerify(token, ({ alg }: JWTHeaderParameters) => keys[alg] as CryptoKey, checks),
       );
     }
     case 'jwks': {

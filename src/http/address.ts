@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
+/** A client that was gone before it was accepted. */
+const NOWHERE = 'unknown';
+
 const WITH_PORT = /^(?:\[([\da-f:.]+)\]|([\d.]+)):\d+$/i;
 
 /**
@@ -11,5 +14,5 @@ export function clientAddress({ ip, raw }: FastifyRequest): string {
   if (isIP(ip)) return ip;
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
   const address = v6 ?? v4 ?? ip;
-  return isIP(address) ? address : (raw.socket.remoteAddress ?? ip);
+  return isIP(address) ? address : (raw.socket.remoteAddress ?? NOWHERE);
 }

@@ -55,6 +55,10 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   addNotFoundHandler(app);
   addJsonParser(app);
   answerNodesOwn(app.server);
+  // Node hangs up on whoever says with the request that it is the last, unless the answer is there at once.
+  Object.assign(app.server, { httpAllowHalfOpen: true });
+  // Asked for later, the address of a client that has reset its connection is not to be had.
+  app.server.on('connection', (socket) => void socket.remoteAddress);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     const refusal = headerRefusal(request.raw);

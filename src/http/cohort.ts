@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Resolves when all that had arrived with the request has been read, for all of it at once.
+ * Resolves once for all requests of this turn of the event loop, when everything that has arrived is read.
  *
- * From there requests go through each step side by side, and the second finds the code and data of the
- * step in the processor's caches: cohort scheduling (Larus and Parkes, USENIX ATC 2002). Under load
- * this halves the price of a request; alone, one waits for nobody.
+ * From there they go through each step side by side, and the second finds the step's code and data in
+ * the processor's caches: cohort scheduling (Larus and Parkes, USENIX ATC 2002). Under load this halves
+ * the price of a request; one that is alone waits for an empty turn.
  */
 export type Cohort = () => Promise<void>;
 

@@ -31,7 +31,7 @@ export function addHealthRoutes(
   app.get(
     '/healthz',
     {
-      config: { probe: true },
+      config: { admitted: true },
       schema: {
         operationId: 'getHealth',
         tags: ['Operations'],
@@ -46,7 +46,7 @@ export function addHealthRoutes(
   app.get(
     '/readyz',
     {
-      config: { probe: true },
+      config: { admitted: true },
       schema: {
         operationId: 'getReadiness',
         tags: ['Operations'],

@@ -12,7 +12,7 @@ import { encodeVideoPayload } from '../video-payload.ts';
 import { requireJson } from './body.ts';
 import type { CountryOf } from './country.ts';
 import { readBearer } from './credential.ts';
-import { closeDecision, type Decision, notesOf } from './decision.ts';
+import { addressOf, closeDecision, type Decision, notesOf } from './decision.ts';
 import { problemResponses } from './problem-schema.ts';
 import type { RateLimits } from './rate-limit.ts';
 
@@ -27,6 +27,13 @@ export type VideoTokenParts = {
   /** Unix seconds. */
   now(): number;
   onDecision(decision: Decision): void;
+};
+
+/** Each rejects a request that is one too many. */
+type Admission = {
+  /** Before anything is known of it but its address. */
+  admit(request: FastifyRequest): Promise<void>;
+  byUser: RateLimits['byUser'];
 };
 
 const bodySchema = z
@@ -65,17 +72,19 @@ declare module 'fastify' {
 }
 
 /** `POST /video-token`: from a credential and a room and video to a token, or to a problem. */
-export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): FastifyPluginAsyncZod {
+export function videoTokenRoute(
+  parts: VideoTokenParts,
+  { admit, byUser }: Admission,
+): FastifyPluginAsyncZod {
   const report = (request: FastifyRequest, reply: FastifyReply) =>
     parts.onDecision(closeDecision(request, reply));
 
   /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
   const reportAbort: onRequestHookHandler = (request, reply, done) => {
-    const closed = () => {
+    addressOf(request);
+    reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) report(request, reply);
-    };
-    if (reply.raw.destroyed) closed();
-    else reply.raw.once('close', closed);
+    });
     done();
   };
 
@@ -85,7 +94,7 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
     const notes = notesOf(request);
     notes.userId = credential.userId;
     notes.issuer = credential.issuer;
-    await limits.byUser(request, credential.userId);
+    await byUser(request, credential.userId);
   };
 
   return async (app) => {
@@ -99,7 +108,9 @@ export function videoTokenRoute(parts: VideoTokenParts, limits: RateLimits): Fas
         body: bodySchema,
         response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
       },
-      onRequest: [reportAbort, authenticate],
+      config: { admitted: true },
+      // Whoever is shed or limited is a decision, too.
+      onRequest: [reportAbort, admit, authenticate],
       preParsing: requireJson,
       onResponse(request, reply, done) {
         report(request, reply);

@@ -33,7 +33,7 @@ export function createMetrics(accessMode: string) {
   });
   const access = new Histogram({
     name: 'access_check_duration_seconds',
-    help: 'One decision about access.',
+    help: 'One decision about access, and those that it was made with.',
     labelNames: ['mode'],
     buckets: BUCKETS,
     registers,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AccessDirectory, AccessRequest } from '../../src/access/access.ts';
 import { openSqliteDatabase, openSqliteDirectory } from '../../src/access/sqlite.ts';
 import { load } from '../support/directory.ts';
@@ -64,6 +64,20 @@ describe('questions that are asked together', () => {
     expect(await wrong).toMatchObject(UNAVAILABLE);
     expect(await right).toBe('active');
     // The snapshot that they were answered from has ended.
+    suspend('user-0');
+    expect(await statusOf(directory, 'user-0')).toBe('suspended');
+  });
+
+  it('see the present again after a transaction that could not be ended', async () => {
+    onTestFinished(directory.close);
+    const { exec } = DatabaseSync.prototype;
+    const failing = vi.spyOn(DatabaseSync.prototype, 'exec');
+    failing.mockImplementation(function (this: DatabaseSync, sql) {
+      if (sql === 'COMMIT') throw new Error('on purpose');
+      exec.call(this, sql);
+    });
+    expect(await statusOf(directory, 'user-0')).toBe('active');
+    failing.mockRestore();
     suspend('user-0');
     expect(await statusOf(directory, 'user-0')).toBe('suspended');
   });

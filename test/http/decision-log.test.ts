@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
-import type { Counter } from '../../src/http/counter.ts';
-import { openApp, type TestApp } from '../support/app.ts';
+import { type AppOptions, openApp, type TestApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { NOW } from '../support/clock.ts';
 import { signJwt } from '../support/jwt.ts';
@@ -127,23 +127,37 @@ test('a client that sends no HTTP after its request is one decision, and not iss
   expect(await decided()).toMatchObject([ABORTED]);
 });
 
-test('a client that is gone before its request is looked at is one decision, and not issued', async () => {
+test.each<[string, AppOptions]>([
+  ['would have got a token', {}],
+  ['would have been limited', { perIp: 0 }],
+  ['would have been shed', { overloaded: () => true }],
+])('a client that is gone at once and %s is one decision, and not issued', async (_, options) => {
   const gone = Promise.withResolvers<unknown>();
   const increment = () => gone.promise.then(() => ({ count: 1, ttlMs: 1 }));
-  const { app, decided } = await openDecidingApp({ increment });
-  app.server.once('request', ({ socket }) => socket.once('close', gone.resolve).destroy());
+  const { app, decided } = await openDecidingApp({ ...options, counter: { increment } });
+  app.server.prependOnceListener('request', ({ socket }) =>
+    socket.once('close', gone.resolve).destroy(),
+  );
   await post(app, JSON.stringify(BODY));
-  expect(await decided()).toMatchObject([ABORTED]);
+  expect(await decided()).toMatchObject([{ outcome: 'failed', ip: '127.0.0.1' }]);
 });
 
-async function openDecidingApp(counter?: Counter) {
+test('a client that says with its request that it is the last gets its answer', async () => {
+  const app = await openApp();
+  const socket = await post(app, JSON.stringify(BODY));
+  socket.end();
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 200 /);
+  expect(app.decisions).toMatchObject([{ outcome: 'issued' }]);
+});
+
+async function openDecidingApp(options: AppOptions = {}) {
   const decisions: unknown[] = [];
   const first = Promise.withResolvers<void>();
   const onDecision = (decision: unknown) => {
     decisions.push(decision);
     first.resolve();
   };
-  const app = await openApp({ videoToken: { onDecision }, ...(counter && { counter }) });
+  const app = await openApp({ videoToken: { onDecision }, ...options });
   return {
     app,
     /** The decisions, when there is one and time for another has passed. */
