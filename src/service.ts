@@ -15,6 +15,12 @@ import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
+/**
+ * Connections that may wait to be accepted; the kernel takes less where it must. Whoever finds no place
+ * tries again after a second, and a premiere brings more than Node's 511 at once.
+ */
+const BACKLOG = 4_096;
+
 /** A service that listens. */
 export type Service = {
   /** Where it listens, as URLs. */
@@ -122,7 +128,7 @@ function createPublicApp(
 
 function listen(app: FastifyInstance, { variables }: Config): Promise<string> {
   const { HOST: host, PORT: port, REUSE_PORT: reusePort } = variables;
-  return app.listen({ host, port, ...(reusePort && { reusePort }) });
+  return app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) });
 }
 
 function measured(access: AccessService, metrics: Metrics): AccessService['check'] {
