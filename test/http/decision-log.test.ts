@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import supertest from 'supertest';
 import { expect, test } from 'vitest';
+import type { AccessDecision } from '../../src/access/access.ts';
 import { type AppOptions, openApp, type TestApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { NOW } from '../support/clock.ts';
@@ -82,31 +83,20 @@ test('probes, other addresses and other methods are no decisions', async () => {
 
 test('a client that hangs up while access is checked is one decision, and not issued', async () => {
   const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<void>();
-  const decided = Promise.withResolvers<void>();
-  const decisions: unknown[] = [];
-  const app = await openApp({
-    videoToken: {
-      check: async () => {
-        asked.resolve();
-        await answer.promise;
-        return { allow: true };
-      },
-      onDecision: (decision) => {
-        decisions.push(decision);
-        decided.resolve();
-      },
-    },
-  });
+  const answer = Promise.withResolvers<AccessDecision>();
+  const check = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  const { app, decided } = await openDecidingApp({ videoToken: { check } });
   const socket = await post(app, JSON.stringify(BODY));
   await asked.promise;
   socket.resetAndDestroy();
   await once(socket, 'close');
   // The server has seen the end of the connection once it has answered on another one.
   await supertest(app.origin).get('/healthz');
-  answer.resolve();
-  await decided.promise;
-  await supertest(app.origin).get('/healthz');
+  answer.resolve({ allow: true });
+  const decisions = await decided();
   expect(decisions).toMatchObject([{ ...ABORTED, userId: 'alice' }]);
   expect(decisions[0]).not.toHaveProperty('expireAt');
 });
@@ -121,9 +111,13 @@ test('a client that hangs up in the middle of its body is one decision, and not 
 });
 
 test('a client that sends no HTTP after its request is one decision, and not issued', async () => {
-  const { app, decided } = await openDecidingApp();
+  const answer = Promise.withResolvers<AccessDecision>();
+  const check = () => answer.promise;
+  const { app, decided } = await openDecidingApp({ videoToken: { check } });
   const socket = await post(app, JSON.stringify(BODY));
   socket.resume().end('no HTTP\r\n\r\n');
+  await once(socket, 'close');
+  answer.resolve({ allow: true });
   expect(await decided()).toMatchObject([ABORTED]);
 });
 
@@ -157,7 +151,7 @@ async function openDecidingApp(options: AppOptions = {}) {
     decisions.push(decision);
     first.resolve();
   };
-  const app = await openApp({ videoToken: { onDecision }, ...options });
+  const app = await openApp({ ...options, videoToken: { ...options.videoToken, onDecision } });
   return {
     app,
     /** The decisions, when there is one and time for another has passed. */
