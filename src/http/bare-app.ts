@@ -1,3 +1,4 @@
+import { createServer, type RequestListener } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -8,12 +9,15 @@ import fastify, {
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ServiceError } from '../errors.ts';
 import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
-import { answerNodesOwn, handleClientError } from './client-errors.ts';
+import { answerNodesOwn, createClientErrorHandler } from './client-errors.ts';
+import { createConnections } from './connections.ts';
 import { notesOf } from './decision.ts';
 import { headerRefusal, requestIdOf } from './headers.ts';
 import { type ProblemDetails, toProblemResponse, toServiceError } from './problem-response.ts';
 
 const KEEP_ALIVE_MS = 75_000;
+/** A client that reads none of its answers for so long is disconnected. */
+const STALLED_MS = 10_000;
 
 export type BareAppOptions = {
   logger: FastifyBaseLogger;
@@ -54,11 +58,6 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   app.setErrorHandler(sendProblem);
   addNotFoundHandler(app);
   addJsonParser(app);
-  answerNodesOwn(app.server);
-  // Node hangs up on whoever says with the request that it is the last, unless the answer is there at once.
-  Object.assign(app.server, { httpAllowHalfOpen: true });
-  // Asked for later, the address of a client that has reset its connection is not to be had.
-  app.server.on('connection', (socket) => void socket.remoteAddress);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     const refusal = headerRefusal(request.raw);
@@ -73,27 +72,42 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   return app;
 }
 
+/** Node.js destroys a half-closed socket before an asynchronous response is written, unless told otherwise. */
+const HALF_OPEN = { httpAllowHalfOpen: true };
+
+const HTTP_OPTIONS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // What a connection may buffer beyond one read, each way.
+  highWaterMark: 16 * 1024,
+  headersTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  // Node's own refusal has no body; headerRefusal makes one.
+  requireHostHeader: false,
+};
+
 function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BareAppOptions) {
+  const connections = createConnections();
   return {
+    serverFactory: (handle: RequestListener) => {
+      const server = createServer(HTTP_OPTIONS, connections.serialize(handle));
+      server.requestTimeout = requestTimeoutMs;
+      connections.watch(server, STALLED_MS);
+      Object.assign(server, HALF_OPEN);
+      answerNodesOwn(server);
+      // Asked for later, the address of a client that has reset its connection is not to be had.
+      return server.on('connection', (socket) => void socket.remoteAddress);
+    },
     loggerInstance: logger,
     // A child logger for each request would cost more than the one line that we write.
     childLoggerFactory: () => logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: requestTimeoutMs,
     // 128 bytes of UTF-8, percent-encoded.
     routerOptions: { maxParamLength: 3 * 128 },
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: {
-      headersTimeout: 5_000,
-      connectionsCheckingInterval: 1_000,
-      // Node's own refusal has no body; headerRefusal makes one.
-      requireHostHeader: false,
-    },
     return503OnClosing: false,
     requestIdHeader: false as const,
     genReqId: requestIdOf,
-    clientErrorHandler: handleClientError,
+    clientErrorHandler: createClientErrorHandler(connections.afterAnswers),
     ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
   };
 }

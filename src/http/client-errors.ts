@@ -9,13 +9,30 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-/** Answers bytes that never became a request, in the form of every other answer, and hangs up. */
-export function handleClientError(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  hangUp(socket, new ServiceError(CODES[error.code ?? ''] ?? 'invalid_request'));
+/** Handles Node's `clientError`. */
+export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
+
+/**
+ * Answers bytes that never became a request, in the form of every other answer, and closes the connection.
+ *
+ * @param afterAnswers calls back once the requests before these bytes are answered: answers come in the
+ * order of the requests (RFC 9112 section 9.3.2)
+ */
+export function createClientErrorHandler(
+  afterAnswers: (socket: object, then: () => void) => void,
+): ClientErrorHandler {
+  const refused = new WeakSet<Duplex>();
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // Node.js says it again for every read that follows.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    const code = CODES[error.code ?? ''] ?? 'invalid_request';
+    afterAnswers(socket, () => hangUp(socket, new ServiceError(code)));
+  };
 }
 
 /** What Node would answer by itself, with an empty body, or by hanging up without a word. */
