@@ -2,7 +2,7 @@ import { ERROR_CODES, type ErrorCode, ServiceError } from './errors.ts';
 import { toProblemResponse } from './http/problem-response.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './http/problems.ts';
 
-const REQUEST_ID = { type: 'string', pattern: '^[\\w-]{1,64}$', maxLength: 64 };
+const REQUEST_ID = { type: 'string', pattern: '^[A-Za-z0-9_\\-]{1,64}$', maxLength: 64 };
 const SECONDS = { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 };
 const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 

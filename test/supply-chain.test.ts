@@ -6,11 +6,18 @@ import { describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 
-type Package = { hasInstallScript?: boolean; dev?: boolean; resolved?: string; integrity?: string };
+type Package = {
+  hasInstallScript?: boolean;
+  dev?: boolean;
+  resolved?: string;
+  integrity?: string;
+  /** A workspace of this repository. */
+  link?: boolean;
+};
 
 const locked = Object.entries(
   JSON.parse(read('package-lock.json')).packages as Record<string, Package>,
-).filter(([path]) => path.includes('node_modules/'));
+).filter(([path, { link }]) => path.includes('node_modules/') && !link);
 const manifest = JSON.parse(read('package.json'));
 const nameOf = (path: string) => path.replace(/^.*node_modules\//, '');
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
-  PLAIN_TEXT,
-  PLAIN_TEXT_RULE,
+  plainText,
   roomIdSchema,
   unixSecondsSchema,
   userIdSchema,
@@ -20,7 +19,7 @@ export const userSchema = z.strictObject({
 
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
 export const videoSchema = z.strictObject({
-  title: z.string().max(500).regex(PLAIN_TEXT, PLAIN_TEXT_RULE).nullable().default(null),
+  title: plainText().max(500).nullable().default(null),
   status: z.enum(['available', 'withdrawn']).default('available'),
   availableFrom: unixSecondsSchema.nullable().default(null),
   availableUntil: unixSecondsSchema.nullable().default(null),

@@ -225,7 +225,7 @@ describe('a bad line', () => {
       /id: must be at most 64 bytes/,
     ],
     ['an id with a NUL', '{"type":"user","id":"a\\u0000"}', /id: must have no control characters/],
-    ['an id with a lone surrogate', '{"type":"user","id":"\\ud800"}', /id: must have no control/],
+    ['an id with a lone surrogate', '{"type":"user","id":"\\ud800"}', /id: must be valid Unicode/],
     ['a video id of 129 bytes', `{"type":"video","id":"${'v'.repeat(129)}"}`, /id/],
     ['an unknown status', '{"type":"user","id":"a","status":"gone"}', /status/],
     ['a field that we do not know', '{"type":"user","id":"a","stauts":"active"}', /stauts/],

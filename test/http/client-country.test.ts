@@ -1,12 +1,14 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { openApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
+import { signJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
+import { converse, rawRequest } from '../support/raw-http.ts';
 
 const HEADER = { countryHeader: 'cf-ipcountry' };
 const body = { ...BODY, videoId: 'film_sg' };
 
-test('a proxy of ours says the country, and the licence decides', async () => {
+it('a proxy of ours says the country, and the licence decides', async () => {
   const app = await openApp({ ...HEADER, trustProxy: ['127.0.0.0/8'] });
   const from = (country: string) => ask(app, { body, headers: { 'CF-IPCountry': country } });
   expect((await from('SG')).status).toBe(200);
@@ -14,7 +16,7 @@ test('a proxy of ours says the country, and the licence decides', async () => {
   expect(app.decisions.map(({ country }) => country)).toEqual(['SG', 'FR']);
 });
 
-test.each(['', 'sg', 'SGP', 'SG, SG', 'SG\tevil', 'XX', 'T1', '__proto__'])(
+it.each(['', 'sg', 'SGP', 'SG, SG', 'SG\tevil', 'XX', 'T1', '__proto__'])(
   'a country of the form "%s" is none of the licence',
   async (country) => {
     const app = await openApp({ ...HEADER, trustProxy: ['127.0.0.1'] });
@@ -25,7 +27,27 @@ test.each(['', 'sg', 'SGP', 'SG, SG', 'SG\tevil', 'XX', 'T1', '__proto__'])(
   },
 );
 
-test('a peer that is no proxy of ours cannot say the country', async () => {
+it.each([
+  ['CF-IPCountry', 'CF-IPCountry'],
+  ['CF-IPCountry', 'cf-ipcountry'],
+  ['CF-IPCountry', 'CF-IPCOUNTRY'],
+])('a country that is said twice, in %s and %s, is none', async (first, second) => {
+  const app = await openApp({ ...HEADER, trustProxy: ['127.0.0.1'] });
+  const text = JSON.stringify(body);
+  const headers = [
+    `Authorization: Bearer ${await signJwt()}`,
+    'Content-Type: application/json',
+    `Content-Length: ${text.length}`,
+    `${first}: SG`,
+    `${second}: SG`,
+  ];
+  const bytes = rawRequest('POST /video-token HTTP/1.1', headers, text);
+  const [answer] = await converse(Number(URL.parse(app.origin)?.port), bytes);
+  expect(answer).toMatchObject({ status: 403, body: { code: 'region_not_allowed' } });
+  expect(app.decisions).toMatchObject([{ country: undefined }]);
+});
+
+it('a peer that is no proxy of ours cannot say the country', async () => {
   const app = await openApp({ ...HEADER, trustProxy: ['10.0.0.0/8', '2001:db8::/32'] });
   const headers = { 'cf-ipcountry': 'SG', 'x-forwarded-for': '10.0.0.1' };
   const answer = await ask(app, { body, headers });
@@ -33,13 +55,13 @@ test('a peer that is no proxy of ours cannot say the country', async () => {
   expect(app.decisions).toMatchObject([{ ip: '127.0.0.1', country: undefined }]);
 });
 
-test('a header that nobody configured says nothing', async () => {
+it('a header that nobody configured says nothing', async () => {
   const app = await openApp({ trustProxy: ['127.0.0.1'] });
   const answer = await ask(app, { body, headers: { 'cf-ipcountry': 'SG' } });
   expectProblem(answer, 403, 'region_not_allowed', 'choose_another_video');
 });
 
-test('the address of the client is what a proxy of ours says', async () => {
+it('the address of the client is what a proxy of ours says', async () => {
   const app = await openApp({ trustProxy: ['127.0.0.1'] });
   await ask(app, { headers: { 'x-forwarded-for': '203.0.113.9' } });
   expect(app.decisions).toMatchObject([{ ip: '203.0.113.9' }]);
