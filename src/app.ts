@@ -1,8 +1,7 @@
 import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
-import { ServiceError } from './errors.ts';
+import { createAdmission } from './http/admission.ts';
 import { createBareApp } from './http/bare-app.ts';
-import { createCohort } from './http/cohort.ts';
 import { addHealthRoutes, type HealthParts } from './http/health.ts';
 import { createRateLimits, type RateLimitOptions } from './http/rate-limit.ts';
 import { type VideoTokenParts, videoTokenRoute } from './http/video-token.ts';
@@ -21,6 +20,8 @@ export type AppParts = {
   rateLimits: RateLimitOptions;
   /** The event loop is so late that answers would come too late. */
   overloaded(): boolean;
+  /** Is given what says how many requests wait for their decision. */
+  onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
   corsOrigins: readonly string[];
   logger: FastifyBaseLogger;
@@ -43,10 +44,15 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     else done();
   });
   if (corsOrigins.length > 0) await addCors(app, corsOrigins);
-  const cohort = createCohort();
+  const admission = createAdmission(overloaded);
+  parts.onOpenRequests?.(admission.open);
+  app.decorateRequest('isOpen', false);
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    admission.leave(request);
+    done();
+  });
   const admit = async (request: FastifyRequest) => {
-    if (overloaded()) throw new ServiceError('overloaded');
-    await cohort();
+    await admission.enter(request);
     await limits.byIp(request);
   };
   app.addHook('onRequest', async (request) => {

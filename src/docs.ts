@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -10,6 +11,22 @@ const PAGES = {
   '/docs/directory': 'openapi.internal.yaml',
 };
 
+/**
+ * For pages with the inline styles and the data: images of Swagger UI. Whether the domain is on HTTPS alone
+ * is for the operator's proxy to say.
+ */
+const PAGE_HEADERS = {
+  strictTransportSecurity: false,
+  contentSecurityPolicy: {
+    directives: {
+      connectSrc: ['*'],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      upgradeInsecureRequests: null,
+    },
+  },
+  xFrameOptions: { action: 'deny' },
+} as const;
+
 /** The reference of the public API at `/docs`, and of the directory API at `/docs/directory`. */
 export async function createDocsApp(options: BareAppOptions): Promise<FastifyInstance> {
   const app = createBareApp(options);
@@ -18,6 +35,7 @@ export async function createDocsApp(options: BareAppOptions): Promise<FastifyIns
     for (const name of ['range', 'if-match', 'if-unmodified-since']) delete headers[name];
     done();
   });
+  await app.register(helmet, PAGE_HEADERS);
   for (const [routePrefix, file] of Object.entries(PAGES)) {
     await app.register(async (scope) => {
       const path = fileURLToPath(new URL(`../${file}`, import.meta.url));

@@ -106,6 +106,7 @@ function createPublicApp(
     trustProxy: variables.TRUST_PROXY,
     corsOrigins: variables.CORS_ORIGINS,
     overloaded: load.overloaded,
+    onOpenRequests: metrics.openRequests,
     health: { lifecycle, dependencies },
     rateLimits: {
       perIp: variables.RATE_LIMIT_PER_IP,

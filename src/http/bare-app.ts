@@ -12,7 +12,7 @@ import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
 import { answerNodesOwn, createClientErrorHandler } from './client-errors.ts';
 import { createConnections } from './connections.ts';
 import { notesOf } from './decision.ts';
-import { headerRefusal, requestIdOf } from './headers.ts';
+import { commonHeaders, headerRefusal, requestIdOf } from './headers.ts';
 import { type ProblemDetails, toProblemResponse, toServiceError } from './problem-response.ts';
 
 const KEEP_ALIVE_MS = 75_000;
@@ -44,7 +44,7 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
     ...serverOptions(options),
     frameworkErrors: (error, request, reply) => {
       // No hook runs for these.
-      reply.header('x-request-id', request.id);
+      reply.headers(commonHeaders(request.id));
       closeWhileDraining(reply);
       beforeFrameworkError(request).then(
         () => sendProblem(error, request, reply),
@@ -59,7 +59,7 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   addNotFoundHandler(app);
   addJsonParser(app);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
     // Whoever is in front of us may see another request in the bytes that follow.
     if (refusal) reply.header('connection', 'close');

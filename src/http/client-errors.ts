@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, invalidRequest, ServiceError } from '../errors.ts';
+import { commonHeaders } from './headers.ts';
 import { type ProblemResponse, toProblemResponse } from './problem-response.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -54,7 +55,7 @@ export function answerNodesOwn(server: Server): void {
 function toAnswer(error: ServiceError): ProblemResponse {
   const requestId = randomUUID();
   const { headers, ...response } = toProblemResponse(error, requestId);
-  return { ...response, headers: { ...headers, 'x-request-id': requestId } };
+  return { ...response, headers: { ...headers, ...commonHeaders(requestId) } };
 }
 
 function withStatus(body: string, status: number): string {

@@ -39,14 +39,16 @@ type Admission = {
 const bodySchema = z
   .object({
     roomId: roomIdSchema.meta({
-      description: 'The room that the user is logged in to, at most 128 bytes of UTF-8.',
+      description:
+        'The room that the user is logged in to: at most 128 bytes of UTF-8, valid Unicode, no control characters.',
     }),
     videoId: videoIdSchema.meta({
-      description: 'The copyrighted video to load, at most 128 bytes of UTF-8.',
+      description:
+        'The copyrighted video to load: at most 128 bytes of UTF-8, valid Unicode, no control characters.',
     }),
     userId: userIdSchema.optional().meta({
       description:
-        'The user of the credential, at most 64 bytes of UTF-8; taken from there when left out.',
+        'The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.',
     }),
   })
   .meta({ id: 'VideoTokenRequest' });

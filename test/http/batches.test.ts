@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
-import { createCohort } from '../../src/http/cohort.ts';
+import { createRequestBatcher } from '../../src/http/admission.ts';
 import { openApp } from '../support/app.ts';
 import { BODY } from '../support/ask.ts';
 import { NOW } from '../support/clock.ts';
 
 it('takes what arrives in one turn of the event loop through each step together', async () => {
-  const cohort = createCohort();
+  const nextBatch = createRequestBatcher();
   const steps: string[] = [];
   const request = async (name: string) => {
-    await cohort();
+    await nextBatch();
     steps.push(`${name} is counted`);
     await undefined;
     steps.push(`${name} is authenticated`);
@@ -25,10 +25,10 @@ it('takes what arrives in one turn of the event loop through each step together'
 });
 
 it('lets nobody in who comes when the others have set out', async () => {
-  const cohort = createCohort();
+  const nextBatch = createRequestBatcher();
   const order: string[] = [];
-  const first = cohort().then(async () => {
-    const late = cohort().then(() => order.push('late'));
+  const first = nextBatch().then(async () => {
+    const late = nextBatch().then(() => order.push('late'));
     await undefined;
     order.push('first');
     await late;
