@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuthEvents } from './auth/credential.ts';
-import { createVerifier, type Verifier } from './auth/verify.ts';
+import { createVerifier, type Verifier } from './auth/verifier.ts';
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 

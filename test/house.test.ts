@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { variables } from '../src/config/variables.ts';
 import { ERROR_CODES } from '../src/errors.ts';
-import { PROBLEM_TYPES } from '../src/http/problems.ts';
+import { PROBLEM_TYPES } from '../src/http/problems/table.ts';
 import { temporaryFolder } from './support/folder.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -7,7 +7,7 @@ import {
 } from 'jose';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { fetchText } from '../fetch-text.ts';
+import { fetchText } from '../fetch.ts';
 
 const MAX_BYTES = 256 * 1024;
 const TIMEOUT_MS = 2_000;

@@ -8,7 +8,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { AuthEvents, JwtChecks } from './credential.ts';
-import { verifyHmac } from './hmac.ts';
+import { verifyHmac } from './signature.ts';
 import { createJwks } from './jwks.ts';
 import type { Provider } from './provider.ts';
 import type { PublicKey } from './public-key.ts';

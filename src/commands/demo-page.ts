@@ -5,7 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
-import { unixSeconds } from '../clock.ts';
+import { unixSeconds } from '../time.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const PAGE = '/examples/watch/index.html';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { openSqliteDatabase } from '../access/sqlite.ts';
+import { openSqliteDatabase } from '../directory/sqlite/database.ts';
 import type { Environment } from '../config/environment.ts';
 import { variables } from '../config/variables.ts';
 import { importDirectory } from '../directory/transfer.ts';

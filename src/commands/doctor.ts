@@ -1,6 +1,6 @@
 import { openAccess } from '../access/open.ts';
-import { createVerifier } from '../auth/verify.ts';
-import { unixSeconds } from '../clock.ts';
+import { createVerifier } from '../auth/verifier.ts';
+import { unixSeconds } from '../time.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';

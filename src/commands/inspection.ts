@@ -4,7 +4,7 @@ import {
   type Token04Claims,
   Token04Error,
 } from '../token04/index.ts';
-import { decodeVideoPayload } from '../video-payload.ts';
+import { decodeVideoPayload } from '../token/payload.ts';
 
 /** What a token is held against. */
 export type Expectations = {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Query, Row } from '../access/database.ts';
-import { formatRegions, parseRegions, toTime } from '../access/facts-query.ts';
+import type { Query, Row } from './database.ts';
+import { formatRegions, parseRegions, toTime } from './facts.ts';
 import type { Room, User, Video } from './entries.ts';
 
 /** A room names a video or a user that is not there. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import type { Database, Query } from '../access/database.ts';
+import type { Database, Query } from './database.ts';
 import { ServiceError } from '../errors.ts';
 import { splitLines } from '../lines.ts';
 import { type Entry, entrySchema } from './entries.ts';

@@ -3,7 +3,7 @@ import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import type { Count, Counter } from './counter.ts';
-import { addressOf } from './decision.ts';
+import { addressOf } from './audit.ts';
 
 const WINDOW_MS = 60_000;
 

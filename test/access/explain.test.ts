@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessFacts } from '../../src/access/access.ts';
-import { decide } from '../../src/access/decide.ts';
+import { decide } from '../../src/access/rules.ts';
 import { explain } from '../../src/access/explain.ts';
 import { NOW } from '../support/clock.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AccessDirectory, AccessRequest } from '../../src/access/access.ts';
-import { openSqliteDatabase, openSqliteDirectory } from '../../src/access/sqlite.ts';
+import { openSqliteDatabase, openSqliteDirectory } from '../../src/directory/sqlite/database.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { errors, type JWTVerifyResult, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { verifyHmac } from '../../src/auth/hmac.ts';
+import { verifyHmac } from '../../src/auth/signature.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac } from '../support/compact.ts';
 import { thrownBy } from '../support/errors.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/access/database.ts';
+import type { Database } from '../../src/directory/database.ts';
 import {
   deleteEntry,
   deleteMember,

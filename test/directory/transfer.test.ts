@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/access/database.ts';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import type { Database } from '../../src/directory/database.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import {
   exportDirectory,
   ImportError,

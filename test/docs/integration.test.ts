@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTIONS } from '../../src/http/problems.ts';
+import { ACTIONS } from '../../src/http/problems/table.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { type Service, startService } from '../support/service.ts';

@@ -3,7 +3,7 @@ import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
-import { createInternalApp } from '../../src/internal.ts';
+import { createInternalApp } from '../../src/http/internal/app.ts';
 import { createLoggerTo } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { NOW } from '../support/clock.ts';

@@ -1,4 +1,4 @@
-import type { AccessFacts } from './access.ts';
+import type { AccessFacts } from '../access/access.ts';
 
 /** One row, always: what is known about user `$1`, room `$2` and video `$3`. */
 export const FACTS_SQL = `

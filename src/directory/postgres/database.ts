@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import pg from 'pg';
-import { ServiceError } from '../errors.ts';
-import type { AccessDirectory } from './access.ts';
-import type { Database, Query, Snapshot } from './database.ts';
-import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
-import { migrate } from './migrate.ts';
-import { withinTransaction } from './transaction.ts';
+import { ServiceError } from '../../errors.ts';
+import type { AccessDirectory } from '../../access/access.ts';
+import type { Database, Query, Snapshot } from '../database.ts';
+import { FACTS_SQL, type FactsRow, toFacts } from '../facts.ts';
+import { migrate } from '../migrate.ts';
+import { withinTransaction } from '../transaction.ts';
 
 const CONNECT_TIMEOUT_MS = 500;
 const QUERY_TIMEOUT_MS = 700;

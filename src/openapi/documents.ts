@@ -6,10 +6,10 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
-import { directoryRoutes } from './directory/routes.ts';
-import { addHealthRoutes } from './http/health.ts';
-import { videoTokenRoute } from './http/video-token.ts';
-import { addExamples, addImportBody, type OpenApi } from './openapi-examples.ts';
+import { directoryRoutes } from '../http/internal/directory.ts';
+import { addHealthRoutes } from '../http/public/health.ts';
+import { videoTokenRoute } from '../http/public/video-token.ts';
+import { addExamples, addImportBody, type OpenApi } from './examples.ts';
 
 /** Parts of an application that describes itself and serves nobody. */
 const unused = (): never => {

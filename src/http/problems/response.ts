@@ -4,8 +4,8 @@ import {
   type FieldError,
   invalidRequest,
   ServiceError,
-} from '../errors.ts';
-import { type Action, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './problems.ts';
+} from '../../errors.ts';
+import { type Action, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 

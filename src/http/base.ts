@@ -9,11 +9,11 @@ import fastify, {
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ServiceError } from '../errors.ts';
 import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
-import { answerNodesOwn, createClientErrorHandler } from './client-errors.ts';
+import { answerNodesOwn, createClientErrorHandler } from './problems/node-errors.ts';
 import { createConnections } from './connections.ts';
-import { notesOf } from './decision.ts';
+import { notesOf } from './audit.ts';
 import { commonHeaders, headerRefusal, requestIdOf } from './headers.ts';
-import { type ProblemDetails, toProblemResponse, toServiceError } from './problem-response.ts';
+import { type ProblemDetails, toProblemResponse, toServiceError } from './problems/response.ts';
 
 const KEEP_ALIVE_MS = 75_000;
 /** A client that reads none of its answers for so long is disconnected. */

@@ -1,20 +1,20 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { AccessDecision, AccessService } from '../access/access.ts';
-import { tokenLifetime } from '../access/lifetime.ts';
-import type { Credential } from '../auth/credential.ts';
-import type { Verifier } from '../auth/verify.ts';
-import { ERROR_CODES, ServiceError } from '../errors.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
-import type { Generate } from '../token04/index.ts';
-import { encodeVideoPayload } from '../video-payload.ts';
-import { requireJson } from './body.ts';
-import type { CountryOf } from './country.ts';
-import { readBearer } from './credential.ts';
-import { addressOf, closeDecision, type Decision, notesOf } from './decision.ts';
-import { problemResponses } from './problem-schema.ts';
-import type { RateLimits } from './rate-limit.ts';
+import type { AccessDecision, AccessService } from '../../access/access.ts';
+import { tokenLifetime } from '../../token/lifetime.ts';
+import type { Credential } from '../../auth/credential.ts';
+import type { Verifier } from '../../auth/verifier.ts';
+import { ERROR_CODES, ServiceError } from '../../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+import type { Generate } from '../../token04/index.ts';
+import { encodeVideoPayload } from '../../token/payload.ts';
+import { requireJson } from '../body.ts';
+import type { CountryOf } from '../country.ts';
+import { readBearer } from '../credential.ts';
+import { addressOf, closeDecision, type Decision, notesOf } from '../audit.ts';
+import { problemResponses } from '../problems/schema.ts';
+import type { RateLimits } from '../rate-limit.ts';
 
 /** What the route is made of; each may be replaced while it serves, so each is asked anew. */
 export type VideoTokenParts = {

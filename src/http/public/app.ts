@@ -1,10 +1,10 @@
 import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
-import { createAdmission } from './http/admission.ts';
-import { createBareApp } from './http/bare-app.ts';
-import { addHealthRoutes, type HealthParts } from './http/health.ts';
-import { createRateLimits, type RateLimitOptions } from './http/rate-limit.ts';
-import { type VideoTokenParts, videoTokenRoute } from './http/video-token.ts';
+import { createAdmission } from '../admission.ts';
+import { createBareApp } from '../base.ts';
+import { addHealthRoutes, type HealthParts } from './health.ts';
+import { createRateLimits, type RateLimitOptions } from '../rate-limit.ts';
+import { type VideoTokenParts, videoTokenRoute } from './video-token.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

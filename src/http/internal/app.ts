@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DETAILS } from './directory/refusals.ts';
-import { type DirectoryParts, directoryRoutes } from './directory/routes.ts';
-import { ServiceError } from './errors.ts';
-import { type BareAppOptions, createBareApp } from './http/bare-app.ts';
-import { readBearer } from './http/credential.ts';
+import { DETAILS } from './refusals.ts';
+import { type DirectoryParts, directoryRoutes } from './directory.ts';
+import { ServiceError } from '../../errors.ts';
+import { type BareAppOptions, createBareApp } from '../base.ts';
+import { readBearer } from '../credential.ts';
 
 /** An import may take its time. */
 const REQUEST_TIMEOUT_MS = 3_600_000;

@@ -1,4 +1,4 @@
-import type { UnixSeconds } from './access.ts';
+import type { UnixSeconds } from '../access/access.ts';
 
 /** Less than this left and ZEGO's players have no use for the token. */
 const MIN_LIFETIME_SECONDS = 10;

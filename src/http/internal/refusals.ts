@@ -1,4 +1,4 @@
-import { problemResponses } from '../http/problem-schema.ts';
+import { problemResponses } from '../problems/schema.ts';
 
 /** What the sentences for clients say wrongly here. */
 export const DETAILS = {

@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServiceError } from '../errors.ts';
-import type { AccessDirectory, AccessFacts, AccessRequest } from './access.ts';
-import type { Database, Query } from './database.ts';
-import { FACTS_SQL, type FactsRow, toFacts } from './facts-query.ts';
-import { migrate } from './migrate.ts';
-import { withinTransaction } from './transaction.ts';
+import { ServiceError } from '../../errors.ts';
+import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import type { Database, Query } from '../database.ts';
+import { FACTS_SQL, type FactsRow, toFacts } from '../facts.ts';
+import { migrate } from '../migrate.ts';
+import { withinTransaction } from '../transaction.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_RETRY_MS = 20;

@@ -1,7 +1,7 @@
 import CircuitBreaker from 'opossum';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { fetchText, StatusError } from '../fetch-text.ts';
+import { fetchText, StatusError } from '../fetch.ts';
 import { unixSecondsSchema } from '../identifiers.ts';
 import {
   ACCESS_DENIALS,

@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import { type BareAppOptions, createBareApp } from './http/bare-app.ts';
+import { type BareAppOptions, createBareApp } from '../base.ts';
 
 /** Where the API reference is, and the OpenAPI document that it shows. */
 const PAGES = {

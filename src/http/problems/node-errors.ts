@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ErrorCode, invalidRequest, ServiceError } from '../errors.ts';
-import { commonHeaders } from './headers.ts';
-import { type ProblemResponse, toProblemResponse } from './problem-response.ts';
+import { type ErrorCode, invalidRequest, ServiceError } from '../../errors.ts';
+import { commonHeaders } from '../headers.ts';
+import { type ProblemResponse, toProblemResponse } from './response.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from '../errors.ts';
-import type { ProblemDetails } from './problem-response.ts';
-import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './problems.ts';
+import { ERROR_CODES, type ErrorCode } from '../../errors.ts';
+import type { ProblemDetails } from './response.ts';
+import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
 const problemSchema = z
   .object({

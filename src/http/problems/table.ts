@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
