@@ -15,12 +15,17 @@ const TYPESCRIPT = join(ROOT, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
 
 const CONSUMER = `
-import { createVideoTokenClient, type VideoTokenError } from 'zego-video-token-client';
+import { attachPlayer, createVideoTokenClient, type VideoTokenError } from 'zego-video-token-client';
 const client = createVideoTokenClient({ url: 'https://a.example', credential: 'a.b.c' });
 export const stop: () => void = client.watch({ roomId: 'r', videoId: 'v' }, {
   onToken: ({ expireAt }) => expireAt.toFixed(),
   onDenied: (error: VideoTokenError) => error.action === 'leave_room',
 });
+const player = attachPlayer(client, {
+  load: (token, videoId) => token + videoId,
+  onState: (now) => now.state === 'refused' && now.cause.action === 'leave_room',
+});
+player.load({ roomId: 'r', videoId: 'v' });
 `;
 
 describe('the types of the wire', () => {
@@ -56,7 +61,7 @@ describe('the package', () => {
     const script = `import * as client from 'zego-video-token-client';
       console.log(Object.keys(client).sort().join());`;
     const { stdout } = await inFolder(process.execPath, '--input-type=module', '-e', script);
-    expect(stdout).toBe('VideoTokenError,createVideoTokenClient\n');
+    expect(stdout).toBe('VideoTokenError,attachPlayer,createVideoTokenClient\n');
   });
 
   it('brings its types, which need nothing but a browser', async () => {
@@ -80,7 +85,7 @@ describe('the package', () => {
     const files = entries
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => relative(installed, join(parentPath, name)));
-    const others = files.filter((file) => !/^dist\/[a-z]+\.(js|d\.ts)$/.test(file)).sort();
+    const others = files.filter((file) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(file)).sort();
     expect(others).toEqual(['LICENSE', 'README.md', 'package.json']);
   });
 });

@@ -10,8 +10,8 @@ function deviceClock(wrongBy = 0) {
   return clock;
 }
 
-describe('a token', () => {
-  it('is asked for once by callers of the same time, and then kept', async () => {
+describe('a token at hand', () => {
+  it('is asked for once by callers at the same time, and then kept', async () => {
     const { url, seen } = await answering(issued(3600));
     const client = clientOf(url);
     const [first, second] = await Promise.all([client.get(WANTED), client.get(WANTED)]);
@@ -21,7 +21,7 @@ describe('a token', () => {
     expect(seen[0]).toMatchObject({ authorization: 'Bearer a.b.c', body: WANTED });
   });
 
-  it('is of its room and video alone', async () => {
+  it('is for one room and one video', async () => {
     const { url, seen } = await answering(issued(3600));
     const client = clientOf(url);
     await Promise.all([client.get(WANTED), client.get({ ...WANTED, videoId: 'other' })]);
@@ -32,7 +32,7 @@ describe('a token', () => {
   it.each([
     [0, 3_600 - 150],
     [0.999, 3_600 - 300],
-  ])('with the chance %d is renewed after %i of 3600 seconds', async (chance, due) => {
+  ])('is renewed, with the chance %d, after %i of 3600 seconds', async (chance, due) => {
     const { url, seen } = await answering(issued(3600));
     const clock = deviceClock();
     const client = clientOf(url, { now: clock.now, random: () => chance });
@@ -55,7 +55,7 @@ describe('a token', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('that lives is good enough in an outage, and no longer after a refusal', async () => {
+  it('that lives is taken in an outage, and no longer after a refusal', async () => {
     const outage = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '99' } });
     const withdrawn = refused(403, 'video_ended', 'choose_another_video');
     const { url } = await answering(issued(20), outage, withdrawn, outage);
@@ -71,21 +71,24 @@ describe('a token', () => {
   });
 });
 
-describe('a device whose clock is wrong', () => {
-  it.each([-86_400, 86_400])('by %i seconds keeps a token for its life', async (wrongBy) => {
-    const { url, seen } = await answering(issued(3600));
-    const clock = deviceClock(wrongBy);
-    const client = clientOf(url, { now: clock.now });
-    await client.get(WANTED);
-    expect(Math.abs(client.now() - Date.now() / 1000)).toBeLessThan(1.5);
-    await client.get(WANTED);
-    expect(seen).toHaveLength(1);
-    clock.ahead += 3_599_000;
-    await client.get(WANTED);
-    expect(seen).toHaveLength(2);
-  });
+describe('a device with a wrong clock', () => {
+  it.each([-86_400, 86_400])(
+    'that is wrong by %i seconds keeps a token for its life',
+    async (wrongBy) => {
+      const { url, seen } = await answering(issued(3600));
+      const clock = deviceClock(wrongBy);
+      const client = clientOf(url, { now: clock.now });
+      await client.get(WANTED);
+      expect(Math.abs(client.now() - Date.now() / 1000)).toBeLessThan(1.5);
+      await client.get(WANTED);
+      expect(seen).toHaveLength(1);
+      clock.ahead += 3_599_000;
+      await client.get(WANTED);
+      expect(seen).toHaveLength(2);
+    },
+  );
 
-  it('believes the service when it is the service that is wrong', async () => {
+  it('follows the service even when the service is wrong', async () => {
     const served = Date.parse('2030-01-01T00:00:00Z');
     const body = { token: '04AAAA', expireAt: served / 1000 + 3600 };
     const headers = { date: new Date(served).toUTCString() };
@@ -97,7 +100,7 @@ describe('a device whose clock is wrong', () => {
 });
 
 describe('a credential', () => {
-  it('is asked for anew, once, when the service does not take it', async () => {
+  it('is asked for again, once, when the service refuses it', async () => {
     const { url, seen } = await answering(SIGN_IN, issued(3600));
     const refusals: (string | undefined)[] = [];
     const credential = async (refusal?: { code: string }) => {
@@ -127,7 +130,7 @@ describe('a credential', () => {
   );
 
   it.each(['', 'two words', 'naïve'])(
-    'of nobody (%j) is a matter of signing in',
+    'that is no JWT (%j) is refused with sign_in',
     async (credential) => {
       const { url, seen } = await answering(issued(3600));
       const nobody = { code: 'credential_missing', action: 'sign_in' };
@@ -138,7 +141,7 @@ describe('a credential', () => {
     },
   );
 
-  it('that the app cannot get is an outage: the token at hand is good, and sends nothing', async () => {
+  it('that the app cannot get is an outage, and no request is sent', async () => {
     const { url, seen } = await answering(issued(3600));
     const cause = new TypeError('Failed to fetch');
     let down = true;
@@ -150,7 +153,7 @@ describe('a credential', () => {
     await expect(client.get(WANTED)).resolves.toMatchObject({ token: expect.any(String) });
   });
 
-  it('whose absence the app explains is refused in its words', async () => {
+  it('for which the app throws a VideoTokenError is refused with that error', async () => {
     const { url } = await answering(issued(3600));
     const mine = new VideoTokenError('signed out', {
       code: 'credential_missing',
