@@ -62,7 +62,7 @@ function show(state: PlayerState): void {
   now = state;
   const index = directory.films.findIndex(({ id }) => id === choice.videoId);
   showState(directory.films[index]?.title ?? choice.videoId, index, state);
-  if (state.state === 'refused') panel.show(undefined);
+  if (state.state === 'refused' || state.state === 'failed') panel.show(undefined);
   if (state.state === 'refused' || state.state === 'slow') {
     panel.report(`No token: ${state.cause?.code ?? 'no answer yet'}`);
   }

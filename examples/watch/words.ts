@@ -39,7 +39,7 @@ export const WORDS: Record<VideoTokenCode, Words> = {
     text: 'We could not recognise your sign-in on this device.',
   },
   credential_expired: {
-    title: 'Your sign-in has expired',
+    title: 'Your session has expired',
     text: 'For your safety we signed you out. Sign in again and the film starts.',
   },
   subject_mismatch: {

@@ -96,7 +96,7 @@ describeWith('chromium', 'a viewer', () => {
     [429, 'rate_limited', 'retry', 'Too many requests'],
     [503, 'overloaded', 'retry', 'We are very busy right now'],
     [503, 'dependency_unavailable', 'retry', 'We cannot check your access'],
-    [401, 'credential_expired', 'sign_in', 'Your sign-in has expired'],
+    [401, 'credential_expired', 'sign_in', 'Your session has expired'],
   ])('of a service that answers %i %s reads so, and sees the film after it', async (...refusal) => {
     const [status, code, action, title] = refusal;
     const page = await openPlaying();
@@ -119,7 +119,7 @@ describeWith('chromium', 'a viewer', () => {
     );
     const pass = await answerWith(page, 401, { code: 'credential_expired', action: 'sign_in' });
     await page.evaluate(`document.querySelector('[value="249850980283055"]').click()`);
-    await reads(page, 'title', 'Your sign-in has expired', SOON);
+    await reads(page, 'title', 'Your session has expired', SOON);
     await pass();
     await page.click('#act');
     await reads(page, 'title', 'Not available in your country');
