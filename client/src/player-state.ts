@@ -10,9 +10,11 @@ const SLOW_AFTER_MS = 5_000;
  * itself. `failed`: the player could not load the film, even with a fresh token.
  */
 export type PlayerState =
-  | { state: 'asking' | 'playing'; cause?: undefined }
-  | { state: 'slow' | 'offline'; cause: VideoTokenError | undefined }
+  | { state: 'asking'; cause?: undefined }
+  | { state: 'slow'; cause: VideoTokenError | undefined }
+  | { state: 'offline'; cause: VideoTokenError | undefined }
   | { state: 'refused'; cause: VideoTokenError }
+  | { state: 'playing'; cause?: undefined }
   | { state: 'failed'; cause: unknown };
 
 export type Status = ReturnType<typeof createStatus>;

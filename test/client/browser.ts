@@ -1,6 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import { sampleDirectory } from '../../src/commands/demo-page.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
 
 const TOUCH = { deviceScaleFactor: 1.5, isMobile: true, hasTouch: true };
 
@@ -10,6 +15,15 @@ export const SCREENS = {
   landscape: { width: 844, height: 390, ...TOUCH },
   desktop: { width: 1280, height: 800 },
 };
+
+/** The sample directory of the demo as a SQLite file in that folder. */
+export async function importSample(folder: string): Promise<string> {
+  const path = join(folder, 'sample.db');
+  const database = await openSqliteDatabase(path);
+  await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
+  await database.close();
+  return path;
+}
 
 /** Waits until a part of the page reads so. */
 export async function reads(page: Page, id: string, text: string, options = {}): Promise<void> {

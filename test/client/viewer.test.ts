@@ -1,16 +1,12 @@
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import type { HTTPRequest, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
-import { type DemoPage, openDemoPage, sampleDirectory } from '../../src/commands/demo-page.ts';
-import { importDirectory } from '../../src/directory/transfer.ts';
+import { type DemoPage, openDemoPage } from '../../src/commands/demo-page.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
-import { expectToFit, reads, SCREENS, useBrowser } from './browser.ts';
+import { expectToFit, importSample, reads, SCREENS, useBrowser } from './browser.ts';
 
 // The page has to say something within 5 s; the rest is the time of a slow machine.
 const SOON = { timeout: 6_500 };
@@ -23,13 +19,7 @@ describeWith('chromium', 'a viewer', () => {
   let start: () => Promise<Service>;
 
   beforeAll(async () => {
-    const path = join(folder.path, 'access.db');
-    const database = await openSqliteDatabase(path);
-    await importDirectory(
-      database,
-      Readable.from([Buffer.from(await sampleDirectory(new Date()))]),
-    );
-    await database.close();
+    const path = await importSample(folder.path);
     demo = await openDemoPage(JWT_SECRET);
     const PORT = String(await freePort());
     start = () => startService({ ACCESS_SQLITE_PATH: path, CORS_ORIGINS: demo.origin, PORT });
