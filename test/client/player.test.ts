@@ -149,18 +149,61 @@ describe('a load that fails', () => {
     expect(states.at(-1)).toBe('playing');
   });
 
-  it('does not matter before a film is loaded and after it was stopped', async () => {
-    const { player, sdk, states, seen } = await attach(['silence']);
+  it('is reported though the load succeeds after the error', async () => {
+    const loads: PromiseWithResolvers<void>[] = [];
+    const load = () => {
+      loads.push(Promise.withResolvers());
+      return loads.at(-1)?.promise;
+    };
+    const { sdk, states } = await attach(tokens, { load });
+    sdk.fail('error 1');
+    await pass(0);
+    sdk.fail('error 2');
+    loads[1]?.resolve();
+    await pass(60);
+    expect(states).toEqual(['asking', 'asking', 'failed']);
+  });
+
+  it('does not matter before a film is loaded', async () => {
+    const { sdk, states, seen } = await attach(['silence']);
     sdk.fail('too early');
     await pass(0);
+    expect(states).toEqual(['asking']);
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('a film that was stopped', () => {
+  it('is not loaded again for an error', async () => {
+    const { player, sdk, seen } = await attach([issued(60)]);
     player.stop();
     sdk.fail('too late');
     await pass(60);
-    expect(states).toEqual(['asking']);
     expect(seen).toHaveLength(1);
     expect(sdk.removed).toBe(false);
     player.detach();
     expect(sdk.removed).toBe(true);
+  });
+
+  it('leaves nothing to wait for', async () => {
+    const { player, states } = await attach(['silence']);
+    player.stop();
+    await pass(0);
+    expect(vi.getTimerCount()).toBe(0);
+    await pass(60);
+    expect(states).toEqual(['asking']);
+  });
+
+  it('while it was loading gets no new tokens', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { player, seen } = await attach([issued(60)], {
+      load: () => promise,
+      reload: 'before-expiry',
+    });
+    player.stop();
+    resolve();
+    await pass(600);
+    expect(seen).toHaveLength(1);
   });
 });
 

@@ -55,10 +55,11 @@ describe('a token at hand', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('that lives is taken in an outage, and no longer after a refusal', async () => {
+  it('that lives is taken at once in an outage, and no longer after a refusal', async () => {
+    const busy = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '30' } });
     const outage = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '99' } });
     const withdrawn = refused(403, 'video_ended', 'choose_another_video');
-    const { url } = await answering(issued(20), outage, withdrawn, outage);
+    const { url } = await answering(issued(20), busy, withdrawn, outage);
     const clock = deviceClock();
     const client = clientOf(url, { now: clock.now });
     const { token } = await client.get(WANTED);

@@ -64,6 +64,13 @@ describe('watch', () => {
     expect(seen).toHaveLength(2);
   });
 
+  it('reports nothing of an outage that ends before the token does', async () => {
+    const outage = refused(503, 'overloaded', 'retry');
+    const { tokens, denials } = await watch(issued(60, '04ONE'), outage, issued(3600, '04TWO'));
+    await pass(600);
+    expect({ tokens, denials }).toEqual({ tokens: ['04ONE', '04TWO'], denials: [] });
+  });
+
   it('asks again when the licence window opens', async () => {
     useFakeTime();
     const availableFrom = Math.floor(Date.now() / 1000) + 7_200;
