@@ -34,11 +34,11 @@ async function ask(...answers: Answer[]) {
   return { result: await result, pauses, retries };
 }
 
-describe('a failure that may pass by itself', () => {
+describe('get after a failure that may pass by itself', () => {
   it.each([
     [429, 'rate_limited'],
     [503, 'overloaded'],
-  ])('is tried again after %i, not before Retry-After', async (status, code) => {
+  ])('tries again after %i, not before Retry-After', async (status, code) => {
     const { result, pauses, retries } = await ask(
       refused(status, code, 'retry', { headers: { 'retry-after': '30' } }),
       issued(3600),
@@ -48,13 +48,13 @@ describe('a failure that may pass by itself', () => {
     expect(retries).toEqual([code]);
   });
 
-  it('is tried again when Retry-After is a date, as proxies write it', async () => {
+  it('tries again when Retry-After is a date, as proxies write it', async () => {
     const headers = { 'retry-after': new Date(Date.now() + 20_000).toUTCString() };
     const { pauses } = await ask({ status: 503, headers }, issued(3600));
     expect(pauses[0]).toBeGreaterThan(18_500);
   });
 
-  it('is tried four times, with growing pauses, and then thrown', async () => {
+  it('tries four times, with growing pauses, and then throws', async () => {
     const { result, pauses } = await ask(refused(500, 'internal_error', 'retry'));
     expect(result).toBeInstanceOf(VideoTokenError);
     expect(result).toMatchObject({
@@ -67,14 +67,14 @@ describe('a failure that may pass by itself', () => {
     expect(pauses).toEqual([250, 500, 1_000]);
   });
 
-  it('is thrown at once when the service asks for more than a minute', async () => {
+  it('throws at once when the service asks for more than a minute', async () => {
     const headers = { 'retry-after': '61' };
     const { result, pauses } = await ask(refused(503, 'overloaded', 'retry', { headers }));
     expect(result).toMatchObject({ code: 'overloaded', retryAfter: 61 });
     expect(pauses).toEqual([]);
   });
 
-  it('may be a connection that breaks', async () => {
+  it('tries again after a connection that broke', async () => {
     const { url } = await answering(
       { handle: (request) => request.socket.destroy() },
       issued(3600),
@@ -82,47 +82,47 @@ describe('a failure that may pass by itself', () => {
     expect((await clientOf(url).get(WANTED)).token).toBe('04AAAA');
   });
 
-  it('may be a reply that does not come', async () => {
+  it('tries again after a reply that does not come in time', async () => {
     const { url, seen } = await answering('silence', issued(3600));
     await clientOf(url, { timeoutMs: 100 }).get(WANTED);
     expect(seen).toHaveLength(2);
   });
 
-  it('may be the page of a proxy in place of the reply', async () => {
+  it('tries again after the page of a proxy in place of the reply', async () => {
     const { url } = await answering({ status: 200, body: '<h1>Hotel</h1>' }, issued(3600));
     expect((await clientOf(url).get(WANTED)).token).toBe('04AAAA');
   });
 });
 
-describe('a failure that lasts', () => {
-  it('is thrown with all that the service said, and not tried again', async () => {
+describe('get after a failure that lasts', () => {
+  it('throws a refusal with all that the service said, and does not try again', async () => {
     const more = { availableFrom: 4_102_444_800 };
     const { result, pauses } = await ask(refused(403, 'video_not_started', 'wait', more));
     expect(result).toMatchObject({ code: 'video_not_started', action: 'wait', ...more });
     expect(pauses).toEqual([]);
   });
 
-  it("may be an address that is not the service's", async () => {
+  it("does not try again at an address that is not the service's", async () => {
     const { result, pauses } = await ask({ status: 404, body: 'nothing here' });
     expect(result).toMatchObject({ code: 'unexpected_reply', action: 'fix_request', status: 404 });
     expect(pauses).toEqual([]);
   });
 
-  it('may be a service that is not there: network_error after the attempts', async () => {
+  it('throws network_error when nothing listens at the address', async () => {
     const error = await errorOf(clientOf('http://127.0.0.1:9').get(WANTED));
     expect(error).toMatchObject({ code: 'network_error', action: 'retry', status: undefined });
   });
 });
 
-describe('a signal', () => {
-  it('ends a request that hangs, with its own reason', async () => {
+describe('get with a signal', () => {
+  it('ends a request without a reply by a signal, with its reason', async () => {
     const { url } = await answering('silence');
     const signal = AbortSignal.timeout(100);
     const error = await errorOf(clientOf(url).get({ ...WANTED, signal }));
     expect(error.name).toBe('TimeoutError');
   });
 
-  it('ends the pause between two attempts', async () => {
+  it('ends the pause between two attempts by a signal', async () => {
     useFakeTime();
     const { fetch, seen } = scripted(refused(503, 'overloaded', 'retry'));
     const controller = new AbortController();
@@ -135,14 +135,14 @@ describe('a signal', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('that is aborted before the call sends no request', async () => {
+  it('sends no request for a signal that is aborted already', async () => {
     const { url, seen } = await answering(issued(3600));
     const error = await errorOf(clientOf(url).get({ ...WANTED, signal: AbortSignal.abort() }));
     expect(error.name).toBe('AbortError');
     expect(seen).toEqual([]);
   });
 
-  it('of one caller leaves the reply to the other', async () => {
+  it('gives the other caller the reply when one caller aborts', async () => {
     const { url, seen } = await answering({
       handle(_request, response) {
         setTimeout(() => response.end('{"token":"04BBBB","expireAt":4102444800}'), 300);
@@ -156,7 +156,7 @@ describe('a signal', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('of the last caller closes the connection, and the next caller starts anew', async () => {
+  it('closes the connection when the last caller aborts, and asks again for the next one', async () => {
     const closed = Promise.withResolvers<void>();
     const { url } = await answering(
       { handle: (_request, response) => response.on('close', closed.resolve) },

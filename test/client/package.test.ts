@@ -33,7 +33,7 @@ player.load({ roomId: 'r', videoId: 'v' });
 `;
 
 describe('the types of requests and replies', () => {
-  it('are those of openapi.yaml', async () => {
+  it('has the types of openapi.yaml', async () => {
     expect(readFileSync(join(CLIENT, 'src/wire.ts'), 'utf8')).toBe(await wireTypes());
   });
 });

@@ -54,10 +54,10 @@ function stubConnection(): (onLine: boolean) => void {
   };
 }
 
-describe('a film of two hours with tokens of 60 s', () => {
+describe('attachPlayer with tokens of 60 s', () => {
   const short = issued(60);
 
-  it('is loaded once, with one request', async () => {
+  it('loads a film of two hours once, with one request', async () => {
     const { seen, loads, states } = await attach([short]);
     await pass(7_200);
     expect(loads).toEqual(['04AAAA,film,room']);
@@ -65,7 +65,7 @@ describe('a film of two hours with tokens of 60 s', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('is loaded with a token that lives after a seek, a new film and a reconnect', async () => {
+  it('loads with a token that lives after a seek, a new film and a reconnect', async () => {
     const { player, seen, loads } = await attach([
       issued(60, '04ONE'),
       issued(60, '04TWO'),
@@ -87,7 +87,7 @@ describe('a film of two hours with tokens of 60 s', () => {
     expect(seen).toHaveLength(3);
   });
 
-  it('is loaded again before each expiry where the app wants that', async () => {
+  it('loads again before each expiry with reload: before-expiry', async () => {
     const tokens = Array.from({ length: 9 }, (_, index) => issued(60, `04T${index}`));
     const { loads, player } = await attach(tokens, { reload: 'before-expiry' });
     await pass(100);
@@ -97,7 +97,7 @@ describe('a film of two hours with tokens of 60 s', () => {
     expect(loads).toHaveLength(3);
   });
 
-  it('plays on, with reload before expiry, while no new token is to be had', async () => {
+  it('lets a film play on when reload: before-expiry gets no new token', async () => {
     const withdrawn = refused(403, 'video_ended', 'choose_another_video');
     const { loads, states } = await attach([short, withdrawn], { reload: 'before-expiry' });
     await pass(600);
@@ -106,10 +106,10 @@ describe('a film of two hours with tokens of 60 s', () => {
   });
 });
 
-describe('a load that fails', () => {
+describe('attachPlayer after a load that failed', () => {
   const tokens = [issued(3600, '04ONE'), issued(3600, '04TWO'), issued(3600, '04THREE')];
 
-  it('is tried once more with a fresh token, and then reported with the error', async () => {
+  it('loads once more with a fresh token after an error, and then reports the error', async () => {
     const { sdk, loads, states, causes } = await attach(tokens);
     sdk.fail('error 1');
     await pass(0);
@@ -122,7 +122,7 @@ describe('a load that fails', () => {
     expect(causes.at(-1)).toBe('error 2');
   });
 
-  it('may be a promise that rejects, even where the listener is called too', async () => {
+  it('counts a load that rejects and calls the listener as one error', async () => {
     const { sdk, states, seen } = await attach(tokens, { load: () => Promise.reject('broken') });
     await pass(0);
     sdk.fail('broken');
@@ -130,7 +130,7 @@ describe('a load that fails', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('is tried once more again after the reload has played for more than a minute', async () => {
+  it('loads again after an error that comes a minute or more after the reload', async () => {
     const { sdk, loads } = await attach(tokens);
     sdk.fail('error 1');
     await pass(70);
@@ -139,7 +139,7 @@ describe('a load that fails', () => {
     expect(loads.at(-1)).toBe('04THREE,film,room');
   });
 
-  it('is a new beginning when the app loads the film again', async () => {
+  it('starts over when the app loads the film again after a failure', async () => {
     const { player, sdk, states } = await attach(tokens);
     sdk.fail('error 1');
     await pass(0);
@@ -149,7 +149,7 @@ describe('a load that fails', () => {
     expect(states.at(-1)).toBe('playing');
   });
 
-  it('is reported though the load succeeds after the error', async () => {
+  it('reports a failure though the load succeeds after the error', async () => {
     const loads: PromiseWithResolvers<void>[] = [];
     const load = () => {
       loads.push(Promise.withResolvers());
@@ -164,7 +164,7 @@ describe('a load that fails', () => {
     expect(states).toEqual(['asking', 'asking', 'failed']);
   });
 
-  it('does not matter before a film is loaded', async () => {
+  it('ignores an error that comes before a film is loaded', async () => {
     const { sdk, states, seen } = await attach(['silence']);
     sdk.fail('too early');
     await pass(0);
@@ -173,8 +173,8 @@ describe('a load that fails', () => {
   });
 });
 
-describe('a film that was stopped', () => {
-  it('is not loaded again for an error', async () => {
+describe('attachPlayer after stop', () => {
+  it('ignores an error that comes after the film was stopped', async () => {
     const { player, sdk, seen } = await attach([issued(60)]);
     player.stop();
     sdk.fail('too late');
@@ -185,7 +185,7 @@ describe('a film that was stopped', () => {
     expect(sdk.removed).toBe(true);
   });
 
-  it('leaves nothing to wait for', async () => {
+  it('leaves no timer behind when a film is stopped', async () => {
     const { player, states } = await attach(['silence']);
     player.stop();
     await pass(0);
@@ -194,7 +194,7 @@ describe('a film that was stopped', () => {
     expect(states).toEqual(['asking']);
   });
 
-  it('while it was loading gets no new tokens', async () => {
+  it('gets no new tokens for a film that was stopped while it loaded', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { player, seen } = await attach([issued(60)], {
       load: () => promise,
@@ -207,8 +207,8 @@ describe('a film that was stopped', () => {
   });
 });
 
-describe('a viewer who waits', () => {
-  it('is told within 5 s, and every 5 s, that no answer comes', async () => {
+describe('attachPlayer while a viewer waits', () => {
+  it('reports within 5 s, and every 5 s, that no answer comes', async () => {
     const { states, causes } = await attach(['silence']);
     await pass(4.9);
     expect(states).toEqual(['asking']);
@@ -217,7 +217,7 @@ describe('a viewer who waits', () => {
     expect(causes).toEqual([undefined, undefined, undefined]);
   });
 
-  it('is told at once what the service wants time for', async () => {
+  it('reports at once that the service asks for time, and why', async () => {
     const headers = { 'retry-after': '30' };
     const busy = refused(429, 'rate_limited', 'retry', { headers });
     const { states, causes } = await attach([busy, issued(60)]);
@@ -227,13 +227,13 @@ describe('a viewer who waits', () => {
     expect(states.at(-1)).toBe('playing');
   });
 
-  it('is not told of a failure that is over within a second', async () => {
+  it('does not report a failure that is over within a second', async () => {
     const { states } = await attach([refused(500, 'internal_error', 'retry'), issued(60)]);
     await pass(1);
     expect(states).toEqual(['asking', 'playing']);
   });
 
-  it('is told of an outage, until the film plays by itself', async () => {
+  it('reports an outage until the film plays by itself', async () => {
     const outage = refused(503, 'dependency_unavailable', 'retry');
     const { states, causes } = await attach([...Array(8).fill(outage), issued(60)]);
     await pass(60);
@@ -242,13 +242,13 @@ describe('a viewer who waits', () => {
     expect(states.at(-1)).toBe('playing');
   });
 
-  it('is told when the player takes its time', async () => {
+  it('reports that the player is slow to load', async () => {
     const { states } = await attach([issued(60)], { load: () => new Promise(() => {}) });
     await pass(6);
     expect(states).toEqual(['asking', 'slow']);
   });
 
-  it('is told when a film starts, and sees it then', async () => {
+  it('reports when a film starts, and loads it then', async () => {
     useFakeTime();
     const availableFrom = Math.floor(Date.now() / 1000) + 7_200;
     const early = refused(403, 'video_not_started', 'wait', { availableFrom });
@@ -261,7 +261,7 @@ describe('a viewer who waits', () => {
   });
 
   it.each(['sign_in', 'contact_support', 'leave_room', 'choose_another_video', 'fix_request'])(
-    'is told once of a refusal with the action %s',
+    'reports a refusal with the action %s once',
     async (action) => {
       const { states, causes, seen } = await attach([refused(403, 'room_not_allowed', action)]);
       await pass(600);
@@ -271,7 +271,7 @@ describe('a viewer who waits', () => {
     },
   );
 
-  it('is told that the device is offline, at once and while a film plays', async () => {
+  it('reports that the device is offline, before a load and while a film plays', async () => {
     const setOnline = stubConnection();
     setOnline(false);
     const offline = () => {
@@ -301,8 +301,8 @@ describe('a viewer who waits', () => {
   });
 });
 
-describe('another film', () => {
-  it('takes the place of one that is still asked for', async () => {
+describe('attachPlayer with another film', () => {
+  it('loads the film that was chosen last, when two are asked for', async () => {
     const { player, loads, states } = await attach(['silence', issued(60)]);
     player.load(OTHER);
     await pass(60);

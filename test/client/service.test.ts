@@ -48,16 +48,19 @@ describe('the client with the real service', () => {
     [{}, { ...WANTED, videoId: 'film_sg' }, 'region_not_allowed', 'choose_another_video'],
     [{}, { ...WANTED, roomId: '' }, 'invalid_request', 'fix_request'],
     [{ exp: 1 }, WANTED, 'credential_expired', 'sign_in'],
-  ])('of %o that wants %o gets %s', async (claims, wanted, code, action) => {
-    const error: VideoTokenError = await clientFor(claims)
-      .get(wanted)
-      .catch((raised) => raised);
-    expect(error).toMatchObject({ code, action });
-    const logged = await service.line(({ requestId }) => requestId === error.requestId);
-    expect(logged).toMatchObject({ code });
-  });
+  ])(
+    'throws, for the claims %o and the request %o, the code %s',
+    async (claims, wanted, code, action) => {
+      const error: VideoTokenError = await clientFor(claims)
+        .get(wanted)
+        .catch((raised) => raised);
+      expect(error).toMatchObject({ code, action });
+      const logged = await service.line(({ requestId }) => requestId === error.requestId);
+      expect(logged).toMatchObject({ code });
+    },
+  );
 
-  it('learns when a film starts', async () => {
+  it('learns from the service when a film starts', async () => {
     const work = clientFor().get({ ...WANTED, videoId: 'film_later' });
     await expect(work).rejects.toMatchObject({ action: 'wait', availableFrom: 4_102_444_800 });
   });

@@ -11,7 +11,7 @@ import { expectToFit, importSample, reads, SCREENS, useBrowser } from './browser
 // The page has to say something within 5 s; the rest is the time of a slow machine.
 const SOON = { timeout: 6_500 };
 
-describeWith('chromium', 'a viewer', () => {
+describeWith('chromium', 'the page for a viewer', () => {
   const open = useBrowser();
   const folder = temporaryFolder();
   let demo: DemoPage;
@@ -45,7 +45,7 @@ describeWith('chromium', 'a viewer', () => {
     await page.evaluate(`document.querySelector('[value="${user}"]').click()`);
   }
 
-  it('who chooses a film offline reads so, and sees it when online', async () => {
+  it('says that the device is offline when a film is chosen, and plays it when online', async () => {
     const page = await openPlaying();
     await page.setOfflineMode(true);
     await choose(page);
@@ -54,7 +54,7 @@ describeWith('chromium', 'a viewer', () => {
     await reads(page, 'kicker', 'Now playing');
   });
 
-  it('who goes offline while a film plays reads so, and loads nothing when online', async () => {
+  it('says that the device is offline while a film plays, and loads nothing when online', async () => {
     const page = await openPlaying();
     await page.setOfflineMode(true);
     await reads(page, 'title', 'You are offline', SOON);
@@ -63,7 +63,7 @@ describeWith('chromium', 'a viewer', () => {
     expect(await page.$$eval('#news li', (lines) => lines.length)).toBe(2);
   });
 
-  it('of a frozen service reads that it takes longer, and sees the film when it goes on', async () => {
+  it('says that a frozen service takes longer, and plays the film when it goes on', async () => {
     const page = await openPlaying();
     onTestFinished(() => service.kill('SIGCONT'));
     service.kill('SIGSTOP');
@@ -73,7 +73,7 @@ describeWith('chromium', 'a viewer', () => {
     await reads(page, 'kicker', 'Now playing');
   });
 
-  it('of a stopped service reads that it cannot be reached, and sees the film when it is back', async () => {
+  it('says that a stopped service cannot be reached, and plays the film when it is back', async () => {
     const page = await openPlaying();
     await service.stop();
     await choose(page);
@@ -87,18 +87,21 @@ describeWith('chromium', 'a viewer', () => {
     [503, 'overloaded', 'retry', 'We are very busy right now'],
     [503, 'dependency_unavailable', 'retry', 'We cannot check your access'],
     [401, 'credential_expired', 'sign_in', 'Your session has expired'],
-  ])('of a service that answers %i %s reads so, and sees the film after it', async (...refusal) => {
-    const [status, code, action, title] = refusal;
-    const page = await openPlaying();
-    const pass = await answerWith(page, status, { code, action });
-    await choose(page);
-    await reads(page, 'title', title, SOON);
-    await pass();
-    if (action === 'sign_in') await page.click('#act');
-    await reads(page, 'kicker', 'Now playing');
-  });
+  ])(
+    'says what a service means that answers %i %s, and plays the film after it',
+    async (...refusal) => {
+      const [status, code, action, title] = refusal;
+      const page = await openPlaying();
+      const pass = await answerWith(page, status, { code, action });
+      await choose(page);
+      await reads(page, 'title', title, SOON);
+      await pass();
+      if (action === 'sign_in') await page.click('#act');
+      await reads(page, 'kicker', 'Now playing');
+    },
+  );
 
-  it('who is signed out signs in by the button, also as the first user', async () => {
+  it('signs in by the button, also as the user who is chosen already', async () => {
     const page = await openPlaying();
     await choose(page, '', 'room_123');
     await reads(page, 'title', 'Please sign in', SOON);
@@ -115,7 +118,7 @@ describeWith('chromium', 'a viewer', () => {
     await reads(page, 'title', 'Not available in your country');
   });
 
-  it('whose player fails sees the film after a reload, and else can try again', async () => {
+  it('loads the film again when the player fails, and then offers to try again', async () => {
     const page = await openPlaying();
     const fail = `document.querySelector('.stage').dispatchEvent(new Event('error'))`;
     const loads = () => page.$$eval('#news li', (lines) => lines.length);
@@ -128,24 +131,27 @@ describeWith('chromium', 'a viewer', () => {
     await reads(page, 'kicker', 'Now playing');
   });
 
-  it.each(Object.entries(SCREENS))('reads every sentence on a %s screen', async (_name, screen) => {
-    const page = await openPlaying(screen);
-    await expectToFit(page);
-    for (const [status, code, action] of [
-      [403, 'user_not_allowed', 'contact_support'],
-      [403, 'video_not_started', 'wait'],
-      [502, 'unexpected_reply', 'retry'],
-    ] as const) {
-      const pass = await answerWith(page, status, { code, action, availableFrom: 4_102_444_800 });
-      await page.evaluate(`document.querySelector('[value="User_123"]').click()`);
-      await choose(page);
-      await page.waitForFunction(
-        `/refused|slow/.test(document.querySelector('.stage').dataset.state)`,
-      );
+  it.each(Object.entries(SCREENS))(
+    'shows every sentence in full on a %s screen',
+    async (_name, screen) => {
+      const page = await openPlaying(screen);
       await expectToFit(page);
-      await pass();
-    }
-  });
+      for (const [status, code, action] of [
+        [403, 'user_not_allowed', 'contact_support'],
+        [403, 'video_not_started', 'wait'],
+        [502, 'unexpected_reply', 'retry'],
+      ] as const) {
+        const pass = await answerWith(page, status, { code, action, availableFrom: 4_102_444_800 });
+        await page.evaluate(`document.querySelector('[value="User_123"]').click()`);
+        await choose(page);
+        await page.waitForFunction(
+          `/refused|slow/.test(document.querySelector('.stage').dataset.state)`,
+        );
+        await expectToFit(page);
+        await pass();
+      }
+    },
+  );
 });
 
 /** Answers a page's requests for tokens with this refusal until the function that it returns is called. */

@@ -99,7 +99,7 @@ describe('watch', () => {
     },
   );
 
-  it('reports nothing after it was stopped, not even what was under way', async () => {
+  it('reports nothing after a watch was stopped, not even a reply that was under way', async () => {
     useFakeTime();
     const { handlers, tokens, denials } = record();
     const { promise, resolve } = Promise.withResolvers<Response>();
