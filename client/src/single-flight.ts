@@ -25,8 +25,9 @@ export function createSingleFlight<T, News>() {
   const start = (key: string, work: Work<T, News>): Flight<T, News> => {
     const controller = new AbortController();
     const callers = new Set<Caller<News>>();
+    // What a caller throws is reported as its own, and does not end the work of the others.
     const tell = (news: News) => {
-      for (const { onNews } of callers) onNews?.(news);
+      for (const { onNews } of callers) queueMicrotask(() => onNews?.(news));
     };
     const flight = { result: work(controller.signal, tell), callers, controller };
     flights.set(key, flight);
