@@ -55,6 +55,10 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     },
     adminApiKey: secrets.adminApiKey,
     draining: () => lifecycle === 'draining',
+    publicListener: () => ({
+      port: Number(URL.parse(addresses.public)?.port),
+      corsOrigins: variables.CORS_ORIGINS,
+    }),
   });
   const addresses = {
     internal: await internal.listen({

@@ -8,9 +8,10 @@ import { SignJWT } from 'jose';
 import { unixSeconds } from '../time.ts';
 
 const ROOT = new URL('../../', import.meta.url);
+const SAMPLE = new URL('examples/directory.ndjson', ROOT);
 const PAGE = '/examples/watch/index.html';
 // Just what the page is made of, in any case nothing above these folders.
-const FILES = /^\/(examples\/(watch\/)?|client\/src\/)[a-z-]+\.(html|css|ts|ndjson)$/;
+const FILES = /^\/(examples\/watch\/|client\/src\/)[a-z-]+\.(html|css|ts)$/;
 const TYPES: Record<string, string> = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -38,6 +39,22 @@ export function signIn(user: string, seconds: number, secret: string): Promise<s
     .setSubject(user)
     .setExpirationTime(unixSeconds() + seconds)
     .sign(Buffer.from(secret));
+}
+
+/**
+ * The sample directory with dates that move with `now`: its premiere is tomorrow evening, and the
+ * licence that has ended did so with last year.
+ */
+export async function sampleDirectory(now: Date): Promise<string> {
+  const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()];
+  const moved = {
+    availableFrom: new Date(year, month, day + 1, 20).getTime() / 1000,
+    availableUntil: new Date(year, 0, 1).getTime() / 1000,
+  };
+  const lines = (await readFile(SAMPLE, 'utf8')).trimEnd().split('\n');
+  return lines
+    .map((line) => JSON.stringify(JSON.parse(line), (key, value) => moved[key as never] ?? value))
+    .join('\n');
 }
 
 /** Serves examples/watch, on any free port. */
@@ -70,6 +87,7 @@ async function answer(
     return ['json', JSON.stringify({ credential: await signIn(user, seconds, secret) })];
   }
   if (url === '/service') return ['json', JSON.stringify({ url: `${await service}/video-token` })];
+  if (url === '/examples/directory.ndjson') return ['ndjson', await sampleDirectory(new Date())];
   const path = url === '/' ? PAGE : url;
   if (!FILES.test(path)) throw new Error('not a file of the page');
   const content = await readFile(new URL(`.${path}`, ROOT), 'utf8');

@@ -21,6 +21,7 @@ async function openInternal(config: AccessConfig, adminApiKey: string | undefine
     directory: database && { database, service, now: () => NOW },
     adminApiKey: () => adminApiKey,
     draining: () => false,
+    publicListener: () => ({ port: 0, corsOrigins: [] }),
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {
@@ -249,6 +250,7 @@ describe('the internal listener', () => {
       directory: database && { database, service, now: () => NOW },
       adminApiKey: () => undefined,
       draining: () => false,
+      publicListener: () => ({ port: 0, corsOrigins: [] }),
     });
     expect((await without.inject('/directory/export')).statusCode).toBe(404);
     await without.close();

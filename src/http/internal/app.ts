@@ -6,6 +6,7 @@ import { type DirectoryParts, directoryRoutes } from './directory.ts';
 import { ServiceError } from '../../errors.ts';
 import { type BareAppOptions, createBareApp } from '../base.ts';
 import { readBearer } from '../credential.ts';
+import type { PublicListener } from './docs.ts';
 
 /** An import may take its time. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
@@ -19,6 +20,8 @@ export type InternalParts = {
   /** Without it the directory API is not there. */
   adminApiKey(): string | undefined;
   draining(): boolean;
+  /** Where the API reference sends what is tried out. */
+  publicListener(): PublicListener;
 };
 
 /** The application that the load balancer never sees: metrics, API reference, directory API. */
@@ -29,7 +32,7 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-  addDocs(app, options);
+  addDocs(app, options, parts.publicListener);
   if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
@@ -40,10 +43,16 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
 }
 
 /** The pages are loaded when somebody looks: they take longer than the rest of the start. */
-function addDocs(app: FastifyInstance, options: BareAppOptions): void {
+function addDocs(
+  app: FastifyInstance,
+  options: BareAppOptions,
+  publicListener: InternalParts['publicListener'],
+): void {
   let docs: Promise<FastifyInstance> | undefined;
   const show = async (request: FastifyRequest, reply: FastifyReply) => {
-    docs ??= import('./docs.ts').then(({ createDocsApp }) => createDocsApp(options));
+    docs ??= import('./docs.ts').then(({ createDocsApp }) =>
+      createDocsApp(options, publicListener),
+    );
     const { routing } = await docs;
     reply.hijack();
     routing(request.raw, reply.raw);

@@ -2,13 +2,34 @@ import { fileURLToPath } from 'node:url';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type BareAppOptions, createBareApp } from '../base.ts';
 
-/** Where the API reference is, and the OpenAPI document that it shows. */
-const PAGES = {
-  '/docs': 'openapi.yaml',
-  '/docs/directory': 'openapi.internal.yaml',
+/** What the reference has to know of the public listener, to call it from the page. */
+export type PublicListener = { port: number; corsOrigins: readonly string[] };
+
+type Server = { url: string; description: string };
+
+/** Where the API reference is, the OpenAPI document that it shows, and the server to try it out with. */
+const PAGES: Record<
+  string,
+  { file: string; serverFor(request: FastifyRequest, listener: PublicListener): Server }
+> = {
+  '/docs': {
+    file: 'openapi.yaml',
+    serverFor(request, { port, corsOrigins }) {
+      const isLetIn = corsOrigins.includes(originOf(request));
+      const rule = `add ${originOf(request)} to CORS_ORIGINS to try it out from this page.`;
+      return {
+        url: `${request.protocol}://${request.hostname}:${port}`,
+        description: `This service${isLetIn ? '.' : `; ${rule}`}`,
+      };
+    },
+  },
+  '/docs/directory': {
+    file: 'openapi.internal.yaml',
+    serverFor: (request) => ({ url: originOf(request), description: 'This service.' }),
+  },
 };
 
 /**
@@ -28,7 +49,10 @@ const PAGE_HEADERS = {
 } as const;
 
 /** The reference of the public API at `/docs`, and of the directory API at `/docs/directory`. */
-export async function createDocsApp(options: BareAppOptions): Promise<FastifyInstance> {
+export async function createDocsApp(
+  options: BareAppOptions,
+  publicListener: () => PublicListener,
+): Promise<FastifyInstance> {
   const app = createBareApp(options);
   // The plugin fails at conditions that do not hold, and at ranges that are not there.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
@@ -36,13 +60,24 @@ export async function createDocsApp(options: BareAppOptions): Promise<FastifyIns
     done();
   });
   await app.register(helmet, PAGE_HEADERS);
-  for (const [routePrefix, file] of Object.entries(PAGES)) {
+  for (const [routePrefix, { file, serverFor }] of Object.entries(PAGES)) {
     await app.register(async (scope) => {
-      const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+      const path = fileURLToPath(new URL(`../../../${file}`, import.meta.url));
       await scope.register(swagger, { mode: 'static', specification: { path, baseDir: '' } });
-      await scope.register(swaggerUi, { routePrefix, uiConfig: { tryItOutEnabled: true } });
+      await scope.register(swaggerUi, {
+        routePrefix,
+        uiConfig: { tryItOutEnabled: true },
+        transformSpecification: (document, request) => ({
+          ...document,
+          servers: [serverFor(request, publicListener()), ...document.servers],
+        }),
+      });
     });
   }
   await app.ready();
   return app;
+}
+
+function originOf({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${host}`;
 }

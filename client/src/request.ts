@@ -1,6 +1,33 @@
-import type { Clock } from './clock.ts';
 import { VideoTokenError } from './error.ts';
+import { isOnline } from './wait.ts';
 import type { Problem, VideoToken, VideoTokenRequest } from './wire.ts';
+
+/** The service's clock, in milliseconds, as far as its replies tell. */
+export type Clock = {
+  now(): number;
+  /** What the device's own clock says. */
+  device(): number;
+  /** Corrects the clock by the `Date` header of a reply to a request sent at `sentAt` (device). */
+  learn(date: string | null, sentAt: number): void;
+};
+
+// The header has whole seconds: on average the service is half of one further.
+const HALF_A_SECOND = 500;
+
+/** A clock that is the device's until a reply says how wrong that one is. */
+export function createClock(device: () => number): Clock {
+  let offset = 0;
+  return {
+    now: () => device() + offset,
+    device,
+    learn(date, sentAt) {
+      const served = Date.parse(date ?? '');
+      // A page reads this header only where the service lets it.
+      if (Number.isNaN(served)) return;
+      offset = served + HALF_A_SECOND - (sentAt + device()) / 2;
+    },
+  };
+}
 
 /** How the service is reached. */
 export type Connection = {
@@ -11,7 +38,7 @@ export type Connection = {
 };
 
 /** Sends one request and reads the reply: a token, or the error that says why there is none. */
-export async function ask(
+export async function requestToken(
   { url, fetch, timeoutMs, clock }: Connection,
   request: VideoTokenRequest,
   credential: string,
@@ -32,12 +59,18 @@ export async function ask(
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof VideoTokenError) throw cause;
-    throw new VideoTokenError('The service cannot be reached.', {
+    throw new VideoTokenError(describeFailure(cause), {
       code: 'network_error',
       action: 'retry',
       cause,
     });
   }
+}
+
+function describeFailure(cause: unknown): string {
+  if (!isOnline()) return 'The device is offline.';
+  const isTimeout = (cause as Partial<Error> | null)?.name === 'TimeoutError';
+  return isTimeout ? 'The service did not answer in time.' : 'The service cannot be reached.';
 }
 
 function readReply({ status, headers }: Response, text: string, clock: Clock): VideoToken {
