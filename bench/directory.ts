@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Database } from '../src/directory/database.ts';
-import { openPostgres } from '../src/directory/postgres/database.ts';
+import { openPostgres } from '../src/directory/postgres/open.ts';
 import { openSqliteDatabase } from '../src/directory/sqlite/database.ts';
 import { importDirectory } from '../src/directory/transfer.ts';
 

@@ -16,7 +16,7 @@ const FAILURES_IN_MS = 10_000;
 const FAILURES_PERCENT = 50;
 const FAILURES_AT_LEAST = 5;
 
-export type HttpAccessOptions = {
+export type BackendOptions = {
   url: string;
   /** Sent as a Bearer token; the backend must compare it. */
   secret: string;
@@ -36,7 +36,7 @@ const answerSchema = z.discriminatedUnion('allow', [
  * The team's own backend decides. Anything but a decision in time is `dependency_unavailable`; when
  * half of the questions fail the breaker opens, and one question in 5 s goes through to try.
  */
-export function createHttpAccess(options: HttpAccessOptions): AccessService {
+export function createBackendAccess(options: BackendOptions): AccessService {
   const breaker = new CircuitBreaker((request: AccessRequest) => ask(options, request), {
     // The request has its own deadline; another one here would leave it running.
     timeout: false,
@@ -44,7 +44,7 @@ export function createHttpAccess(options: HttpAccessOptions): AccessService {
     rollingCountTimeout: FAILURES_IN_MS,
     errorThresholdPercentage: FAILURES_PERCENT,
     volumeThreshold: FAILURES_AT_LEAST,
-    errorFilter: isAboutTheQuestion,
+    errorFilter: isClientError,
   });
   let healthy = true;
   return {
@@ -64,14 +64,14 @@ export function createHttpAccess(options: HttpAccessOptions): AccessService {
 }
 
 /** A backend that refuses one question is well: nobody may open the breaker for all by asking it. */
-function isAboutTheQuestion(error: unknown): boolean {
+function isClientError(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;
   const { status } = error;
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 async function ask(
-  { url, secret, timeoutMs }: HttpAccessOptions,
+  { url, secret, timeoutMs }: BackendOptions,
   { userId, roomId, videoId, country, requestId }: AccessRequest,
 ): Promise<AccessDecision> {
   const text = await fetchText(url, {

@@ -11,7 +11,7 @@ import {
   secret,
   serverSecret,
   url,
-} from './rules.ts';
+} from './schemas.ts';
 
 const anything = () => true;
 

@@ -1,25 +1,15 @@
 import type { AccessFacts } from '../access/access.ts';
 
-/** One row, always: what is known about user `$1`, room `$2` and video `$3`. */
-export const FACTS_SQL = `
-SELECT
-  (SELECT status FROM users WHERE id = $1) AS user_status,
-  (SELECT status FROM rooms WHERE id = $2) AS room_status,
-  EXISTS (SELECT 1 FROM room_members WHERE room_id = $2 AND user_id = $1) AS has_member,
-  EXISTS (SELECT 1 FROM room_videos WHERE room_id = $2 AND video_id = $3) AS has_video,
-  videos.status AS video_status, available_from, available_until, regions
-FROM (SELECT 1) AS one LEFT JOIN videos ON videos.id = $3`;
-
 type Room = NonNullable<AccessFacts['room']>;
 type Video = NonNullable<AccessFacts['video']>;
 type User = NonNullable<AccessFacts['user']>;
 
-/** A row of {@link FACTS_SQL}. Booleans are 0 and 1 in SQLite. */
+/** What both databases answer about one user, room and video. Booleans are 0 and 1 in SQLite, and null is false. */
 export type FactsRow = {
   user_status: User['status'] | null;
   room_status: Room['status'] | null;
-  has_member: boolean | number;
-  has_video: boolean | number;
+  has_member: boolean | number | null;
+  has_video: boolean | number | null;
   video_status: Video['status'] | null;
   available_from: number | string | null;
   available_until: number | string | null;

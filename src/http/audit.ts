@@ -1,16 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../errors.ts';
-import { clientAddress } from './address.ts';
+import { clientAddress } from './client.ts';
 
-/** What is known of one request for a token when it ends. Holds no credential and no token. */
-export type Decision = {
+/** One request for a token in the audit log. Holds no credential and no token. */
+export type AuditEvent = {
   event: 'video_token';
   requestId: string;
   outcome: 'issued' | 'denied' | 'failed';
-  /** `aborted`: the client hung up before the answer. */
+  /** `aborted`: the client disconnected before the answer. */
   code: ErrorCode | 'issued' | 'aborted';
-  /** Why a credential or a dependency failed, as its library names it. */
+  /** Why a credential or a dependency failed. */
   reason?: string;
+  /** With `reason`: what the configuration asks for. */
+  expected?: string;
+  /** With `reason`: what came; of personal data only the kind. */
+  received?: string;
   userId?: string;
   issuer?: string | undefined;
   roomId?: string;
@@ -22,39 +26,39 @@ export type Decision = {
   durationMs: number;
 };
 
-/** What the parts of the route note on the way. */
-export type DecisionNotes = Partial<Omit<Decision, 'event' | 'outcome' | 'code'>> & {
+/** What is known of a request while it is handled. */
+export type AuditContext = Partial<Omit<AuditEvent, 'event' | 'outcome' | 'code'>> & {
   code?: ErrorCode;
 };
 
 declare module 'fastify' {
   interface FastifyRequest {
-    decision: DecisionNotes | null;
+    audit: AuditContext | null;
   }
 }
 
-/** The notes on a request, for whoever learns something about it. */
-export function notesOf(request: FastifyRequest): DecisionNotes {
-  request.decision ??= {};
-  return request.decision;
+/** The audit context of a request. */
+export function auditContext(request: FastifyRequest): AuditContext {
+  request.audit ??= {};
+  return request.audit;
 }
 
-/** The client's address, read once: proxies make it work, and a socket that is gone has none. */
+/** The client's address, read once: proxies make it work, and a closed socket has none. */
 export function addressOf(request: FastifyRequest): string {
-  const notes = notesOf(request);
-  notes.ip ??= clientAddress(request);
-  return notes.ip;
+  const context = auditContext(request);
+  context.ip ??= clientAddress(request);
+  return context.ip;
 }
 
-/** The notes, closed. */
-export function closeDecision(request: FastifyRequest, reply: FastifyReply): Decision {
+/** The audit event of a request that has ended. */
+export function toAuditEvent(request: FastifyRequest, reply: FastifyReply): AuditEvent {
   const ip = addressOf(request);
-  const { code, ...notes } = notesOf(request);
+  const { code, ...context } = auditContext(request);
   return {
     event: 'video_token',
     requestId: request.id,
     ...outcomeOf(code, reply),
-    ...notes,
+    ...context,
     ip,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
   };

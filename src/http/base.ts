@@ -8,18 +8,37 @@ import fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ServiceError } from '../errors.ts';
-import { addJsonParser, BODY_LIMIT_BYTES, fieldErrors } from './body.ts';
-import { answerNodesOwn, createClientErrorHandler } from './problems/node-errors.ts';
+import { auditContext } from './audit.ts';
 import { createConnections } from './connections.ts';
-import { notesOf } from './audit.ts';
-import { commonHeaders, headerRefusal, requestIdOf } from './headers.ts';
+import { createClientErrorHandler, handleExpectAndConnect } from './problems/node-errors.ts';
 import { type ProblemDetails, toProblemResponse, toServiceError } from './problems/response.ts';
+import {
+  addJsonParser,
+  BODY_LIMIT_BYTES,
+  commonHeaders,
+  fieldErrors,
+  headerRefusal,
+  requestIdOf,
+} from './request.ts';
 
 const KEEP_ALIVE_MS = 75_000;
 /** A client that reads none of its answers for so long is disconnected. */
 const STALLED_MS = 10_000;
 
-export type BareAppOptions = {
+const HTTP_OPTIONS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // What a connection may buffer beyond one read, each way.
+  highWaterMark: 16 * 1024,
+  headersTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  // Node.js would refuse without a body; headerRefusal refuses with one.
+  requireHostHeader: false,
+};
+
+/** Node.js destroys a half-closed socket before an asynchronous response is written, unless told otherwise. */
+const HALF_OPEN = { httpAllowHalfOpen: true };
+
+export type BaseAppOptions = {
   logger: FastifyBaseLogger;
   trustProxy?: readonly string[];
   /** How long a request may take to arrive. @default 10 s */
@@ -28,15 +47,17 @@ export type BareAppOptions = {
   draining(): boolean;
   /** Sentences that fit these routes better than the usual ones. */
   details?: ProblemDetails;
-  /** May refuse a request that never reaches a route because its target cannot be read. */
+  /** May refuse a request for which there is no route. */
+  beforeNotFound?(request: FastifyRequest): Promise<void>;
+  /** May refuse a request whose target cannot be read. */
   beforeFrameworkError?(request: FastifyRequest): Promise<void>;
 };
 
-/** A Fastify application without routes whose every answer, however early it fails, has our form. */
-export function createBareApp(options: BareAppOptions): FastifyInstance {
-  const { draining, details, beforeFrameworkError = async () => {} } = options;
+/** A Fastify application without routes whose every answer, however early it fails, is a problem of ours. */
+export function createBaseApp(options: BaseAppOptions): FastifyInstance {
+  const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
   const sendProblem = createProblemSender(details);
-  // Node keeps the connection of a request that was in flight when the server closed.
+  // Node.js keeps the connection of a request that was in flight when the server closed.
   const closeWhileDraining = (reply: FastifyReply) => {
     if (draining()) reply.header('connection', 'close');
   };
@@ -54,14 +75,14 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.decorateRequest('decision', null);
+  app.decorateRequest('audit', null);
   app.setErrorHandler(sendProblem);
-  addNotFoundHandler(app);
+  addNotFoundHandler(app, beforeNotFound);
   addJsonParser(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
-    // Whoever is in front of us may see another request in the bytes that follow.
+    // A proxy in front may see another request in the bytes that follow.
     if (refusal) reply.header('connection', 'close');
     done(refusal);
   });
@@ -72,28 +93,17 @@ export function createBareApp(options: BareAppOptions): FastifyInstance {
   return app;
 }
 
-/** Node.js destroys a half-closed socket before an asynchronous response is written, unless told otherwise. */
-const HALF_OPEN = { httpAllowHalfOpen: true };
+async function pass(): Promise<void> {}
 
-const HTTP_OPTIONS = {
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  // What a connection may buffer beyond one read, each way.
-  highWaterMark: 16 * 1024,
-  headersTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-  // Node's own refusal has no body; headerRefusal makes one.
-  requireHostHeader: false,
-};
-
-function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BareAppOptions) {
+function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BaseAppOptions) {
   const connections = createConnections();
   return {
     serverFactory: (handle: RequestListener) => {
       const server = createServer(HTTP_OPTIONS, connections.serialize(handle));
       server.requestTimeout = requestTimeoutMs;
-      connections.watch(server, STALLED_MS);
       Object.assign(server, HALF_OPEN);
-      answerNodesOwn(server);
+      connections.watch(server, STALLED_MS);
+      handleExpectAndConnect(server);
       // Asked for later, the address of a client that has reset its connection is not to be had.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },
@@ -114,14 +124,20 @@ function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: B
 
 type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
+/** What a cause may say for the audit log: a code, and of a credential what was expected and received. */
+type Cause = { code?: string; expected?: string; received?: string };
+
 function createProblemSender(details?: ProblemDetails): SendProblem {
   return (raised, request, reply) => {
     const errors = fieldErrors(raised);
     const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
-    const notes = notesOf(request);
-    notes.code = error.code;
-    const { code: reason } = (error.extras.cause ?? {}) as { code?: string };
-    if (reason !== undefined) notes.reason = reason;
+    const { code: reason, expected, received } = (error.extras.cause ?? {}) as Cause;
+    Object.assign(auditContext(request), {
+      code: error.code,
+      ...(reason !== undefined && { reason }),
+      ...(expected !== undefined && { expected }),
+      ...(received !== undefined && { received }),
+    });
     if (error.code === 'internal_error') {
       request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
     }
@@ -136,22 +152,27 @@ function pathOf(target: string): string {
 }
 
 /** A path that is known by another method is 405, with the methods that it knows. */
-function addNotFoundHandler(app: FastifyInstance): void {
+function addNotFoundHandler(
+  app: FastifyInstance,
+  before: (request: FastifyRequest) => Promise<void>,
+): void {
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const known = methods.get(url) ?? new Set();
     methods.set(url, new Set([...known, ...[method].flat()]));
   });
-  const notFound = ({ url }: FastifyRequest): never => {
+  const notFound = ({ url }: FastifyRequest): ServiceError => {
     const allow = methods.get(pathOf(url));
-    throw allow
+    return allow
       ? new ServiceError('method_not_allowed', { allow: [...allow].sort() })
       : new ServiceError('not_found');
   };
   // Before the body is parsed, or a body that is no JSON would get another answer.
   app.addHook('preParsing', (request, _reply, _payload, done) => {
-    if (request.is404) notFound(request);
-    done();
+    if (request.is404) before(request).then(() => done(notFound(request)), done);
+    else done();
   });
-  app.setNotFoundHandler(notFound);
+  app.setNotFoundHandler((request) => {
+    throw notFound(request);
+  });
 }

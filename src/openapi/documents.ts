@@ -16,6 +16,8 @@ const unused = (): never => {
   throw new Error('this application only describes itself');
 };
 
+const SESSION = { query: unused, parameter: unused, list: unused };
+
 const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
 
 /** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
@@ -26,7 +28,7 @@ export async function describePublicApi(): Promise<object> {
     generate: unused,
     countryOf: unused,
     now: unused,
-    onDecision: unused,
+    onAuditEvent: unused,
     ttlSeconds: 0,
     outlivesSession: false,
   };
@@ -57,7 +59,7 @@ wrong and whose \`action\` says what the client should do.`,
     },
     async (app) => {
       addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
-      await app.register(videoTokenRoute(parts, { admit: unused, byUser: unused }));
+      await app.register(videoTokenRoute(parts, { enter: unused, byAddress: unused, byUser: unused }));
     },
   );
   addExamples(document);
@@ -66,7 +68,7 @@ wrong and whose \`action\` says what the client should do.`,
 
 /** The directory API of the internal listener as OpenAPI 3.1. */
 export async function describeInternalApi(): Promise<object> {
-  const database = { query: unused, transaction: unused, snapshot: unused, close: unused };
+  const database = { ...SESSION, transaction: unused, snapshot: unused, close: unused };
   const document = await describe(
     {
       info: {

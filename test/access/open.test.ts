@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AccessRequest } from '../../src/access/access.ts';
 import { openAccess } from '../../src/access/open.ts';
-import { createRulesService } from '../../src/access/service.ts';
+import { createRulesService } from '../../src/access/open.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { NOW } from '../support/clock.ts';
 import { rejectionOf } from '../support/errors.ts';

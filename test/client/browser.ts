@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { sampleDirectory } from '../../src/commands/demo-page.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 

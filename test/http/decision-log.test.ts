@@ -103,7 +103,7 @@ test('a client that hangs up while access is checked is one decision, and not is
 
 test('a client that hangs up in the middle of its body is one decision, and not issued', async () => {
   const decided = Promise.withResolvers<unknown>();
-  const app = await openApp({ videoToken: { onDecision: decided.resolve } });
+  const app = await openApp({ videoToken: { onAuditEvent: decided.resolve } });
   const socket = await post(app, '{"roomId":', 200);
   await supertest(app.origin).get('/healthz');
   socket.resetAndDestroy();
@@ -148,11 +148,11 @@ test('a client that says with its request that it is the last gets its answer', 
 async function openDecidingApp(options: AppOptions = {}) {
   const decisions: unknown[] = [];
   const first = Promise.withResolvers<void>();
-  const onDecision = (decision: unknown) => {
+  const onAuditEvent = (decision: unknown) => {
     decisions.push(decision);
     first.resolve();
   };
-  const app = await openApp({ ...options, videoToken: { ...options.videoToken, onDecision } });
+  const app = await openApp({ ...options, videoToken: { ...options.videoToken, onAuditEvent } });
   return {
     app,
     /** The decisions, when there is one and time for another has passed. */

@@ -2,12 +2,12 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
-import { type AppParts, createApp } from '../../src/http/public/app.ts';
+import { type PublicAppOptions, createPublicApp } from '../../src/http/public/app.ts';
 import { providerSchema } from '../../src/auth/provider.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
-import { createMemoryCounter } from '../../src/http/counter.ts';
-import { createCountryOf } from '../../src/http/country.ts';
-import type { Decision } from '../../src/http/audit.ts';
+import { createMemoryCounter } from '../../src/http/rate-limit.ts';
+import { createCountryOf } from '../../src/http/client.ts';
+import type { AuditEvent } from '../../src/http/audit.ts';
 import { createLoggerTo } from '../../src/ops/logger.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from './clock.ts';
@@ -26,11 +26,11 @@ export type AppOptions = {
   trustProxy?: string[];
   corsOrigins?: string[];
   countryHeader?: string;
-  counter?: AppParts['rateLimits']['counter'];
-  lifecycle?: AppParts['health']['lifecycle'];
-  overloaded?: AppParts['overloaded'];
+  counter?: PublicAppOptions['rateLimits']['counter'];
+  lifecycle?: PublicAppOptions['health']['lifecycle'];
+  overloaded?: PublicAppOptions['overloaded'];
   /** Replaces parts of the route, to see one of them fail. */
-  videoToken?: Partial<AppParts['videoToken']>;
+  videoToken?: Partial<PublicAppOptions['videoToken']>;
 };
 
 /** The public application on a real socket of loopback, with everything that it said. */
@@ -38,7 +38,7 @@ export type TestApp = {
   origin: string;
   server: Server;
   port: number;
-  decisions: Decision[];
+  decisions: AuditEvent[];
   /** Each scope whose bound was passed. */
   limited: string[];
   /** The lines of the log, at every level. */
@@ -50,8 +50,8 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const { trustProxy = [], corsOrigins = [], now = NOW } = options;
   const folder = temporaryFolder();
   const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder.path) });
-  const seen = { decisions: [] as Decision[], limited: [] as string[], log: [] as string[] };
-  const app = await createApp({
+  const seen = { decisions: [] as AuditEvent[], limited: [] as string[], log: [] as string[] };
+  const app = await createPublicApp({
     logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
@@ -74,7 +74,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
       ttlSeconds: 3600,
       outlivesSession: false,
       now: () => now,
-      onDecision: (decision) => void seen.decisions.push(decision),
+      onAuditEvent: (decision) => void seen.decisions.push(decision),
       ...options.videoToken,
     },
   });

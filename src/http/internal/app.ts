@@ -2,21 +2,21 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DETAILS } from './refusals.ts';
-import { type DirectoryParts, directoryRoutes } from './directory.ts';
+import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import { ServiceError } from '../../errors.ts';
-import { type BareAppOptions, createBareApp } from '../base.ts';
-import { readBearer } from '../credential.ts';
+import { type BaseAppOptions, createBaseApp } from '../base.ts';
+import { readBearer } from '../request.ts';
 import type { PublicListener } from './docs.ts';
 
 /** An import may take its time. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
 
 /** Everything that the internal application is made of. */
-export type InternalParts = {
+export type InternalAppOptions = {
   logger: FastifyBaseLogger;
   metrics: Registry;
   /** Absent where the access mode has no directory of ours. */
-  directory: DirectoryParts | undefined;
+  directory: DirectoryOptions | undefined;
   /** Without it the directory API is not there. */
   adminApiKey(): string | undefined;
   draining(): boolean;
@@ -25,10 +25,10 @@ export type InternalParts = {
 };
 
 /** The application that the load balancer never sees: metrics, API reference, directory API. */
-export async function createInternalApp(parts: InternalParts): Promise<FastifyInstance> {
+export async function createInternalApp(parts: InternalAppOptions): Promise<FastifyInstance> {
   const { logger, metrics, directory, adminApiKey, draining } = parts;
   const options = { logger, draining, details: DETAILS };
-  const app = createBareApp({ ...options, requestTimeoutMs: REQUEST_TIMEOUT_MS });
+  const app = createBaseApp({ ...options, requestTimeoutMs: REQUEST_TIMEOUT_MS });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
@@ -45,8 +45,8 @@ export async function createInternalApp(parts: InternalParts): Promise<FastifyIn
 /** The pages are loaded when somebody looks: they take longer than the rest of the start. */
 function addDocs(
   app: FastifyInstance,
-  options: BareAppOptions,
-  publicListener: InternalParts['publicListener'],
+  options: BaseAppOptions,
+  publicListener: InternalAppOptions['publicListener'],
 ): void {
   let docs: Promise<FastifyInstance> | undefined;
   const show = async (request: FastifyRequest, reply: FastifyReply) => {

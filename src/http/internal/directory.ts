@@ -9,14 +9,14 @@ import { countrySchema } from '../../directory/entries.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
 import { deleteMember, putMember } from '../../directory/store.ts';
-import { exportDirectory, ImportError, importDirectory, whileTheyCome } from '../../directory/transfer.ts';
+import { exportDirectory, ImportError, importDirectory, withIdleTimeout } from '../../directory/transfer.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import holds the only writer: it may be long, but not silent. */
 const IDLE_MS = 10_000;
 const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
 
-export type DirectoryParts = {
+export type DirectoryOptions = {
   database: Database;
   service: Pick<AccessService, 'explain'>;
   /** Unix seconds. */
@@ -24,16 +24,16 @@ export type DirectoryParts = {
 };
 
 /** The directory API: who is there, what can be watched where, and why. */
-export function directoryRoutes(parts: DirectoryParts): FastifyPluginAsyncZod {
+export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZod {
   return async (app) => {
-    await app.register(resourceRoutes(parts.database));
-    await app.register(memberRoutes(parts));
-    await app.register(transferRoutes(parts));
-    await app.register(explainRoute(parts));
+    await app.register(resourceRoutes(options.database));
+    await app.register(memberRoutes(options));
+    await app.register(transferRoutes(options));
+    await app.register(explainRoute(options));
   };
 }
 
-function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
+function memberRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
   const url = '/directory/rooms/:roomId/members/:userId';
   const params = z.object({ roomId: roomIdSchema, userId: userIdSchema });
   const response = { ...NO_CONTENT, ...REFUSED };
@@ -49,7 +49,7 @@ function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
         },
       },
       async ({ params: { roomId, userId } }, reply) => {
-        const done = await database.transaction((query) => putMember(query, roomId, userId));
+        const done = await database.transaction((session) => putMember(session, roomId, userId));
         required(done || undefined, 'room');
         return reply.code(204).send(null);
       },
@@ -58,7 +58,7 @@ function memberRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
       url,
       { schema: { ...common, operationId: 'deleteMember', summary: 'Take a user out of a room' } },
       async ({ params: { roomId, userId } }, reply) => {
-        const done = await database.transaction((query) => deleteMember(query, roomId, userId));
+        const done = await database.transaction((session) => deleteMember(session, roomId, userId));
         required(done || undefined, 'member');
         return reply.code(204).send(null);
       },
@@ -70,7 +70,7 @@ const countsSchema = z
   .object({ user: z.int(), video: z.int(), room: z.int() })
   .meta({ id: 'ImportCounts' });
 
-function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
+function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
   const lines = { [NDJSON]: { schema: z.any() } };
   const counts = { 'application/json': { schema: countsSchema } };
   return async (app) => {
@@ -92,7 +92,7 @@ function transferRoutes({ database }: DirectoryParts): FastifyPluginAsyncZod {
       },
       async ({ body }) => {
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
-        return importDirectory(database, whileTheyCome(body, IDLE_MS)).catch(rethrowAsInvalid);
+        return importDirectory(database, withIdleTimeout(body, IDLE_MS)).catch(rethrowAsInvalid);
       },
     );
     app.get(
@@ -128,7 +128,7 @@ const explanationSchema = z
   })
   .meta({ id: 'Explanation' });
 
-function explainRoute({ service, now }: DirectoryParts): FastifyPluginAsyncZod {
+function explainRoute({ service, now }: DirectoryOptions): FastifyPluginAsyncZod {
   const querystring = z.object({
     userId: userIdSchema,
     roomId: roomIdSchema,

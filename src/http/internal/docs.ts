@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type BareAppOptions, createBareApp } from '../base.ts';
+import { type BaseAppOptions, createBaseApp } from '../base.ts';
 
 /** What the reference has to know of the public listener, to call it from the page. */
 export type PublicListener = { port: number; corsOrigins: readonly string[] };
@@ -50,10 +50,10 @@ const PAGE_HEADERS = {
 
 /** The reference of the public API at `/docs`, and of the directory API at `/docs/directory`. */
 export async function createDocsApp(
-  options: BareAppOptions,
+  options: BaseAppOptions,
   publicListener: () => PublicListener,
 ): Promise<FastifyInstance> {
-  const app = createBareApp(options);
+  const app = createBaseApp(options);
   // The plugin fails at conditions that do not hold, and at ranges that are not there.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
     for (const name of ['range', 'if-match', 'if-unmodified-since']) delete headers[name];

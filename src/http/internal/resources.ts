@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Database, Query } from '../../directory/database.ts';
+import type { Database, Session } from '../../directory/database.ts';
 import { invalidRequest, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
 import { roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
@@ -13,8 +13,8 @@ type Resource<T> = {
   kind: store.Kind;
   id: z.ZodType<string>;
   schema: z.ZodType<T>;
-  get(query: Query, id: string): Promise<T | undefined>;
-  put(query: Query, id: string, value: T): Promise<void>;
+  get(session: Session, id: string): Promise<T | undefined>;
+  put(session: Session, id: string, value: T): Promise<void>;
 };
 
 /** A room may have many members. */
@@ -82,14 +82,14 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       },
       async (request) => {
         const id = idOf(request);
-        return database.transaction(async (query) => {
-          await asInvalidRequest(put(query, id, request.body as T));
-          return get(query, id);
+        return database.transaction(async (session) => {
+          await asInvalidRequest(put(session, id, request.body as T));
+          return get(session, id);
         });
       },
     );
     app.get(url, { schema: { ...describe('get', `Read a ${noun}`), response } }, async (request) =>
-      required(await get(database.query, idOf(request)), noun),
+      required(await get(database, idOf(request)), noun),
     );
     app.delete(
       url,
@@ -101,7 +101,7 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       },
       async (request, reply) => {
         const id = idOf(request);
-        const gone = await database.transaction((query) => store.deleteEntry(query, kind, id));
+        const gone = await database.transaction((session) => store.deleteEntry(session, kind, id));
         required(gone || undefined, noun);
         return reply.code(204).send(null);
       },

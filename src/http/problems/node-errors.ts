@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, invalidRequest, ServiceError } from '../../errors.ts';
-import { commonHeaders } from '../headers.ts';
+import { commonHeaders } from '../request.ts';
 import { type ProblemResponse, toProblemResponse } from './response.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -32,12 +32,12 @@ export function createClientErrorHandler(
     if (refused.has(socket)) return;
     refused.add(socket);
     const code = CODES[error.code ?? ''] ?? 'invalid_request';
-    afterAnswers(socket, () => hangUp(socket, new ServiceError(code)));
+    afterAnswers(socket, () => answerAndClose(socket, new ServiceError(code)));
   };
 }
 
-/** What Node would answer by itself, with an empty body, or by hanging up without a word. */
-export function answerNodesOwn(server: Server): void {
+/** Answers what Node.js would answer with an empty body (Expect), or not at all (CONNECT). */
+export function handleExpectAndConnect(server: Server): void {
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { headers, body } = toAnswer(invalidRequest('Expect may only be 100-continue'));
     const text = withStatus(body, 417);
@@ -47,11 +47,11 @@ export function answerNodesOwn(server: Server): void {
       .end(text);
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    hangUp(socket, new ServiceError('method_not_allowed', { allow: [] }));
+    answerAndClose(socket, new ServiceError('method_not_allowed', { allow: [] }));
   });
 }
 
-/** These requests never get as far as the one who gives them an id. */
+/** These bytes never become a request of Fastify, which would have an id. */
 function toAnswer(error: ServiceError): ProblemResponse {
   const requestId = randomUUID();
   const { headers, ...response } = toProblemResponse(error, requestId);
@@ -62,7 +62,7 @@ function withStatus(body: string, status: number): string {
   return JSON.stringify({ ...JSON.parse(body), status });
 }
 
-function hangUp(socket: Duplex, error: ServiceError): void {
+function answerAndClose(socket: Duplex, error: ServiceError): void {
   const { status, headers, body } = toAnswer(error);
   const lines = Object.entries({
     ...headers,

@@ -1,69 +1,62 @@
 import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { createAdmission } from '../admission.ts';
-import { createBareApp } from '../base.ts';
-import { addHealthRoutes, type HealthParts } from './health.ts';
+import { createBaseApp } from '../base.ts';
 import { createRateLimits, type RateLimitOptions } from '../rate-limit.ts';
-import { type VideoTokenParts, videoTokenRoute } from './video-token.ts';
+import { addHealthRoutes, type HealthOptions } from './health.ts';
+import { type VideoTokenOptions, videoTokenRoute } from './video-token.ts';
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Not shed and not limited before it is reached: a health probe, or a route that sees to it. */
-    admitted?: boolean;
-  }
-}
-
-/** Everything that the public application is made of. */
-export type AppParts = {
-  videoToken: VideoTokenParts;
-  health: HealthParts;
+export type PublicAppOptions = {
+  videoToken: VideoTokenOptions;
+  health: HealthOptions;
   rateLimits: RateLimitOptions;
-  /** The event loop is so late that answers would come too late. */
+  /** Whether the event loop is so late that answers would come too late. */
   overloaded(): boolean;
-  /** Is given what says how many requests wait for their decision. */
+  /** Receives a function that says how many requests wait for their decision. */
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
   corsOrigins: readonly string[];
   logger: FastifyBaseLogger;
 };
 
-/** The public application, ready to listen. */
-export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { logger, trustProxy, corsOrigins, health, overloaded } = parts;
-  const app = createBareApp({
+/** The application that clients and the load balancer see, ready to listen. */
+export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
+  const { logger, trustProxy, corsOrigins, health } = options;
+  const admission = createAdmission(options.overloaded);
+  options.onOpenRequests?.(admission.open);
+  const app = createBaseApp({
     logger,
     trustProxy,
     draining: () => health.lifecycle() === 'draining',
-    beforeFrameworkError: (request) => limits.byIp(request),
+    async beforeNotFound(request) {
+      await admission.enter(request);
+      await limits.byAddress(request);
+    },
+    beforeFrameworkError: (request) => limits.byAddress(request),
   });
   app.decorateRequest('credential', null);
-  const limits = await createRateLimits(app, parts.rateLimits);
-  // The CORS plugin answers preflights by itself; all else is limited after it has set its headers.
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'OPTIONS') limits.byIp(request).then(() => done(), done);
-    else done();
-  });
-  if (corsOrigins.length > 0) await addCors(app, corsOrigins);
-  const admission = createAdmission(overloaded);
-  parts.onOpenRequests?.(admission.open);
   app.decorateRequest('isOpen', false);
   app.addHook('onSend', (request, _reply, _payload, done) => {
     admission.leave(request);
     done();
   });
-  const admit = async (request: FastifyRequest) => {
-    await admission.enter(request);
-    await limits.byIp(request);
-  };
-  app.addHook('onRequest', async (request) => {
-    if (!request.routeOptions.config.admitted && request.method !== 'OPTIONS') await admit(request);
-  });
+  const limits = await createRateLimits(app, options.rateLimits);
+  if (corsOrigins.length > 0) await addCors(app, corsOrigins, limits.byAddress);
   addHealthRoutes(app, health);
-  await app.register(videoTokenRoute(parts.videoToken, { admit, byUser: limits.byUser }));
+  await app.register(videoTokenRoute(options.videoToken, { ...admission, ...limits }));
   return app;
 }
 
-async function addCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+async function addCors(
+  app: FastifyInstance,
+  origins: readonly string[],
+  limit: (request: FastifyRequest) => Promise<void>,
+): Promise<void> {
+  // The plugin answers preflights in a hook of its own, which comes after this one.
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.method === 'OPTIONS') limit(request).then(() => done(), done);
+    else done();
+  });
   await app.register(cors, {
     // Asked, the plugin says nothing to other origins; a list would only keep back one of its headers.
     origin: (origin, answer) => answer(null, origin !== undefined && origins.includes(origin)),

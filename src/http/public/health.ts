@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** Whether the load balancer should send requests. */
 export type Lifecycle = 'starting' | 'ready' | 'draining';
 
-export type HealthParts = {
+export type HealthOptions = {
   lifecycle(): Lifecycle;
   /** Which dependencies answered when they were last asked. */
   dependencies(): Record<string, boolean>;
@@ -26,12 +26,11 @@ const readinessSchema = z
 /** `GET /healthz` and `GET /readyz`; neither is rate-limited or asks for a credential. */
 export function addHealthRoutes(
   app: FastifyInstance,
-  { lifecycle, dependencies }: HealthParts,
+  { lifecycle, dependencies }: HealthOptions,
 ): void {
   app.get(
     '/healthz',
     {
-      config: { admitted: true },
       schema: {
         operationId: 'getHealth',
         tags: ['Operations'],
@@ -46,7 +45,6 @@ export function addHealthRoutes(
   app.get(
     '/readyz',
     {
-      config: { admitted: true },
       schema: {
         operationId: 'getReadiness',
         tags: ['Operations'],

@@ -2,22 +2,22 @@ import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../../access/access.ts';
-import { tokenLifetime } from '../../token/lifetime.ts';
-import type { Credential } from '../../auth/credential.ts';
+import type { Credential } from '../../auth/claims.ts';
 import type { Verifier } from '../../auth/verifier.ts';
 import { ERROR_CODES, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
-import type { Generate } from '../../token04/index.ts';
+import { tokenLifetime } from '../../token/lifetime.ts';
 import { encodeVideoPayload } from '../../token/payload.ts';
-import { requireJson } from '../body.ts';
-import type { CountryOf } from '../country.ts';
-import { readBearer } from '../credential.ts';
-import { addressOf, closeDecision, type Decision, notesOf } from '../audit.ts';
+import type { Generate } from '../../token04/index.ts';
+import type { Admission } from '../admission.ts';
+import { type AuditEvent, addressOf, auditContext, toAuditEvent } from '../audit.ts';
+import type { CountryOf } from '../client.ts';
 import { problemResponses } from '../problems/schema.ts';
 import type { RateLimits } from '../rate-limit.ts';
+import { readBearer, requireJson } from '../request.ts';
 
-/** What the route is made of; each may be replaced while it serves, so each is asked anew. */
-export type VideoTokenParts = {
+/** What the route depends on. */
+export type VideoTokenOptions = {
   verify: Verifier['verify'];
   check: AccessService['check'];
   generate: Generate;
@@ -26,15 +26,58 @@ export type VideoTokenParts = {
   outlivesSession: boolean;
   /** Unix seconds. */
   now(): number;
-  onDecision(decision: Decision): void;
+  onAuditEvent(event: AuditEvent): void;
 };
 
-/** Each rejects a request that is one too many. */
-type Admission = {
-  /** Before anything is known of it but its address. */
-  admit(request: FastifyRequest): Promise<void>;
-  byUser: RateLimits['byUser'];
-};
+/** What limits the requests to it. */
+export type RequestLimits = Pick<Admission, 'enter'> & RateLimits;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once authenticated. */
+    credential: Credential | null;
+  }
+}
+
+/** `POST /video-token`: a token for the signed-in user, a room and a video, or a problem. */
+export function videoTokenRoute(
+  options: VideoTokenOptions,
+  { enter, byAddress, byUser }: RequestLimits,
+): FastifyPluginAsyncZod {
+  const { verify, now, onAuditEvent } = options;
+
+  const authenticate = async (request: FastifyRequest) => {
+    const credential = await verify(readBearer(request.headers.authorization), now());
+    request.credential = credential;
+    const { userId, issuer } = credential;
+    Object.assign(auditContext(request), { userId, issuer });
+  };
+
+  return async (app) => {
+    app.route({
+      method: 'POST',
+      url: '/video-token',
+      schema: {
+        operationId: 'createVideoToken',
+        tags: ['Video token'],
+        summary: 'A token with which the signed-in user can load one video in one room',
+        body: bodySchema,
+        response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
+      },
+      // The order in which a request is handled. A request that is refused at any step is audited.
+      onRequest: [auditAborted(onAuditEvent), enter, byAddress, authenticate, byUser],
+      preParsing: requireJson,
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store');
+        return issue(options, request, request.body);
+      },
+      onResponse: (request, reply, done) => {
+        onAuditEvent(toAuditEvent(request, reply));
+        done();
+      },
+    });
+  };
+}
 
 const bodySchema = z
   .object({
@@ -65,88 +108,43 @@ const ISSUED = {
   content: { 'application/json': { schema: tokenSchema } },
 };
 
-type Body = z.output<typeof bodySchema>;
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    credential: Credential | null;
-  }
-}
-
-/** `POST /video-token`: from a credential and a room and video to a token, or to a problem. */
-export function videoTokenRoute(
-  parts: VideoTokenParts,
-  { admit, byUser }: Admission,
-): FastifyPluginAsyncZod {
-  const report = (request: FastifyRequest, reply: FastifyReply) =>
-    parts.onDecision(closeDecision(request, reply));
-
-  /** Fastify's onResponse says nothing of a client that hangs up before it has its answer. */
-  const reportAbort: onRequestHookHandler = (request, reply, done) => {
+/** Fastify's onResponse is not called for a client that disconnects before it has its answer. */
+function auditAborted(onAuditEvent: VideoTokenOptions['onAuditEvent']): onRequestHookHandler {
+  return (request: FastifyRequest, reply: FastifyReply, done) => {
     addressOf(request);
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) report(request, reply);
+      if (!reply.raw.writableFinished) onAuditEvent(toAuditEvent(request, reply));
     });
     done();
   };
-
-  const authenticate = async (request: FastifyRequest) => {
-    const credential = await parts.verify(readBearer(request.headers.authorization), parts.now());
-    request.credential = credential;
-    const notes = notesOf(request);
-    notes.userId = credential.userId;
-    notes.issuer = credential.issuer;
-    await byUser(request, credential.userId);
-  };
-
-  return async (app) => {
-    app.route({
-      method: 'POST',
-      url: '/video-token',
-      schema: {
-        operationId: 'createVideoToken',
-        tags: ['Video token'],
-        summary: 'A token with which the signed-in user can load one video in one room',
-        body: bodySchema,
-        response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
-      },
-      config: { admitted: true },
-      // Whoever is shed or limited is a decision, too.
-      onRequest: [reportAbort, admit, authenticate],
-      preParsing: requireJson,
-      onResponse(request, reply, done) {
-        report(request, reply);
-        done();
-      },
-      handler: async (request, reply) => {
-        reply.header('cache-control', 'no-store');
-        return issue(parts, request, request.body);
-      },
-    });
-  };
 }
 
-async function issue(parts: VideoTokenParts, request: FastifyRequest, body: Body) {
+async function issue(
+  options: VideoTokenOptions,
+  request: FastifyRequest,
+  { roomId, videoId, userId }: z.output<typeof bodySchema>,
+) {
   const credential = request.credential as Credential;
-  const { roomId, videoId, userId = credential.userId } = body;
-  const country = parts.countryOf(request);
-  const notes = Object.assign(notesOf(request), { roomId, videoId, country });
-  if (userId !== credential.userId) throw new ServiceError('subject_mismatch');
+  const country = options.countryOf(request);
+  const context = Object.assign(auditContext(request), { roomId, videoId, country });
+  if (userId !== undefined && userId !== credential.userId) {
+    throw new ServiceError('subject_mismatch');
+  }
+  const now = options.now();
+  const question = { userId: credential.userId, roomId, videoId, country };
   const { videoAccess } = credential;
-  const now = parts.now();
-  const decision = await parts.check(
-    { userId, roomId, videoId, country, requestId: request.id, videoAccess },
-    now,
-  );
-  const expireAt = expiry(parts, decision, credential, now);
+  const decision = await options.check({ ...question, requestId: request.id, videoAccess }, now);
+  const expireAt = expiryOf(options, decision, credential, now);
   const payload = encodeVideoPayload({ roomId, videoId });
-  const token = parts.generate({ userId, payload, createdAt: now, expireAt });
-  notes.expireAt = expireAt;
+  const { userId: owner } = credential;
+  const token = options.generate({ userId: owner, payload, createdAt: now, expireAt });
+  context.expireAt = expireAt;
   return { token, expireAt };
 }
 
-function expiry(
-  { ttlSeconds, outlivesSession }: VideoTokenParts,
+/** @throws {ServiceError} when access is denied, or when too little of the token's life would be left */
+function expiryOf(
+  { ttlSeconds, outlivesSession }: VideoTokenOptions,
   decision: AccessDecision,
   credential: Credential,
   now: number,

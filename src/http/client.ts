@@ -1,9 +1,24 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
+/** A client that was gone before it was accepted. */
+const NO_ADDRESS = 'unknown';
+
+const WITH_PORT = /^(?:\[([\da-f:.]+)\]|([\d.]+)):\d+$/i;
 const COUNTRY = /^[A-Z]{2}$/;
 
-/** Reads the client's country from a request; undefined when nobody trustworthy says it. */
+/**
+ * The client's address. Some proxies forward it with its port, which would make every connection
+ * another client; what is no address at all stands for the proxy that sent it.
+ */
+export function clientAddress({ ip, raw }: FastifyRequest): string {
+  if (isIP(ip)) return ip;
+  const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
+  const address = v6 ?? v4 ?? ip;
+  return isIP(address) ? address : (raw.socket.remoteAddress ?? NO_ADDRESS);
+}
+
+/** Reads the client's country from a request; undefined when no trusted proxy says it. */
 export type CountryOf = (request: FastifyRequest) => string | undefined;
 
 /** ISO 3166-1 alpha-2 from `header`, believed only when the peer itself is one of `proxies`. */
