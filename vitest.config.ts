@@ -7,10 +7,10 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     coverage: {
-      include: ['src/token04/**', 'src/access/decide.ts', 'src/auth/**'],
+      include: ['src/token04/**', 'src/access/rules.ts', 'src/auth/**'],
       thresholds: {
         'src/token04/**': { 100: true },
-        'src/access/decide.ts': { 100: true },
+        'src/access/rules.ts': { 100: true },
         'src/auth/**': { 100: true },
       },
     },

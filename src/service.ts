@@ -2,18 +2,18 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { openAccess } from './access/open.ts';
-import { unixSeconds } from './time.ts';
 import type { Config } from './config/config.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
-import { createPublicApp } from './http/public/app.ts';
-import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
-import type { Lifecycle } from './http/public/health.ts';
-import type { SharedCounter } from './http/redis-counter.ts';
 import { createInternalApp } from './http/internal/app.ts';
+import { createPublicApp } from './http/public/app.ts';
+import type { Lifecycle } from './http/public/health.ts';
+import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
+import type { SharedCounter } from './http/redis-counter.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
+import { unixSeconds } from './time.ts';
 
 /**
  * Connections that may wait to be accepted; the kernel may allow fewer. A client that finds no place tries

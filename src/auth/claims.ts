@@ -53,7 +53,8 @@ export function checkClaims(value: unknown, rules: ClaimRules, now: number): Cre
 }
 
 function checkIssuer({ iss }: Claims, { issuer }: ClaimRules): string | undefined {
-  if (iss !== undefined && typeof iss !== 'string') throw refuse('claim_iss', 'a string', kindOf(iss));
+  if (iss !== undefined && typeof iss !== 'string')
+    throw refuse('claim_iss', 'a string', kindOf(iss));
   if (issuer !== undefined && iss !== issuer) throw refuse('claim_iss', issuer, quote(iss));
   return iss;
 }

@@ -52,7 +52,9 @@ export function verifySignature(
   if (!algorithm || !fits(key, algorithm)) return false;
   const { hash, options } = algorithm;
   if (key.type === 'secret') {
-    const expected = createHmac(hash as string, key).update(input).digest();
+    const expected = createHmac(hash as string, key)
+      .update(input)
+      .digest();
     return signature.length === expected.length && timingSafeEqual(signature, expected);
   }
   const verifyKey: VerifyKeyObjectInput = { key, ...options };
@@ -62,7 +64,5 @@ export function verifySignature(
 function fits(key: KeyObject, { type, curve }: Algorithm): boolean {
   if (key.type === 'secret') return type === 'secret';
   const { modulusLength = MIN_RSA_BITS, namedCurve } = key.asymmetricKeyDetails ?? {};
-  return (
-    key.asymmetricKeyType === type && namedCurve === curve && modulusLength >= MIN_RSA_BITS
-  );
+  return key.asymmetricKeyType === type && namedCurve === curve && modulusLength >= MIN_RSA_BITS;
 }

@@ -1,10 +1,10 @@
 import { openAccess } from '../access/open.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { unixSeconds } from '../time.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
+import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 

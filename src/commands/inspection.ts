@@ -1,10 +1,10 @@
+import { decodeVideoPayload } from '../token/payload.ts';
 import {
   decode,
   MAX_LIFETIME_SECONDS,
   type Token04Claims,
   Token04Error,
 } from '../token04/index.ts';
-import { decodeVideoPayload } from '../token/payload.ts';
 
 /** What a token is held against. */
 export type Expectations = {

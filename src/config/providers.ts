@@ -84,7 +84,8 @@ function readList(path: string, readFile: ReadFile): Result<Provider[]> {
     return wrong(['must be the path of a JSON file, and every file that it names must exist']);
   }
   const { data, error } = z.array(providerSchema).min(1).safeParse(entries);
-  if (!data) return wrong(error.issues.map(({ path, message }) => `[${path.join('.')}] ${message}`));
+  if (!data)
+    return wrong(error.issues.map(({ path, message }) => `[${path.join('.')}] ${message}`));
   return { ...wrong(collisions(data, entries as object[])), value: data };
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Row, Session } from './database.ts';
-import { formatRegions, parseRegions, toTime } from './facts.ts';
 import type { Room, User, Video } from './entries.ts';
+import { formatRegions, parseRegions, toTime } from './facts.ts';
 
 /** A room names a video or a user that is not there. */
 export class UnknownReferenceError extends Error {

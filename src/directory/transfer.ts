@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import type { Database, Session } from './database.ts';
 import { ServiceError } from '../errors.ts';
 import { splitLines } from '../lines.ts';
+import type { Database, Session } from './database.ts';
 import { type Entry, entrySchema } from './entries.ts';
 import {
   all,

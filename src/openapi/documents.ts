@@ -59,7 +59,9 @@ wrong and whose \`action\` says what the client should do.`,
     },
     async (app) => {
       addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
-      await app.register(videoTokenRoute(parts, { enter: unused, byAddress: unused, byUser: unused }));
+      await app.register(
+        videoTokenRoute(parts, { enter: unused, byAddress: unused, byUser: unused }),
+      );
     },
   );
   addExamples(document);

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessFacts } from '../../src/access/access.ts';
-import { decide } from '../../src/access/rules.ts';
-import { explain } from '../../src/access/rules.ts';
+import { decide, explain } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 
 const IDS = { userId: 'alice', roomId: 'room', videoId: 'film', country: 'SG' };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessService } from '../../src/access/access.ts';
-import type { Database } from '../../src/directory/database.ts';
 import { openAccess } from '../../src/access/open.ts';
+import type { Database } from '../../src/directory/database.ts';
 import { NOW } from '../support/clock.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';

@@ -53,7 +53,7 @@ async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
     pass: (milliseconds) => {
       now += milliseconds;
     },
-    find: (kid, alg = 'ES256') => jwks.key({ kid, alg }, { payload: '', signature: '' }),
+    find: (kid, alg = 'ES256') => jwks.key({ kid, alg }),
   };
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { sampleDirectory } from '../../src/commands/demo-page.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 
 const TOUCH = { deviceScaleFactor: 1.5, isMobile: true, hasTouch: true };

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 async function empty(): Promise<void> {
-  await database.transaction(async (query) => {
+  await database.transaction(async ({ query }) => {
     for (const table of ['rooms', 'users', 'videos']) await query(`DELETE FROM ${table}`);
   });
 }

@@ -1,12 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DETAILS } from './refusals.ts';
-import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import { ServiceError } from '../../errors.ts';
 import { type BaseAppOptions, createBaseApp } from '../base.ts';
 import { readBearer } from '../request.ts';
+import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
+import { DETAILS } from './refusals.ts';
 
 /** An import may take its time. */
 const REQUEST_TIMEOUT_MS = 3_600_000;

@@ -3,13 +3,18 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessService } from '../../access/access.ts';
 import type { Database } from '../../directory/database.ts';
+import { countrySchema } from '../../directory/entries.ts';
+import { deleteMember, putMember } from '../../directory/store.ts';
+import {
+  exportDirectory,
+  ImportError,
+  importDirectory,
+  withIdleTimeout,
+} from '../../directory/transfer.ts';
 import { invalidRequest, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
-import { countrySchema } from '../../directory/entries.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
-import { deleteMember, putMember } from '../../directory/store.ts';
-import { exportDirectory, ImportError, importDirectory, withIdleTimeout } from '../../directory/transfer.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import holds the only writer: it may be long, but not silent. */

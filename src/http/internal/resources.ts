@@ -1,11 +1,11 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database, Session } from '../../directory/database.ts';
+import { roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
+import * as store from '../../directory/store.ts';
 import { invalidRequest, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
-import { roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
 import { REFUSED } from './refusals.ts';
-import * as store from '../../directory/store.ts';
 
 /** What has an id in the directory: how it is checked, read and written. */
 type Resource<T> = {
