@@ -70,7 +70,17 @@ describe('the reasons of a decision', () => {
     const facts = { user: undefined, room: undefined, video: undefined };
     const { decidedBy, rules } = explain(facts, IDS, NOW);
     expect(decidedBy).toBe('user exists');
-    expect(rules.map(({ rule }) => rule)).toEqual(['user exists', 'room exists', 'video exists']);
+    const broken = rules.filter(({ holds }) => !holds).map(({ rule }) => rule);
+    expect(broken).toEqual([
+      'user exists',
+      'user is active',
+      'room exists',
+      'room is open',
+      'user is a member',
+      'video exists',
+      'video is available',
+      'video is one of the room',
+    ]);
   });
 });
 
