@@ -63,7 +63,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
   };
 }
 
-/** A backend that refuses one question is well: nobody may open the breaker for all by asking it. */
+/** A 4xx is about one request and says nothing of the backend: it must not open the breaker for all. */
 function isClientError(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;
   const { status } = error;

@@ -6,7 +6,7 @@ import {
   Token04Error,
 } from '../token04/index.ts';
 
-/** What a token is held against. */
+/** What a token is compared with. */
 export type Expectations = {
   /** The current ServerSecret, then the previous one. */
   secrets: readonly string[];

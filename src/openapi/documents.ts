@@ -11,7 +11,7 @@ import { addHealthRoutes } from '../http/public/health.ts';
 import { videoTokenRoute } from '../http/public/video-token.ts';
 import { addExamples, addImportBody, type OpenApi } from './examples.ts';
 
-/** Parts of an application that describes itself and serves nobody. */
+/** For an application that describes itself and never serves a request. */
 const unused = (): never => {
   throw new Error('this application only describes itself');
 };
