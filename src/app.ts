@@ -1,5 +1,5 @@
 import cors from '@fastify/cors';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createAdmission } from './http/admission.ts';
 import { createBareApp } from './http/bare-app.ts';
 import { addHealthRoutes, type HealthParts } from './http/health.ts';
@@ -20,6 +20,8 @@ export type AppParts = {
   rateLimits: RateLimitOptions;
   /** The event loop is so late that answers would come too late. */
   overloaded(): boolean;
+  /** @default what a process of 256 MB can hold */
+  maxOpenRequests?: number;
   /** Is given what says how many requests wait for their decision. */
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
@@ -44,19 +46,20 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     else done();
   });
   if (corsOrigins.length > 0) await addCors(app, corsOrigins);
-  const admission = createAdmission(overloaded);
+  const admission = createAdmission(overloaded, parts.maxOpenRequests);
   parts.onOpenRequests?.(admission.open);
   app.decorateRequest('isOpen', false);
   app.addHook('onSend', (request, _reply, _payload, done) => {
     admission.leave(request);
     done();
   });
-  const admit = async (request: FastifyRequest) => {
-    await admission.enter(request);
+  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
+    await admission.enter(request, reply);
     await limits.byIp(request);
   };
-  app.addHook('onRequest', async (request) => {
-    if (!request.routeOptions.config.admitted && request.method !== 'OPTIONS') await admit(request);
+  app.addHook('onRequest', async (request, reply) => {
+    const { admitted } = request.routeOptions.config;
+    if (!admitted && request.method !== 'OPTIONS') await admit(request, reply);
   });
   addHealthRoutes(app, health);
   await app.register(videoTokenRoute(parts.videoToken, { admit, byUser: limits.byUser }));

@@ -78,7 +78,7 @@ const HALF_OPEN = { httpAllowHalfOpen: true };
 const HTTP_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   // What a connection may buffer beyond one read, each way.
-  highWaterMark: 16 * 1024,
+  highWaterMark: 4 * 1024,
   headersTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
   // Node's own refusal has no body; headerRefusal makes one.

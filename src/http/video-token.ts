@@ -32,7 +32,7 @@ export type VideoTokenParts = {
 /** Each rejects a request that is one too many. */
 type Admission = {
   /** Before anything is known of it but its address. */
-  admit(request: FastifyRequest): Promise<void>;
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   byUser: RateLimits['byUser'];
 };
 
