@@ -19,6 +19,14 @@ const TYPES: Record<string, string> = {
   ndjson: 'application/x-ndjson; charset=utf-8',
 };
 
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'self'; connect-src 'self' http://127.0.0.1:*; img-src data:; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
 /** A page on loopback, with the sign-in of an app that there is only in the demo. */
 export type DemoPage = {
   origin: string;
@@ -97,6 +105,6 @@ async function answer(
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   const contentType = TYPES[type] ?? (type === 'json' ? 'application/json' : 'text/plain');
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
+  response.writeHead(status, { 'content-type': contentType, ...HEADERS });
   response.end(body);
 }

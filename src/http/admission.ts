@@ -1,7 +1,7 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 
-/** Requests that may wait for their decision at the same time, 10 kB each. */
+/** 10 kB each. */
 const MAX_OPEN_REQUESTS = 4_096;
 
 /** Between two batches new connections are accepted, one in an event-loop iteration, and probes answered. */
@@ -17,28 +17,37 @@ declare module 'fastify' {
 /** Lets requests in, as many as the process can hold, in batches. */
 export type Admission = {
   /** @throws {ServiceError} `overloaded` */
-  enter(request: FastifyRequest): Promise<void>;
+  enter(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** The request has its answer, whether or not the client reads it. */
   leave(request: FastifyRequest): void;
   /** Requests that have entered and not left. */
   open(): number;
 };
 
-/** @param overloaded whether the event loop is so late that answers would come too late */
-export function createAdmission(overloaded: () => boolean): Admission {
+/**
+ * @param overloaded whether the event loop is so late that answers would come too late
+ * @param maxOpen how many requests may wait for their decision at the same time
+ */
+export function createAdmission(
+  overloaded: () => boolean,
+  maxOpen: number = MAX_OPEN_REQUESTS,
+): Admission {
   const nextBatch = createRequestBatcher();
   let open = 0;
+  const leave = (request: FastifyRequest) => {
+    if (request.isOpen) open--;
+    request.isOpen = false;
+  };
   return {
-    async enter(request) {
-      if (overloaded() || open >= MAX_OPEN_REQUESTS) throw new ServiceError('overloaded');
+    async enter(request, reply) {
+      if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
       open++;
       request.isOpen = true;
+      // Fastify waits for ever for the body of a request that was aborted before it was asked for.
+      reply.raw.once('close', () => leave(request));
       await nextBatch();
     },
-    leave(request) {
-      if (request.isOpen) open--;
-      request.isOpen = false;
-    },
+    leave,
     open: () => open,
   };
 }

@@ -28,7 +28,7 @@ const STALLED_MS = 10_000;
 const HTTP_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   // What a connection may buffer beyond one read, each way.
-  highWaterMark: 16 * 1024,
+  highWaterMark: 4 * 1024,
   headersTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
   // Node.js would refuse without a body; headerRefusal refuses with one.
@@ -48,7 +48,7 @@ export type BaseAppOptions = {
   /** Sentences that fit these routes better than the usual ones. */
   details?: ProblemDetails;
   /** May refuse a request for which there is no route. */
-  beforeNotFound?(request: FastifyRequest): Promise<void>;
+  beforeNotFound?(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** May refuse a request whose target cannot be read. */
   beforeFrameworkError?(request: FastifyRequest): Promise<void>;
 };
@@ -154,7 +154,7 @@ function pathOf(target: string): string {
 /** A path that is known by another method is 405, with the methods that it knows. */
 function addNotFoundHandler(
   app: FastifyInstance,
-  before: (request: FastifyRequest) => Promise<void>,
+  before: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
 ): void {
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -168,8 +168,8 @@ function addNotFoundHandler(
       : new ServiceError('not_found');
   };
   // Before the body is parsed, or a body that is no JSON would get another answer.
-  app.addHook('preParsing', (request, _reply, _payload, done) => {
-    if (request.is404) before(request).then(() => done(notFound(request)), done);
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    if (request.is404) before(request, reply).then(() => done(notFound(request)), done);
     else done();
   });
   app.setNotFoundHandler((request) => {

@@ -29,6 +29,7 @@ export type AppOptions = {
   counter?: PublicAppOptions['rateLimits']['counter'];
   lifecycle?: PublicAppOptions['health']['lifecycle'];
   overloaded?: PublicAppOptions['overloaded'];
+  maxOpenRequests?: number;
   /** Replaces parts of the route, to see one of them fail. */
   videoToken?: Partial<PublicAppOptions['videoToken']>;
 };
@@ -39,6 +40,8 @@ export type TestApp = {
   server: Server;
   port: number;
   decisions: AuditEvent[];
+  /** How many requests wait for their decision. */
+  openRequests(): number;
   /** Each scope whose bound was passed. */
   limited: string[];
   /** The lines of the log, at every level. */
@@ -51,11 +54,16 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const folder = temporaryFolder();
   const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder.path) });
   const seen = { decisions: [] as AuditEvent[], limited: [] as string[], log: [] as string[] };
+  let openRequests = () => 0;
   const app = await createPublicApp({
     logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
     overloaded: options.overloaded ?? (() => false),
+    ...(options.maxOpenRequests !== undefined && { maxOpenRequests: options.maxOpenRequests }),
+    onOpenRequests: (count) => {
+      openRequests = count;
+    },
     health: {
       lifecycle: options.lifecycle ?? (() => 'ready'),
       dependencies: () => ({ access: access.service.healthy() }),
@@ -86,7 +94,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     folder.remove();
   });
   const { port } = app.server.address() as AddressInfo;
-  return { ...seen, origin, port, server: app.server };
+  return { ...seen, openRequests, origin, port, server: app.server };
 }
 
 function openVerifier() {

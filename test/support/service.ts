@@ -45,11 +45,18 @@ export const VARIABLES: Variables = {
   SHUTDOWN_DELAY_MS: '0',
 };
 
-/** Starts the service over the sample directory and waits until it says that it is ready. */
-export async function startService(variables: Variables = {}): Promise<Service> {
+/**
+ * Starts the service over the sample directory and waits until it says that it is ready.
+ *
+ * @param wrapper a command that executes the one behind it
+ */
+export async function startService(
+  variables: Variables = {},
+  wrapper: readonly string[] = [],
+): Promise<Service> {
   const folder = makeFolder();
   const path = await writeSample(folder);
-  const program = run(folder, { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables });
+  const program = run(folder, { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables }, wrapper);
   const { public: origin, internal } = await ready(program);
   return { ...program, origin, internal, port: Number(URL.parse(origin)?.port) };
 }
@@ -72,8 +79,9 @@ export function makeFolder(): string {
   return temporaryFolder().path;
 }
 
-function run(folder: string, variables: Variables): Program {
-  const child = spawn(process.execPath, [SERVER], { cwd: folder, env: variables });
+function run(folder: string, variables: Variables, wrapper: readonly string[] = []): Program {
+  const [command = '', ...args] = [...wrapper, process.execPath, SERVER];
+  const child = spawn(command, args, { cwd: folder, env: variables });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
     output.stdout += chunk;

@@ -12,6 +12,8 @@ export type PublicAppOptions = {
   rateLimits: RateLimitOptions;
   /** Whether the event loop is so late that answers would come too late. */
   overloaded(): boolean;
+  /** @default what a process of 256 MB can hold */
+  maxOpenRequests?: number;
   /** Receives a function that says how many requests wait for their decision. */
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
@@ -22,14 +24,14 @@ export type PublicAppOptions = {
 /** The application that clients and the load balancer see, ready to listen. */
 export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const { logger, trustProxy, corsOrigins, health } = options;
-  const admission = createAdmission(options.overloaded);
+  const admission = createAdmission(options.overloaded, options.maxOpenRequests);
   options.onOpenRequests?.(admission.open);
   const app = createBaseApp({
     logger,
     trustProxy,
     draining: () => health.lifecycle() === 'draining',
-    async beforeNotFound(request) {
-      await admission.enter(request);
+    async beforeNotFound(request, reply) {
+      await admission.enter(request, reply);
       await limits.byAddress(request);
     },
     beforeFrameworkError: (request) => limits.byAddress(request),
