@@ -3,13 +3,16 @@ import { config as loadDotenv } from 'dotenv';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { unknownVariables } from './config/environment.ts';
 import { ConfigError } from './config/problems.ts';
+import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
+import { createOutput } from './ops/output.ts';
 import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
 import { startService } from './service.ts';
 
 const EXIT_CONFIG = 2;
 const CLOSE_MARGIN_MS = 500;
+const FLUSH_MS = 500;
 
 loadDotenv({ quiet: true });
 const files = new Set<string>();
@@ -34,12 +37,19 @@ function readConfigOrExit(): Config {
 }
 
 async function main(config: Config): Promise<void> {
-  const { logger, flush } = createLogger(config.log.level);
+  const output = createOutput();
+  const logger = createLogger(output, config.log.level);
+  const { flush } = output;
   for (const variable of unknownVariables(process.env)) {
     logger.warn({ variable }, 'unknown variable');
   }
   try {
-    const service = await startService(config, logger);
+    const service = await startService(
+      config,
+      logger,
+      createAuditLog(output, logger),
+      output.waitingBytes,
+    );
     const stopReloading = installReload({
       logger,
       async reload() {
@@ -66,7 +76,7 @@ async function main(config: Config): Promise<void> {
     logger.info({ ...service.addresses, access: config.access.mode }, 'ready');
   } catch (err) {
     logger.fatal({ err }, 'cannot start');
-    flush();
+    await flush(FLUSH_MS);
     process.exit(1);
   }
 }

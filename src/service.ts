@@ -10,6 +10,7 @@ import { createPublicApp } from './http/public/app.ts';
 import type { Lifecycle } from './http/public/health.ts';
 import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
 import type { SharedCounter } from './http/redis-counter.ts';
+import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
@@ -34,16 +35,22 @@ export type Service = {
 };
 
 /** The composition root: makes every part from the configuration, wires them, and listens. */
-export async function startService(config: Config, logger: Logger): Promise<Service> {
+export async function startService(
+  config: Config,
+  logger: Logger,
+  audit: AuditLog,
+  auditWaitingBytes: () => number,
+): Promise<Service> {
   let lifecycle: Lifecycle = 'starting';
   const metrics = createMetrics(config.access.mode);
+  metrics.auditWaitingBytes(auditWaitingBytes);
   const load = createLoadMonitor();
   const access = await openAccess(config.access, (err) =>
     logger.warn({ err }, 'database connection lost'),
   );
   const secrets = await createSecrets(config, metrics.auth);
   const limiter = await createLimiter(config.limits, logger, metrics);
-  const dependencies = { logger, metrics, load, access: access.service, secrets, limiter };
+  const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
   const app = await createApp(config, dependencies, () => lifecycle);
   const internal = await createInternalApp({
     logger,
@@ -85,6 +92,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
 type Dependencies = {
   logger: Logger;
+  audit: AuditLog;
   metrics: Metrics;
   load: LoadMonitor;
   access: AccessService;
@@ -94,7 +102,7 @@ type Dependencies = {
 
 function createApp(
   { http, limits, token }: Config,
-  { logger, metrics, load, access, secrets, limiter }: Dependencies,
+  { logger, audit, metrics, load, access, secrets, limiter }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
   const { shared } = limiter;
@@ -109,7 +117,7 @@ function createApp(
     corsOrigins: http.corsOrigins,
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,
-    health: { lifecycle, dependencies },
+    health: { lifecycle, dependencies, auditBlocked: audit.blocked },
     rateLimits: {
       perIp: limits.perIp,
       perUser: limits.perUser,
@@ -124,7 +132,7 @@ function createApp(
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,
       now: unixSeconds,
-      onAuditEvent: createAuditLog(logger, metrics),
+      onAuditEvent: audited(audit, metrics),
     },
   });
 }
@@ -140,10 +148,10 @@ function measured(access: AccessService, metrics: Metrics): AccessService['check
   };
 }
 
-function createAuditLog(logger: Logger, metrics: Metrics) {
+function audited(audit: AuditLog, metrics: Metrics) {
   return (event: AuditEvent) => {
     metrics.decided(event.outcome, event.code, event.durationMs / 1000);
-    logger.info(event);
+    audit.write(event);
   };
 }
 

@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 /** Lets requests in, as many as the process can hold, in batches. */
 export type Admission = {
-  /** @throws {ServiceError} `overloaded` */
+  /** @throws {ServiceError} `overloaded`, or `dependency_unavailable` while the audit log is blocked */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** The request has its answer, whether or not the client reads it. */
   leave(request: FastifyRequest): void;
@@ -27,10 +27,12 @@ export type Admission = {
 /**
  * @param overloaded whether the event loop is so late that answers would come too late
  * @param maxOpen how many requests may wait for their decision at the same time
+ * @param auditBlocked whether the audit log takes no lines: no token is issued without one
  */
 export function createAdmission(
   overloaded: () => boolean,
   maxOpen: number = MAX_OPEN_REQUESTS,
+  auditBlocked: () => boolean = () => false,
 ): Admission {
   const nextBatch = createRequestBatcher();
   let open = 0;
@@ -40,6 +42,9 @@ export function createAdmission(
   };
   return {
     async enter(request, reply) {
+      if (auditBlocked()) {
+        throw new ServiceError('dependency_unavailable', { cause: { code: 'audit_log_blocked' } });
+      }
       if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
       open++;
       request.isOpen = true;

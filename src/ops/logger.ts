@@ -11,25 +11,8 @@ const SENSITIVE = [
   'key',
 ];
 
-/** Several lines to a write, none later than this. */
-const BUFFER_BYTES = 4096;
-const FLUSH_MS = 100;
-
-/**
- * JSON lines on standard output, written in the background: a line that waits for a slow pipe must
- * not make a request wait. `flush` writes what is left, when the process ends.
- */
-export function createLogger(level: string): { logger: Logger; flush: () => void } {
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: BUFFER_BYTES,
-    periodicFlush: FLUSH_MS,
-  });
-  return { logger: createLoggerTo(destination, level), flush: () => destination.flushSync() };
-}
-
-export function createLoggerTo(destination: DestinationStream, level: string): Logger {
+/** JSON lines to a destination. */
+export function createLogger(destination: DestinationStream, level: string): Logger {
   const options = {
     level,
     base: null,

@@ -52,19 +52,26 @@ export function createMetrics(accessMode: string) {
       jwksFetched: (issuer: string, result: 'ok' | 'error') => jwks.inc({ issuer, result }),
     },
     /** Asks `count` at each scrape. */
-    openRequests: (count: () => number) => createOpenRequestsGauge(registry, count),
+    ...createGauges(registry),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
     rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
   };
 }
 
-function createOpenRequestsGauge(registry: Registry, count: () => number): void {
-  new Gauge({
-    name: 'open_requests',
-    help: 'Requests that wait for their decision.',
-    registers: [registry],
-    collect() {
-      this.set(count());
-    },
-  });
+/** What is read at each scrape. */
+function createGauges(registry: Registry) {
+  const gauge = (name: string, help: string) => (read: () => number) => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  return {
+    openRequests: gauge('open_requests', 'Requests that wait for their decision.'),
+    auditWaitingBytes: gauge('audit_waiting_bytes', 'Log lines that wait for standard output.'),
+  };
 }

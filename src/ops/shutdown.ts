@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 
@@ -11,9 +12,11 @@ export type ShutdownOptions = {
   onDrain(): void;
   /** Stops accepting, finishes what is in flight, and closes everything. */
   close(): Promise<void>;
-  /** Writes the last lines of the log. */
-  flush(): void;
+  /** Writes the last lines of the log; false when they are not taken. */
+  flush(timeoutMs: number): Promise<boolean>;
 };
+
+const FLUSH_MS = 500;
 
 /**
  * SIGTERM drains and exits 0, SIGINT does so without the delay, an uncaught exception exits 1.
@@ -22,27 +25,25 @@ export type ShutdownOptions = {
 export function installShutdown(options: ShutdownOptions): void {
   const { logger, delayMs, timeoutMs, onDrain, close, flush } = options;
   let exitCode = 0;
+  async function end(code: number): Promise<never> {
+    if (await flush(FLUSH_MS)) process.exit(code);
+    // A thread that waits for the reader of standard output would keep an orderly exit waiting.
+    process.kill(process.pid, 'SIGKILL');
+    return new Promise(() => {});
+  }
   const grace = closeWithGrace(
-    {
-      delay: timeoutMs,
-      logger: false,
-      skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'],
-      // To be told to stop in the middle of something long is no failure of ours.
-      onTimeout() {
-        logger.warn({ timeoutMs }, 'shutdown timed out');
-        flush();
-        process.exit(exitCode);
-      },
-    },
+    { delay: false, logger: false, skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'] },
     async ({ err }) => {
       if (err) {
         exitCode = 1;
         logger.fatal({ err }, 'uncaught exception');
       }
       onDrain();
-      await close();
-      logger.info('stopped');
-      flush();
+      const inTime = await Promise.race([close().then(() => true), delay(timeoutMs, false)]);
+      // A signal in the middle of a long request is no failure.
+      if (inTime) logger.info('stopped');
+      else logger.warn({ timeoutMs }, 'shutdown timed out');
+      await end(exitCode);
     },
   );
   let draining = false;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
 import { createInternalApp } from '../../src/http/internal/app.ts';
-import { createLoggerTo } from '../../src/ops/logger.ts';
+import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { NOW } from '../support/clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -16,7 +16,7 @@ const NDJSON = 'application/x-ndjson';
 async function openInternal(config: AccessConfig, adminApiKey: string | undefined = KEY) {
   const { service, database } = await openAccess(config);
   const app = await createInternalApp({
-    logger: createLoggerTo({ write() {} }, 'silent'),
+    logger: createLogger({ write() {} }, 'silent'),
     metrics: createMetrics(config.mode).registry,
     directory: database && { database, service, now: () => NOW },
     adminApiKey: () => adminApiKey,
@@ -245,7 +245,7 @@ describe('the internal listener', () => {
     const config = { mode: 'sqlite', path: join(folder.path, 'a.db') } as const;
     const { service, database } = await openAccess(config);
     const without = await createInternalApp({
-      logger: createLoggerTo({ write() {} }, 'silent'),
+      logger: createLogger({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
       directory: database && { database, service, now: () => NOW },
       adminApiKey: () => undefined,

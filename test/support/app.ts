@@ -8,7 +8,7 @@ import type { AuditEvent } from '../../src/http/audit.ts';
 import { createCountryOf } from '../../src/http/client.ts';
 import { createPublicApp, type PublicAppOptions } from '../../src/http/public/app.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
-import { createLoggerTo } from '../../src/ops/logger.ts';
+import { createLogger } from '../../src/ops/logger.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from './clock.ts';
 import { temporaryFolder } from './folder.ts';
@@ -56,7 +56,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const seen = { decisions: [] as AuditEvent[], limited: [] as string[], log: [] as string[] };
   let openRequests = () => 0;
   const app = await createPublicApp({
-    logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
+    logger: createLogger({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
     overloaded: options.overloaded ?? (() => false),

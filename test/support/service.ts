@@ -8,7 +8,7 @@ import { temporaryFolder } from './folder.ts';
 import { JWT_SECRET } from './jwt.ts';
 import { writeSample } from './sample.ts';
 
-const SERVER = fileURLToPath(new URL('../../src/start.js', import.meta.url));
+export const SERVER = fileURLToPath(new URL('../../src/start.js', import.meta.url));
 
 export type Variables = Record<string, string>;
 

@@ -24,7 +24,11 @@ export type PublicAppOptions = {
 /** The application that clients and the load balancer see, ready to listen. */
 export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const { logger, trustProxy, corsOrigins, health } = options;
-  const admission = createAdmission(options.overloaded, options.maxOpenRequests);
+  const admission = createAdmission(
+    options.overloaded,
+    options.maxOpenRequests,
+    health.auditBlocked,
+  );
   options.onOpenRequests?.(admission.open);
   const app = createBaseApp({
     logger,

@@ -6,6 +6,8 @@ export type Lifecycle = 'starting' | 'ready' | 'draining';
 
 export type HealthOptions = {
   lifecycle(): Lifecycle;
+  /** Whether this replica cannot write its audit log. */
+  auditBlocked?(): boolean;
   /** Which dependencies answered when they were last asked. */
   dependencies(): Record<string, boolean>;
 };
@@ -14,19 +16,19 @@ const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' }
 
 const readinessSchema = z
   .object({
-    status: z.enum(['starting', 'ready', 'draining']),
+    status: z.enum(['starting', 'ready', 'draining', 'blocked']),
     dependencies: z.record(z.string().meta({ maxLength: 64 }), z.enum(['up', 'down'])),
   })
   .meta({
     id: 'Readiness',
     description:
-      'A dependency that is down does not make the service unready: all replicas would leave at once.',
+      'A dependency that is down does not make the service unready: all replicas would leave at once. `blocked`: this replica cannot write its audit log.',
   });
 
 /** `GET /healthz` and `GET /readyz`; neither is rate-limited or asks for a credential. */
 export function addHealthRoutes(
   app: FastifyInstance,
-  { lifecycle, dependencies }: HealthOptions,
+  { lifecycle, dependencies, auditBlocked = () => false }: HealthOptions,
 ): void {
   app.get(
     '/healthz',
@@ -51,13 +53,14 @@ export function addHealthRoutes(
         summary: 'Should the load balancer send requests here?',
         security: [],
         response: {
-          200: described('Started and not draining.', readinessSchema),
-          503: described('Starting or draining.', readinessSchema),
+          200: described('Ready.', readinessSchema),
+          503: described('Starting, draining, or unable to write the audit log.', readinessSchema),
         },
       },
     },
     async (_request, reply) => {
-      const status = lifecycle();
+      const state = lifecycle();
+      const status = state === 'ready' && auditBlocked() ? 'blocked' : state;
       const states = Object.entries(dependencies()).map(([name, up]) => [name, up ? 'up' : 'down']);
       reply.code(status === 'ready' ? 200 : 503);
       return { status, dependencies: Object.fromEntries(states) };

@@ -1,0 +1,52 @@
+import pino from 'pino';
+
+/** Several lines to a write, none later than this. */
+const BUFFER_BYTES = 4_096;
+const FLUSH_MS = 100;
+
+/** Standard output, written in the background: a line that waits for a slow reader delays no request. */
+export type Output = {
+  write(line: string): void;
+  /** What has not been taken yet, in bytes. */
+  waitingBytes(): number;
+  /** The last write failed; what waits is written again. */
+  failed(): boolean;
+  /** False when not everything was taken within the milliseconds. */
+  flush(timeoutMs: number): Promise<boolean>;
+};
+
+export function createOutput(): Output {
+  const destination = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: BUFFER_BYTES,
+    periodicFlush: FLUSH_MS,
+  });
+  let waiting = 0;
+  let failed = false;
+  destination.on('write', (bytes: number) => {
+    waiting -= bytes;
+    failed = false;
+  });
+  destination.on('error', () => {
+    failed = true;
+  });
+  return {
+    write(line) {
+      waiting += Buffer.byteLength(line);
+      destination.write(line);
+    },
+    waitingBytes: () => waiting,
+    failed: () => failed,
+    async flush(timeoutMs) {
+      if (failed) return false;
+      const late = Promise.withResolvers<boolean>();
+      const timer = setTimeout(() => late.resolve(false), timeoutMs);
+      // Its error is that of fsync, which a pipe does not have.
+      const flushed = new Promise<boolean>((resolve) =>
+        destination.flush(() => resolve(waiting <= 0)),
+      );
+      return Promise.race([flushed, late.promise]).finally(() => clearTimeout(timer));
+    },
+  };
+}
