@@ -9,7 +9,7 @@ const SLICE_BYTES = 1_024;
 const PIPELINED_SLICE_BYTES = 256;
 
 /** Pipelined requests of all connections in an event-loop iteration, which accepts one new connection. */
-const MAX_TURNS = 32;
+const MAX_TURNS = 16;
 
 type Exchange = { request: IncomingMessage; response: ServerResponse };
 
