@@ -39,14 +39,15 @@ export function createOutput(): Output {
     waitingBytes: () => waiting,
     failed: () => failed,
     async flush(timeoutMs) {
-      if (failed) return false;
-      const late = Promise.withResolvers<boolean>();
-      const timer = setTimeout(() => late.resolve(false), timeoutMs);
-      // Its error is that of fsync, which a pipe does not have.
-      const flushed = new Promise<boolean>((resolve) =>
-        destination.flush(() => resolve(waiting <= 0)),
-      );
-      return Promise.race([flushed, late.promise]).finally(() => clearTimeout(timer));
+      const late = AbortSignal.timeout(timeoutMs);
+      // A flush ends with the write in progress; shorter lines that came meanwhile need another one.
+      while (waiting > 0 && !failed && !late.aborted) {
+        await Promise.race([
+          new Promise<void>((resolve) => destination.flush(() => resolve())),
+          new Promise((resolve) => late.addEventListener('abort', resolve, { once: true })),
+        ]);
+      }
+      return waiting <= 0;
     },
   };
 }
