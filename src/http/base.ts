@@ -22,8 +22,6 @@ import {
 } from './request.ts';
 
 const KEEP_ALIVE_MS = 75_000;
-/** A client that reads none of its answers for so long is disconnected. */
-const STALLED_MS = 10_000;
 
 const HTTP_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
@@ -43,6 +41,8 @@ export type BaseAppOptions = {
   trustProxy?: readonly string[];
   /** How long a request may take to arrive. @default 10 s */
   requestTimeoutMs?: number;
+  /** How long a client may read nothing of its answer. @default 10 s */
+  stalledMs?: number;
   /** While true, every answer asks the client to connect anew. */
   draining(): boolean;
   /** Sentences that fit these routes better than the usual ones. */
@@ -95,14 +95,19 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
 
 async function pass(): Promise<void> {}
 
-function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BaseAppOptions) {
+function serverOptions({
+  logger,
+  trustProxy = [],
+  requestTimeoutMs = 10_000,
+  stalledMs = 10_000,
+}: BaseAppOptions) {
   const connections = createConnections();
   return {
     serverFactory: (handle: RequestListener) => {
       const server = createServer(HTTP_OPTIONS, connections.serialize(handle));
       server.requestTimeout = requestTimeoutMs;
       Object.assign(server, HALF_OPEN);
-      connections.watch(server, STALLED_MS);
+      connections.watch(server, stalledMs);
       handleExpectAndConnect(server);
       // Asked for later, the address of a client that has reset its connection is not to be had.
       return server.on('connection', (socket) => void socket.remoteAddress);

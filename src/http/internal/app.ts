@@ -8,6 +8,8 @@ import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
 import { DETAILS } from './refusals.ts';
 
+/** A reader of an export may be slow. */
+const STALLED_MS = 60_000;
 /** An import may take its time. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
 
@@ -28,7 +30,11 @@ export type InternalAppOptions = {
 export async function createInternalApp(parts: InternalAppOptions): Promise<FastifyInstance> {
   const { logger, metrics, directory, adminApiKey, draining } = parts;
   const options = { logger, draining, details: DETAILS };
-  const app = createBaseApp({ ...options, requestTimeoutMs: REQUEST_TIMEOUT_MS });
+  const app = createBaseApp({
+    ...options,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    stalledMs: STALLED_MS,
+  });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
