@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../support/folder.ts';
+import { post } from '../support/post.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { startService, type Variables } from '../support/service.ts';
+import { dumpPostgres, dumpSqlite } from './dump.ts';
+
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
+const { version } = JSON.parse(read('../../package.json'));
+const releases = [...read('../../CHANGELOG.md').matchAll(/^## \[(\d[^\]]+)\]/gm)]
+  .map(([, release]) => release as string)
+  .filter((release) => release !== version);
+
+/** What a directory holds, in statements that every released schema takes. */
+const ROWS = `
+  INSERT INTO users (id) VALUES ('alice');
+  INSERT INTO videos (id) VALUES ('film');
+  INSERT INTO rooms (id) VALUES ('room');
+  INSERT INTO room_members (room_id, user_id) VALUES ('room', 'alice');
+  INSERT INTO room_videos (room_id, video_id) VALUES ('room', 'film');`;
+
+/** Starts the service, which migrates, and returns the status of a request for a token. */
+async function startAndAsk(variables: Variables): Promise<number> {
+  const service = await startService(variables);
+  try {
+    return (await post(service.origin)).status;
+  } finally {
+    await service.stop();
+  }
+}
+
+it('keeps the schemas of every release in the changelog', () => {
+  expect(releases).toContain('0.1.0');
+  for (const release of releases)
+    for (const database of ['sqlite', 'postgres'])
+      expect(existsSync(join(FOLDER, `${release}.${database}.sql`)), release).toBe(true);
+});
+
+describe('a SQLite file', () => {
+  function newFile(): string {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    return join(folder.path, 'access.db');
+  }
+
+  it('that is new has the schema of this version', async () => {
+    const path = newFile();
+    await startAndAsk({ ACCESS_SQLITE_PATH: path });
+    await expect(dumpSqlite(path)).toMatchFileSnapshot(`${version}.sqlite.sql`);
+  });
+
+  it.each(releases)('of %s is migrated with its rows, and ends like a new one', async (release) => {
+    const path = newFile();
+    const database = new DatabaseSync(path);
+    database.exec(read(`${release}.sqlite.sql`) + ROWS);
+    database.close();
+    expect(await startAndAsk({ ACCESS_SQLITE_PATH: path })).toBe(200);
+    expect(dumpSqlite(path)).toBe(read(`${version}.sqlite.sql`));
+  });
+});
+
+describe('a PostgreSQL database', () => {
+  let postgres: Postgres;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres.stop());
+
+  it('that is new has the schema of this version', async () => {
+    const url = await postgres.createDatabase('new');
+    await startAndAsk({ ACCESS_MODE: 'postgres', DATABASE_URL: url });
+    await expect(await dumpPostgres(url)).toMatchFileSnapshot(`${version}.postgres.sql`);
+  });
+
+  it.each(releases)('of %s is migrated with its rows, and ends like a new one', async (release) => {
+    const url = await postgres.createDatabase(`released_${release.replaceAll('.', '_')}`);
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(read(`${release}.postgres.sql`) + ROWS);
+    await client.end();
+    expect(await startAndAsk({ ACCESS_MODE: 'postgres', DATABASE_URL: url })).toBe(200);
+    expect(await dumpPostgres(url)).toBe(read(`${version}.postgres.sql`));
+  });
+});
