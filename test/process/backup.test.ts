@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { type Load, startLoad } from '../support/load.ts';
+import { startLoad } from '../support/load.ts';
 import { post } from '../support/post.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { type Service, startService, type Variables } from '../support/service.ts';
@@ -47,69 +47,56 @@ const DATABASES = [
   ],
 ] as const;
 
-describe.each(DATABASES)(
-  'a backup of a directory in %s that serves and changes',
-  (_name, provide) => {
-    let databases: { create(name: string): Promise<Variables>; remove(): Promise<void> };
-    let access: Variables;
-    let service: Service;
-    let load: Load;
-    let changes: { count(): number; stop(): Promise<void> };
+describe.each(DATABASES)('a backup of a directory in %s', (_name, provide) => {
+  let databases: { create(name: string): Promise<Variables>; remove(): Promise<void> };
+  beforeAll(async () => {
+    databases = await provide();
+  });
+  afterAll(() => databases.remove());
 
-    beforeAll(async () => {
-      databases = await provide();
-      access = await databases.create('access');
-      service = await startService({ ...access, ADMIN_API_KEY });
-      await importOver(service, ndjson(DIRECTORY) + pair('first'));
-      load = await startLoad(service.origin, 2);
-      changes = keepChanging(service);
-    });
-    afterAll(async () => {
-      await changes.stop();
-      await load.stop();
-      await service.stop();
-      await databases.remove();
-    });
-
-    it('has one moment and is restored, line for line, where it issues tokens', async () => {
-      const before = changes.count();
-      const { code, stdout: backup } = await cli(['directory', 'export'], { env: access });
+  it('has one moment while the service answers and changes it, and is restored line for line', async () => {
+    const access = await databases.create('access');
+    const backup = await whileServing(access, async () => {
+      const { code, stdout } = await cli(['directory', 'export'], { env: access });
       expect(code).toBe(0);
-      expect(changes.count()).toBeGreaterThan(before);
-      expectOneMoment(backup);
-
-      const restored = await databases.create('restored');
-      const imported = await cli(['directory', 'import', '-'], { env: restored, input: backup });
-      expect(imported.code).toBe(0);
-      expect((await cli(['directory', 'export'], { env: restored })).stdout).toBe(backup);
-      await expectTokenFrom(restored);
+      return stdout;
     });
+    expectOneMoment(backup);
 
-    it('fails no request', async () => {
-      const { seen } = await load.stop();
-      expect([...seen.keys()]).toEqual(['200']);
-    });
-  },
-);
+    const restored = await databases.create('restored');
+    const imported = await cli(['directory', 'import', '-'], { env: restored, input: backup });
+    expect(imported.code).toBe(0);
+    expect((await cli(['directory', 'export'], { env: restored })).stdout).toBe(backup);
+    await expectTokenFrom(restored);
+  });
+});
 
 it('a copy of a SQLite file by VACUUM INTO, made while the service answers, issues tokens', async () => {
   const folder = temporaryFolder();
   onTestFinished(folder.remove);
   const [path, copy] = [join(folder.path, 'access.db'), join(folder.path, 'copy.db')];
-  const service = await startService({ ACCESS_SQLITE_PATH: path, ADMIN_API_KEY });
-  onTestFinished(service.stop);
-  await importOver(service, ndjson(DIRECTORY) + pair('first'));
-  const load = await startLoad(service.origin, 2);
-  const changes = keepChanging(service);
-  const database = new DatabaseSync(path);
-  database.exec(`VACUUM INTO '${copy}'`);
-  database.close();
-  await changes.stop();
-  expect([...(await load.stop()).seen.keys()]).toEqual(['200']);
+  await whileServing({ ACCESS_SQLITE_PATH: path }, async () => {
+    const database = new DatabaseSync(path);
+    database.exec(`VACUUM INTO '${copy}'`);
+    database.close();
+  });
   const restored = { ACCESS_SQLITE_PATH: copy };
   expectOneMoment((await cli(['directory', 'export'], { env: restored })).stdout);
   await expectTokenFrom(restored);
 });
+
+/** Does `work` while a service over the directory answers and changes it; no request may fail. */
+async function whileServing<T>(access: Variables, work: () => Promise<T>): Promise<T> {
+  const service = await startService({ ...access, ADMIN_API_KEY });
+  onTestFinished(service.stop);
+  await importOver(service, ndjson(DIRECTORY) + pair('first'));
+  const load = await startLoad(service.origin, 2);
+  const changes = keepChanging(service);
+  const result = await work();
+  expect(await changes.stop()).toBeGreaterThan(0);
+  expect([...(await load.stop()).seen.keys()]).toEqual(['200']);
+  return result;
+}
 
 async function importOver({ internal }: Service, body: string): Promise<void> {
   const response = await fetch(`${internal}/directory/import`, {
@@ -129,10 +116,10 @@ function keepChanging(service: Service) {
   };
   const running = run();
   return {
-    count: () => count,
-    async stop() {
+    async stop(): Promise<number> {
       stopped = true;
       await running;
+      return count;
     },
   };
 }

@@ -45,18 +45,26 @@ export const VARIABLES: Variables = {
   SHUTDOWN_DELAY_MS: '0',
 };
 
-/** Starts the service over the sample directory and waits until it says that it is ready. */
-export async function startService(variables: Variables = {}): Promise<Service> {
+/**
+ * Starts the service over the sample directory and waits until it says that it is ready.
+ *
+ * @param server the file that starts it; that of this release by default
+ */
+export async function startService(
+  variables: Variables = {},
+  server: string = SERVER,
+): Promise<Service> {
   const folder = makeFolder();
   const path = await writeSample(folder);
-  const program = run(folder, { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables });
+  const all = { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables };
+  const program = run(folder, all, server);
   const { public: origin, internal } = await ready(program);
   return { ...program, origin, internal, port: Number(URL.parse(origin)?.port) };
 }
 
 /** Starts the program with these variables and no others, and does not wait. */
 export function startProgram(variables: Variables, folder = makeFolder()): Program {
-  return run(folder, variables);
+  return run(folder, variables, SERVER);
 }
 
 /** The addresses in the line that says that the service is ready. */
@@ -72,8 +80,8 @@ export function makeFolder(): string {
   return temporaryFolder().path;
 }
 
-function run(folder: string, variables: Variables): Program {
-  const child = spawn(process.execPath, [SERVER], { cwd: folder, env: variables });
+function run(folder: string, variables: Variables, server: string): Program {
+  const child = spawn(process.execPath, [server], { cwd: folder, env: variables });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
     output.stdout += chunk;
