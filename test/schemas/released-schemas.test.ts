@@ -61,7 +61,7 @@ describe('a SQLite file', () => {
     database.exec(read(`${release}.sqlite.sql`) + ROWS);
     database.close();
     expect(await startAndAsk({ ACCESS_SQLITE_PATH: path })).toBe(200);
-    expect(dumpSqlite(path)).toBe(read(`${version}.sqlite.sql`));
+    await expect(dumpSqlite(path)).toMatchFileSnapshot(`${version}.sqlite.sql`);
   });
 });
 
@@ -85,6 +85,6 @@ describe('a PostgreSQL database', () => {
     await client.query(read(`${release}.postgres.sql`) + ROWS);
     await client.end();
     expect(await startAndAsk({ ACCESS_MODE: 'postgres', DATABASE_URL: url })).toBe(200);
-    expect(await dumpPostgres(url)).toBe(read(`${version}.postgres.sql`));
+    await expect(await dumpPostgres(url)).toMatchFileSnapshot(`${version}.postgres.sql`);
   });
 });
