@@ -4,12 +4,6 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:26-bookworm-slim
-ARG VERSION=0.0.0 REVISION=unknown
-LABEL org.opencontainers.image.title="zego-video-token" \
-  org.opencontainers.image.description="Issues ZEGO video tokens to the users who may watch." \
-  org.opencontainers.image.licenses="MIT" \
-  org.opencontainers.image.version="$VERSION" \
-  org.opencontainers.image.revision="$REVISION"
 # The allocator gives back what V8's compilers have let go of once its threshold is set, though it is the usual one.
 ENV NODE_ENV=production MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
@@ -24,6 +18,12 @@ RUN mkdir -p data node_modules/.cache \
   && { su node -c 'node --max-semi-space-size=8 src/start.js' 2>/dev/null || [ $? -eq 2 ]; } \
   && chown -R root:root node_modules/.cache \
   && chmod -R a=rX node_modules/.cache
+ARG VERSION=0.0.0 REVISION=unknown
+LABEL org.opencontainers.image.title="zego-video-token" \
+  org.opencontainers.image.description="Issues ZEGO video tokens to the users who may watch." \
+  org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.version="$VERSION" \
+  org.opencontainers.image.revision="$REVISION"
 USER node
 VOLUME /app/data
 EXPOSE 8080
