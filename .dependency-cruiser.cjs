@@ -1,4 +1,4 @@
-/** The rules of the house: who may import whom. */
+/** Which module may import which. */
 const only = (name, from, allowed) => ({
   name,
   severity: 'error',
@@ -16,38 +16,50 @@ module.exports = {
     },
     { name: 'no-orphans-in-packages', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('token04-knows-only-crypto', '^src/token04/', ['^src/token04/', '^(node:)?crypto$']),
-    only('rules-know-only-the-port', '^src/access/(decide|explain|lifetime)\\.ts$', [
-      '^src/access/(access|decide)\\.ts$',
-    ]),
+    only('token-is-pure', '^src/token/', ['^src/token/', '^src/access/access\\.ts$']),
+    only('rules-know-only-the-port', '^src/access/rules\\.ts$', ['^src/access/access\\.ts$']),
     only('the-port-is-a-leaf', '^src/access/access\\.ts$', []),
+    only('claims-are-pure', '^src/auth/claims\\.ts$', [
+      '^src/(errors|identifiers)\\.ts$',
+      '^src/auth/provider\\.ts$',
+    ]),
     {
-      name: 'http-knows-no-adapter',
+      name: 'public-http-knows-no-adapter',
       severity: 'error',
-      from: { path: '^src/(http/|app\\.ts)' },
+      from: { path: '^src/http/(public/|[^/]+\\.ts$)' },
       to: {
-        path: '^src/(access/(sqlite|postgres|http|claims|open)|directory/|ops/|config/|commands/)',
+        path: '^src/(access/(open|backend|jwt-claims)|directory/|ops/|config/|commands/)',
       },
     },
     {
-      name: 'rooms-do-not-know-each-other',
+      name: 'internal-http-knows-no-database',
       severity: 'error',
-      from: {
-        path: '^src/(auth|access|directory|ops)/',
-        pathNot: '^src/directory/(routes|resources|refusals)\\.ts$',
-      },
-      to: { path: '^src/(http|commands)/' },
+      from: { path: '^src/http/internal/' },
+      to: { path: '^src/(access/open|directory/(sqlite|postgres)/|ops/|config/|commands/)' },
+    },
+    {
+      name: 'modules-know-no-http',
+      severity: 'error',
+      from: { path: '^src/(token04|token|auth|access|directory|config|ops)/' },
+      to: { path: '^src/(http|commands|openapi)/' },
     },
     {
       name: 'auth-and-access-are-apart',
       severity: 'error',
       from: { path: '^src/auth/' },
-      to: { path: '^src/access/' },
+      to: { path: '^src/(access|directory)/' },
     },
     {
       name: 'access-and-auth-are-apart',
       severity: 'error',
-      from: { path: '^src/access/' },
+      from: { path: '^src/(access|directory)/' },
       to: { path: '^src/auth/' },
+    },
+    {
+      name: 'databases-are-apart',
+      severity: 'error',
+      from: { path: '^src/directory/(sqlite|postgres)/' },
+      to: { path: '^src/directory/(sqlite|postgres)/', pathNot: '^src/directory/$1/' },
     },
     {
       name: 'processes-are-roots',
@@ -58,7 +70,7 @@ module.exports = {
     {
       name: 'no-development-dependency-in-production',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(openapi|commands/openapi)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(openapi/|commands/openapi\\.ts$)' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Database } from '../src/access/database.ts';
-import { openPostgres } from '../src/access/postgres.ts';
-import { openSqliteDatabase } from '../src/access/sqlite.ts';
+import type { Database } from '../src/directory/database.ts';
+import { openPostgres } from '../src/directory/postgres/open.ts';
+import { openSqliteDatabase } from '../src/directory/sqlite/database.ts';
 import { importDirectory } from '../src/directory/transfer.ts';
 
 /** So many users, rooms and videos; user n is the member of room n, which has video n. */

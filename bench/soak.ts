@@ -12,7 +12,7 @@ import { type BenchServer, SERVICE, startServer } from './server.ts';
 import { AUDIENCE, createSoakLoad, ISSUER, type SoakLoad } from './soak-load.ts';
 
 const USERS = 100_000;
-/** The caches of the service: src/auth/verify.ts, and src/http/counter.ts with two keys a client. */
+/** The caches of the service: src/auth/verify.ts, and src/http/rate-limit.ts with two keys a client. */
 const CACHED_CREDENTIALS = 20_000;
 const COUNTED_CLIENTS = 100_000;
 /** While the caches fill, so many times as many requests. */

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { config as loadDotenv } from 'dotenv';
-import type { Database } from './access/database.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
-import { unixSeconds } from './clock.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { ConfigError } from './config/problems.ts';
+import type { Database } from './directory/database.ts';
 import { ServiceError } from './errors.ts';
+import { unixSeconds } from './time.ts';
 
 const EXIT_NO = 1;
 const EXIT_CONFIG = 2;

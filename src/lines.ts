@@ -28,7 +28,7 @@ export async function* splitLines(
     }
     rest = skipping ? NOTHING : bytes.subarray(start);
     yield lines;
-    // Whoever handles lines without waiting lets others have their turn here.
+    // A consumer that never waits would keep the event loop for itself.
     await setImmediate();
     if (rest.length <= MAX_LINE_BYTES) continue;
     onTooLong(number);

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AuthEvents } from './auth/credential.ts';
-import { createVerifier, type Verifier } from './auth/verify.ts';
+import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.ts';
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 
@@ -21,12 +20,12 @@ export type Secrets = {
 /** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let current = config;
-  let verifier = await createVerifier(config.providers, events);
+  let verifier = await createVerifier(config.auth.providers, events);
   let generate = createGenerator(config.zego);
 
   /** Providers that have not changed keep their keys, which may be all there is during an outage. */
-  async function renewVerifier({ providers }: Config): Promise<Verifier> {
-    if (isDeepStrictEqual(providers, current.providers)) return verifier;
+  async function renewVerifier({ auth: { providers } }: Config): Promise<Verifier> {
+    if (isDeepStrictEqual(providers, current.auth.providers)) return verifier;
     const replacement = await createVerifier(providers, events);
     if (verifier.usable() && !replacement.usable()) {
       replacement.close();
@@ -39,7 +38,7 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   return {
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
-    adminApiKey: () => current.variables.ADMIN_API_KEY,
+    adminApiKey: () => current.internal.adminApiKey,
     healthy: () => verifier.healthy(),
     async reload(next) {
       const renewed = createGenerator(next.zego);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { config as loadDotenv } from 'dotenv';
-import { type Config, loadConfig } from './config/config.ts';
+import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { unknownVariables } from './config/environment.ts';
 import { ConfigError } from './config/problems.ts';
 import { createLogger } from './ops/logger.ts';
@@ -10,8 +10,6 @@ import { startService } from './service.ts';
 
 const EXIT_CONFIG = 2;
 const CLOSE_MARGIN_MS = 500;
-/** Secrets that open connections live as long as the process. */
-const NEED_RESTART = ['ACCESS_HTTP_SECRET', 'DATABASE_URL', 'REDIS_URL'] as const;
 
 loadDotenv({ quiet: true });
 const files = new Set<string>();
@@ -36,10 +34,9 @@ function readConfigOrExit(): Config {
 }
 
 async function main(config: Config): Promise<void> {
-  const { variables } = config;
-  const { logger, flush } = createLogger(variables.LOG_LEVEL);
+  const { logger, flush } = createLogger(config.log.level);
   for (const variable of unknownVariables(process.env)) {
-    logger.warn({ variable }, 'unknown variable: a typo?');
+    logger.warn({ variable }, 'unknown variable');
   }
   try {
     const service = await startService(config, logger);
@@ -48,18 +45,17 @@ async function main(config: Config): Promise<void> {
       async reload() {
         const next = readConfig();
         await service.reload(next);
-        for (const variable of NEED_RESTART) {
-          if (next.variables[variable] === variables[variable]) continue;
-          logger.warn({ variable }, 'has changed, and holds after a restart');
+        for (const variable of changedUntilRestart(config, next)) {
+          logger.warn({ variable }, 'changed; restart required');
         }
       },
       files: () => [...files],
     });
-    const timeoutMs = variables.SHUTDOWN_TIMEOUT_MS;
+    const { delayMs, timeoutMs } = config.shutdown;
     installShutdown({
       logger,
       flush,
-      delayMs: variables.SHUTDOWN_DELAY_MS,
+      delayMs,
       timeoutMs,
       onDrain: service.drain,
       close: async () => {

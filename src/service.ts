@@ -2,22 +2,22 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { openAccess } from './access/open.ts';
-import { createApp } from './app.ts';
-import { unixSeconds } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { type Counter, createMemoryCounter } from './http/counter.ts';
-import { createCountryOf } from './http/country.ts';
-import type { Decision } from './http/decision.ts';
-import type { Lifecycle } from './http/health.ts';
+import type { AuditEvent } from './http/audit.ts';
+import { createCountryOf } from './http/client.ts';
+import { createInternalApp } from './http/internal/app.ts';
+import { createPublicApp } from './http/public/app.ts';
+import type { Lifecycle } from './http/public/health.ts';
+import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
 import type { SharedCounter } from './http/redis-counter.ts';
-import { createInternalApp } from './internal.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
+import { unixSeconds } from './time.ts';
 
 /**
- * Connections that may wait to be accepted; the kernel takes less where it must. Whoever finds no place
- * tries again after a second, and a premiere brings more than Node's 511 at once.
+ * Connections that may wait to be accepted; the kernel may allow fewer. A client that finds no place tries
+ * again after a second, and a premiere brings more at once than the 511 of Node.js.
  */
 const BACKLOG = 4_096;
 
@@ -35,16 +35,16 @@ export type Service = {
 
 /** The composition root: makes every part from the configuration, wires them, and listens. */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
-  const { variables } = config;
   let lifecycle: Lifecycle = 'starting';
-  const onLost = (err: Error) => logger.warn({ err }, 'database connection lost');
   const metrics = createMetrics(config.access.mode);
   const load = createLoadMonitor();
-  const access = await openAccess(config.access, onLost);
+  const access = await openAccess(config.access, (err) =>
+    logger.warn({ err }, 'database connection lost'),
+  );
   const secrets = await createSecrets(config, metrics.auth);
-  const limiter = await createLimiter(config, logger, metrics);
-  const parts = { logger, metrics, load, access: access.service, secrets, limiter };
-  const app = await createPublicApp(config, parts, () => lifecycle);
+  const limiter = await createLimiter(config.limits, logger, metrics);
+  const dependencies = { logger, metrics, load, access: access.service, secrets, limiter };
+  const app = await createApp(config, dependencies, () => lifecycle);
   const internal = await createInternalApp({
     logger,
     metrics: metrics.registry,
@@ -55,13 +55,15 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     },
     adminApiKey: secrets.adminApiKey,
     draining: () => lifecycle === 'draining',
-  });
-  const addresses = {
-    internal: await internal.listen({
-      host: variables.INTERNAL_HOST,
-      port: variables.INTERNAL_PORT,
+    publicListener: () => ({
+      port: Number(URL.parse(addresses.public)?.port),
+      corsOrigins: config.http.corsOrigins,
     }),
-    public: await listen(app, config),
+  });
+  const { host, port, reusePort } = config.http;
+  const addresses = {
+    internal: await internal.listen({ host: config.internal.host, port: config.internal.port }),
+    public: await app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
   };
   lifecycle = 'ready';
   return {
@@ -81,7 +83,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   };
 }
 
-type Parts = {
+type Dependencies = {
   logger: Logger;
   metrics: Metrics;
   load: LoadMonitor;
@@ -90,9 +92,9 @@ type Parts = {
   limiter: Limiter;
 };
 
-function createPublicApp(
-  { variables }: Config,
-  { logger, metrics, load, access, secrets, limiter }: Parts,
+function createApp(
+  { http, limits, token }: Config,
+  { logger, metrics, load, access, secrets, limiter }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
   const { shared } = limiter;
@@ -101,15 +103,16 @@ function createPublicApp(
     keys: secrets.healthy(),
     ...(shared && { redis: shared.healthy() }),
   });
-  return createApp({
+  return createPublicApp({
     logger,
-    trustProxy: variables.TRUST_PROXY,
-    corsOrigins: variables.CORS_ORIGINS,
+    trustProxy: http.trustProxy,
+    corsOrigins: http.corsOrigins,
     overloaded: load.overloaded,
+    onOpenRequests: metrics.openRequests,
     health: { lifecycle, dependencies },
     rateLimits: {
-      perIp: variables.RATE_LIMIT_PER_IP,
-      perUser: variables.RATE_LIMIT_PER_USER,
+      perIp: limits.perIp,
+      perUser: limits.perUser,
       counter: limiter.counter,
       onLimited: metrics.rateLimited,
     },
@@ -117,18 +120,13 @@ function createPublicApp(
       verify: secrets.verify,
       generate: secrets.generate,
       check: measured(access, metrics),
-      countryOf: createCountryOf(variables.COUNTRY_HEADER, variables.TRUST_PROXY),
-      ttlSeconds: variables.TOKEN_TTL_SECONDS,
-      outlivesSession: variables.TOKEN_OUTLIVES_SESSION,
+      countryOf: createCountryOf(http.countryHeader, http.trustProxy),
+      ttlSeconds: token.ttlSeconds,
+      outlivesSession: token.outlivesSession,
       now: unixSeconds,
-      onDecision: createDecisionLog(logger, metrics),
+      onAuditEvent: createAuditLog(logger, metrics),
     },
   });
-}
-
-function listen(app: FastifyInstance, { variables }: Config): Promise<string> {
-  const { HOST: host, PORT: port, REUSE_PORT: reusePort } = variables;
-  return app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) });
 }
 
 function measured(access: AccessService, metrics: Metrics): AccessService['check'] {
@@ -142,37 +140,37 @@ function measured(access: AccessService, metrics: Metrics): AccessService['check
   };
 }
 
-function createDecisionLog(logger: Logger, metrics: Metrics) {
-  return (decision: Decision) => {
-    metrics.decided(decision.outcome, decision.code, decision.durationMs / 1000);
-    logger.info(decision);
+function createAuditLog(logger: Logger, metrics: Metrics) {
+  return (event: AuditEvent) => {
+    metrics.decided(event.outcome, event.code, event.durationMs / 1000);
+    logger.info(event);
   };
 }
 
 type Limiter = { counter: Counter; shared?: SharedCounter };
 
 async function createLimiter(
-  { variables }: Config,
+  { redisUrl }: Config['limits'],
   logger: Logger,
   metrics: Metrics,
 ): Promise<Limiter> {
   const memory = createMemoryCounter();
-  if (variables.REDIS_URL === undefined) return { counter: memory };
+  if (redisUrl === undefined) return { counter: memory };
   const { createRedisCounter } = await import('./http/redis-counter.ts');
   const shared = createRedisCounter({
-    url: variables.REDIS_URL,
+    url: redisUrl,
     fallback: memory,
     onChange(yes) {
       metrics.rateLimitShared(yes);
-      if (yes) logger.info('rate limits are shared through Redis');
-      else logger.warn('Redis does not answer: this replica counts rate limits for itself');
+      if (yes) logger.info('rate limits shared through Redis');
+      else logger.warn('Redis unreachable; this replica counts rate limits by itself');
     },
   });
   return { counter: shared, shared };
 }
 
 async function closeWithin(app: FastifyInstance, timeoutMs: number): Promise<void> {
-  const hangUp = setTimeout(() => app.server.closeAllConnections(), timeoutMs);
+  const late = setTimeout(() => app.server.closeAllConnections(), timeoutMs);
   await app.close();
-  clearTimeout(hangUp);
+  clearTimeout(late);
 }

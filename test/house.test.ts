@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { variables } from '../src/config/variables.ts';
 import { ERROR_CODES } from '../src/errors.ts';
-import { PROBLEM_TYPES } from '../src/http/problems.ts';
+import { PROBLEM_TYPES } from '../src/http/problems/table.ts';
 import { temporaryFolder } from './support/folder.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -39,11 +39,26 @@ describe('the import rules', () => {
 
   it.each([
     ['token04-knows-only-crypto', 'src/token04/claims.ts', `import '../errors.ts';`],
-    ['rules-know-only-the-port', 'src/access/decide.ts', `import '../errors.ts';`],
-    ['http-knows-no-adapter', 'src/http/video-token.ts', `import '../access/sqlite.ts';`],
-    ['rooms-do-not-know-each-other', 'src/access/sqlite.ts', `import '../http/problems.ts';`],
-    ['auth-and-access-are-apart', 'src/auth/verify.ts', `import '../access/access.ts';`],
-    ['no-cycles', 'src/errors.ts', `import './http/problem-response.ts';`],
+    ['token-is-pure', 'src/token/payload.ts', `import '../errors.ts';`],
+    ['rules-know-only-the-port', 'src/access/rules.ts', `import '../errors.ts';`],
+    ['the-port-is-a-leaf', 'src/access/access.ts', `import '../errors.ts';`],
+    ['claims-are-pure', 'src/auth/claims.ts', `import './jwks.ts';`],
+    [
+      'public-http-knows-no-adapter',
+      'src/http/public/video-token.ts',
+      `import '../../access/open.ts';`,
+    ],
+    ['public-http-knows-no-adapter', 'src/http/base.ts', `import '../directory/store.ts';`],
+    [
+      'internal-http-knows-no-database',
+      'src/http/internal/app.ts',
+      `import '../../directory/sqlite/open.ts';`,
+    ],
+    ['modules-know-no-http', 'src/directory/store.ts', `import '../http/problems/table.ts';`],
+    ['auth-and-access-are-apart', 'src/auth/verifier.ts', `import '../access/access.ts';`],
+    ['access-and-auth-are-apart', 'src/directory/store.ts', `import '../auth/claims.ts';`],
+    ['databases-are-apart', 'src/directory/sqlite/open.ts', `import '../postgres/errors.ts';`],
+    ['no-cycles', 'src/errors.ts', `import './http/problems/response.ts';`],
     ['processes-are-roots', 'src/service.ts', `import './server.ts';`],
     ['no-development-dependency-in-production', 'src/service.ts', `import 'vitest';`],
   ])('%s is broken by an import too many', (rule, file, line) => {

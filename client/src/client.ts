@@ -1,7 +1,7 @@
-import { createClock } from './clock.ts';
 import type { Credential } from './credential.ts';
-import { createTokens, type Wanted } from './tokens.ts';
-import { startWatch, type Watcher } from './watch.ts';
+import { createClock } from './request.ts';
+import { createTokens, type GetOptions, type TokenRequest } from './tokens.ts';
+import { startWatch, type WatchHandlers } from './watch.ts';
 import type { VideoToken } from './wire.ts';
 
 /** What a client is made of. */
@@ -20,12 +20,12 @@ export type VideoTokenClientOptions = {
   random?: () => number;
 };
 
-/** Gets video tokens for one signed-in user, and keeps them fresh. */
+/** Gets video tokens for one signed-in user. */
 export type VideoTokenClient = {
   /** A token for a video in a room: the one at hand, or a new one shortly before that expires. */
-  get(wanted: Wanted & { signal?: AbortSignal | undefined }): Promise<VideoToken>;
+  get(request: TokenRequest & GetOptions): Promise<VideoToken>;
   /** Keeps a token at hand until the function that it returns is called. */
-  watch(wanted: Wanted, watcher: Watcher): () => void;
+  watch(request: TokenRequest, handlers: WatchHandlers): () => void;
   /** The Unix seconds of the service's clock: what `expireAt` is to be compared with. */
   now(): number;
 };
@@ -38,10 +38,7 @@ export type VideoTokenClient = {
  *   url: 'https://video-token.example/video-token',
  *   credential: () => session.jwt(),
  * });
- * const stop = client.watch({ roomId, videoId }, {
- *   onToken: ({ token }) => player.loadCopyrightedVideo(token, videoId),
- *   onDenied: ({ code }) => show(code),
- * });
+ * const { token, expireAt } = await client.get({ roomId, videoId });
  */
 export function createVideoTokenClient({
   url,
@@ -54,8 +51,8 @@ export function createVideoTokenClient({
   const clock = createClock(now);
   const tokens = createTokens({ url, fetch, timeoutMs, clock }, credential, random);
   return {
-    get: ({ signal, ...wanted }) => tokens.get(wanted, signal),
-    watch: (wanted, watcher) => startWatch({ tokens, clock, random }, wanted, watcher),
+    get: (request) => tokens.get(request, request),
+    watch: (request, handlers) => startWatch({ tokens, clock, random }, request, handlers),
     now: () => clock.now() / 1000,
   };
 }

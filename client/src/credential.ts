@@ -25,8 +25,8 @@ export async function withCredential<T>(
 
 async function read(credential: Credential, refusal?: VideoTokenError): Promise<string> {
   const jwt = typeof credential === 'string' ? credential : await askFor(credential, refusal);
-  // Whatever else would make fetch fail as if the network were down.
-  if (/^[!-~]+$/.test(jwt)) return jwt;
+  // Other characters would make fetch fail as if the network were down.
+  if (typeof jwt === 'string' && /^[!-~]+$/.test(jwt)) return jwt;
   throw new VideoTokenError('The app has no credential for its user.', {
     code: 'credential_missing',
     action: 'sign_in',

@@ -1,24 +1,36 @@
-import { ask, type Connection } from './ask.ts';
 import { type Credential, withCredential } from './credential.ts';
-import { isTransient } from './error.ts';
-import { createFlights } from './flights.ts';
-import { renewalTime } from './lifetime.ts';
-import { withRetries } from './retry.ts';
+import { isTransient, type VideoTokenError } from './error.ts';
+import { type Connection, requestToken } from './request.ts';
+import { type RetryOptions, withRetries } from './retry.ts';
+import { createSingleFlight } from './single-flight.ts';
 import type { VideoToken, VideoTokenRequest } from './wire.ts';
+
+// The service gives no token of a shorter life; what looks like one is a wrong clock.
+const SHORTEST_LIFE_MS = 10_000;
 
 /** A token at hand, and when to renew it (milliseconds of the service's clock). */
 type Held = { token: VideoToken; renewAt: number };
 
 /** The room and the video that a token is for. */
-export type Wanted = Pick<VideoTokenRequest, 'roomId' | 'videoId'>;
+export type TokenRequest = Pick<VideoTokenRequest, 'roomId' | 'videoId'>;
+
+/** How one caller asks for a token. */
+export type GetOptions = {
+  /** Ends the call with its reason. */
+  signal?: AbortSignal | undefined;
+  /** Asks the service even where a token is at hand: for one that the player did not take. */
+  fresh?: boolean | undefined;
+  /** Called after each attempt that failed and is followed by another one. */
+  onRetry?: ((error: VideoTokenError) => void) | undefined;
+};
 
 export type Tokens = {
   /** A token that lives for a while yet: the one at hand, or a new one. */
-  get(wanted: Wanted, signal?: AbortSignal | undefined): Promise<VideoToken>;
+  get(request: TokenRequest, options?: GetOptions): Promise<VideoToken>;
   /** Asks unless the one at hand need not be renewed; what is held never expires earlier than before. */
-  renew(wanted: Wanted, signal?: AbortSignal | undefined): Promise<Held>;
-  /** Whether there is a token at hand that has not expired. */
-  isAlive(wanted: Wanted): boolean;
+  renew(request: TokenRequest, options?: GetOptions): Promise<Held>;
+  /** When the token at hand expires, in milliseconds; undefined when there is none that lives. */
+  expiry(request: TokenRequest): number | undefined;
 };
 
 /** The tokens of one user. */
@@ -28,54 +40,75 @@ export function createTokens(
   random: () => number,
 ): Tokens {
   const { clock } = connection;
-  const fly = createFlights<Held>();
+  const singleFlight = createSingleFlight<Held, VideoTokenError>();
   const held = new Map<string, Held>();
 
-  const alive = (key: string): Held | undefined => {
-    const found = held.get(key);
-    return found && clock.now() < found.token.expireAt * 1000 ? found : undefined;
+  const living = (key: string): VideoToken | undefined => {
+    const token = held.get(key)?.token;
+    return token && clock.now() < token.expireAt * 1000 ? token : undefined;
   };
 
-  const request = async (key: string, wanted: Wanted, signal: AbortSignal): Promise<Held> => {
-    const attempt = (jwt: string) =>
-      withRetries(() => ask(connection, wanted, jwt, signal), { signal, random });
+  const fetchToken = async (key: string, request: TokenRequest, retry: Retry): Promise<Held> => {
+    const attempt = (jwt: string) => requestToken(connection, request, jwt, retry.signal);
+    // A token that lives is better than waiting for another one.
+    const attempts = (jwt: string) =>
+      living(key) ? attempt(jwt) : withRetries(() => attempt(jwt), { ...retry, random });
     try {
-      const fresh = await withCredential(credential, attempt);
-      const current = alive(key)?.token;
-      const token = current && current.expireAt >= fresh.expireAt ? current : fresh;
+      const fetched = await withCredential(credential, attempts);
+      const current = living(key);
+      const token = current && current.expireAt >= fetched.expireAt ? current : fetched;
       const renewAt = renewalTime(token.expireAt, clock.now(), random());
       held.set(key, { token, renewAt });
       return { token, renewAt };
     } catch (error) {
       // A refusal takes the right away; an outage does not.
-      if (!isTransient(error) && !signal.aborted) held.delete(key);
+      if (!isTransient(error) && !retry.signal.aborted) held.delete(key);
       throw error;
     }
   };
 
-  const renew: Tokens['renew'] = async ({ roomId, videoId }, signal) => {
+  const renew: Tokens['renew'] = async ({ roomId, videoId }, { signal, fresh, onRetry } = {}) => {
     signal?.throwIfAborted();
-    const key = keyOf({ roomId, videoId });
+    const request = { roomId, videoId };
+    const key = keyOf(request);
+    if (fresh) held.delete(key);
     const current = held.get(key);
     if (current && clock.now() < current.renewAt) return current;
-    return fly(key, (shared) => request(key, { roomId, videoId }, shared), signal);
+    const work = (shared: AbortSignal, tell: Retry['onRetry']) =>
+      fetchToken(key, request, { signal: shared, onRetry: tell });
+    return singleFlight(key, work, { signal, onNews: onRetry });
   };
 
   return {
     renew,
-    isAlive: (wanted) => alive(keyOf(wanted)) !== undefined,
-    async get(wanted, signal) {
+    expiry(request) {
+      const token = living(keyOf(request));
+      return token && token.expireAt * 1000;
+    },
+    async get(request, options) {
       try {
-        return (await renew(wanted, signal)).token;
+        return (await renew(request, options)).token;
       } catch (error) {
-        const current = isTransient(error) ? alive(keyOf(wanted)) : undefined;
-        if (current) return current.token;
+        const current = isTransient(error) ? living(keyOf(request)) : undefined;
+        if (current) return current;
         throw error;
       }
     },
   };
 }
 
-function keyOf({ roomId, videoId }: Wanted): string {
+type Retry = Pick<RetryOptions, 'signal' | 'onRetry'>;
+
+function keyOf({ roomId, videoId }: TokenRequest): string {
   return JSON.stringify([roomId, videoId]);
+}
+
+/**
+ * When to renew a token, in milliseconds: at random within its last minutes, so that the phones of a
+ * room do not ask together; of a short life within the last half, so that renewing is never a loop.
+ */
+function renewalTime(expireAt: number, now: number, chance: number): number {
+  const life = Math.max(expireAt * 1000 - now, SHORTEST_LIFE_MS);
+  const margin = Math.min(Math.max(life / 5, 60_000), 300_000, life / 2);
+  return now + life - (margin * (1 + chance)) / 2;
 }

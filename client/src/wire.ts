@@ -1,15 +1,15 @@
 // Made from openapi.yaml by `npm run client:types`.
 export interface VideoTokenRequest {
   /**
-   * The room that the user is logged in to, at most 128 bytes of UTF-8.
+   * The room that the user is logged in to: at most 128 bytes of UTF-8, valid Unicode, no control characters.
    */
   roomId: string;
   /**
-   * The copyrighted video to load, at most 128 bytes of UTF-8.
+   * The copyrighted video to load: at most 128 bytes of UTF-8, valid Unicode, no control characters.
    */
   videoId: string;
   /**
-   * The user of the credential, at most 64 bytes of UTF-8; taken from there when left out.
+   * The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.
    */
   userId?: string;
 }

@@ -1,13 +1,15 @@
 import { type Directory, licenceOf } from './directory.ts';
-import { element } from './element.ts';
-import { NOBODY } from './session.ts';
+import { element } from './screen.ts';
 
-/** Who wants to watch what, and where. */
+/** The user of the choice to be signed out. */
+export const NOBODY = '';
+
+/** The user, the room and the film that are chosen. */
 export type Choice = { user: string; roomId: string; videoId: string };
 
 type Option = { value: string; label: string; hint?: string | undefined };
 
-/** Fills the form with what the directory has; tells each choice, the first one at once. */
+/** Fills the form with what the directory has; calls back with each choice, and with the first at once. */
 export function offerChoices(directory: Directory, onChoice: (choice: Choice) => void): void {
   const { users, rooms, films } = directory;
   offer('users', 'user', [
@@ -42,7 +44,7 @@ export function offerChoices(directory: Directory, onChoice: (choice: Choice) =>
   tell();
 }
 
-/** Chooses for the person and lets them go on from there. */
+/** Chooses for the viewer. */
 export function choose(name: string, value: string): void {
   const input = document.querySelector<HTMLInputElement>(
     `input[name="${name}"][value="${CSS.escape(value)}"]`,
@@ -50,7 +52,7 @@ export function choose(name: string, value: string): void {
   input?.click();
 }
 
-/** Takes the keyboard to a group of choices. */
+/** Moves the focus to a group of choices. */
 export function focusOn(name: string): void {
   document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.focus();
 }

@@ -29,18 +29,21 @@ export function readDirectory(text: string): Directory {
   };
 }
 
-/** Day and time as the person's own calendar has them. */
+/** Day and time of the viewer's time zone. */
 export function formatTime(unixSeconds: number): string {
   const options = { dateStyle: 'long', timeStyle: 'short' } as const;
   return new Intl.DateTimeFormat('en', options).format(unixSeconds * 1000);
 }
 
+function formatDay(unixSeconds: number): string {
+  return new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(unixSeconds * 1000);
+}
+
 /** What is special about the licence of a film, in a few words. */
 export function licenceOf({ status, availableFrom, availableUntil, regions }: Film): string {
-  const year = (seconds: number) => new Date(seconds * 1000).getUTCFullYear();
   if (status === 'withdrawn') return 'Withdrawn';
-  if (availableFrom !== undefined) return `From ${year(availableFrom)}`;
-  if (availableUntil !== undefined) return `Until ${year(availableUntil - 1)}`;
+  if (availableFrom !== undefined) return `From ${formatDay(availableFrom)}`;
+  if (availableUntil !== undefined) return `Until ${formatDay(availableUntil - 1)}`;
   if (regions) return `Only ${regions.map((region) => regionNames.of(region)).join(' and ')}`;
   return 'Now showing';
 }

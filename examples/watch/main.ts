@@ -1,58 +1,90 @@
-import { createVideoTokenClient, type VideoTokenError } from '../../client/src/index.ts';
-import { type Choice, choose, focusOn, offerChoices } from './choices.ts';
+import { attachPlayer, createVideoTokenClient, type PlayerState } from '../../client/src/index.ts';
+import { type Choice, choose, focusOn, NOBODY, offerChoices } from './choices.ts';
 import { readDirectory } from './directory.ts';
-import { element, say } from './element.ts';
-import { createLife } from './life.ts';
-import { signIn } from './session.ts';
-import { listRefusals, showAsking, showPlaying, showRefusal } from './stage.ts';
+import { createTokenPanel, element, listRefusals, say, showState } from './screen.ts';
+
+// So short that a visitor sees the film play on after the token has expired.
+const SESSION_SECONDS = 60;
 
 const { url } = await (await fetch('/service')).json();
 const directory = readDirectory(await (await fetch('/examples/directory.ndjson')).text());
 
-let client = clientOf('');
-let stop = () => {};
-let refusal: VideoTokenError | undefined;
-const life = createLife(() => client.now());
+let choice: Choice = { user: NOBODY, roomId: '', videoId: '' };
+let session = openSession(NOBODY);
+let now: PlayerState = { state: 'asking' };
+const panel = createTokenPanel(() => session.client.now());
 
 listRefusals();
 element('act').addEventListener('click', act);
 offerChoices(directory, watch);
 
-/** A client belongs to one user. */
-function clientOf(user: string) {
-  return createVideoTokenClient({ url, credential: () => signIn(user) });
+/** A client belongs to one user, and so does the player that gets its tokens from it. */
+function openSession(user: string) {
+  const client = createVideoTokenClient({ url, credential: () => signIn(user) });
+  const stage = document.querySelector('.stage') as HTMLElement;
+  const player = attachPlayer(client, {
+    // ZEGO's player would stop what plays here, and load the video with the token.
+    async load(_token, videoId, roomId) {
+      panel.show(await client.get({ videoId, roomId }));
+      panel.report('Token received, film loaded');
+    },
+    onError(listener) {
+      stage.addEventListener('error', listener);
+      return () => stage.removeEventListener('error', listener);
+    },
+    onState: show,
+  });
+  return { client, player };
 }
 
-function watch({ user, roomId, videoId }: Choice): void {
-  stop();
-  life.end();
-  client = clientOf(user);
-  const index = directory.films.findIndex(({ id }) => id === videoId);
-  const film = directory.films[index]?.title ?? videoId;
-  showAsking(film, index);
-  stop = client.watch(
-    { roomId, videoId },
-    {
-      onToken(token) {
-        life.begin(token);
-        showPlaying(film);
-      },
-      onDenied(error) {
-        refusal = error;
-        life.end(error.code);
-        showRefusal(film, error);
-      },
-    },
-  );
+function watch(next: Choice): void {
+  session.player.stop();
+  panel.show(undefined);
+  if (next.user !== choice.user) {
+    session.player.detach();
+    session = openSession(next.user);
+  }
+  choice = next;
+  session.player.load(next);
+}
+
+/** The app's own sign-in: the demo gives a credential for any user that is named. */
+async function signIn(user: string): Promise<string> {
+  if (user === NOBODY) return '';
+  const body = JSON.stringify({ user, seconds: SESSION_SECONDS });
+  const response = await fetch('/sign-in', { method: 'POST', body });
+  if (!response.ok) throw new Error(`sign-in answered ${response.status}`);
+  const { credential } = await response.json();
+  return credential;
+}
+
+function show(state: PlayerState): void {
+  now = state;
+  const index = directory.films.findIndex(({ id }) => id === choice.videoId);
+  showState(directory.films[index]?.title ?? choice.videoId, index, state);
+  if (state.state === 'refused' || state.state === 'failed') panel.show(undefined);
+  if (state.state === 'refused' || state.state === 'slow') {
+    panel.report(`No token: ${state.cause?.code ?? 'no answer yet'}`);
+  }
+  if (state.state === 'offline') panel.report('Offline');
+  if (state.state === 'failed') panel.report('Film not loaded: the player reports an error');
 }
 
 /** Does what the button on the screen offers. */
 async function act(): Promise<void> {
-  if (refusal?.action === 'sign_in') choose('user', directory.users[0]?.id ?? '');
-  else if (refusal?.action === 'choose_another_video') focusOn('film');
-  else if (refusal?.action === 'leave_room') focusOn('room');
-  else {
-    await navigator.clipboard.writeText(refusal?.requestId ?? '');
-    say('act', 'Copied');
-  }
+  const cause = now.state === 'refused' ? now.cause : undefined;
+  if (cause?.action === 'choose_another_video') focusOn('film');
+  else if (cause?.action === 'leave_room') focusOn('room');
+  else if (cause?.requestId && cause.action !== 'sign_in') await copy(cause.requestId);
+  else if (choice.user === NOBODY) choose('user', directory.users[0]?.id ?? '');
+  // Signs in again as the same user, or loads again after a failure.
+  else watch(choice);
+}
+
+async function copy(text: string): Promise<void> {
+  const copied = await navigator.clipboard.writeText(text).then(
+    () => true,
+    () => false,
+  );
+  say('act', copied ? 'Copied' : 'Please copy it by hand');
 }

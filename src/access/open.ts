@@ -1,17 +1,16 @@
 import type { AccessConfig } from '../config/config.ts';
-import type { AccessService } from './access.ts';
-import { claimsDirectory } from './claims.ts';
-import type { Database } from './database.ts';
-import { createRulesService } from './rules.ts';
-import { openSqliteDatabase, openSqliteDirectory } from './sqlite.ts';
+import type { Database } from '../directory/database.ts';
+import type { AccessDirectory, AccessService } from './access.ts';
+import { claimsDirectory } from './jwt-claims.ts';
+import { decide, explain } from './rules.ts';
 
 /** Who decides, and the directory's database where there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
 
 /**
- * Opens what the mode needs.
+ * Opens what `ACCESS_MODE` needs.
  *
- * @param onError hears of connections that break while nobody waits for them
+ * @param onError hears of connections that break while no request waits for them
  * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
  */
 export async function openAccess(
@@ -20,29 +19,46 @@ export async function openAccess(
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
-      const database = await openSqliteDatabase(config.path);
-      const directory = openSqliteDirectory(config.path);
-      const close = async () => {
-        directory.close();
-        await database.close();
-      };
-      return { service: createRulesService(directory, close), database };
+      const { openSqlite } = await import('../directory/sqlite/open.ts');
+      const { directory, database } = await openSqlite(config.path);
+      return { service: createRulesService(directory, database.close), database };
     }
     case 'postgres': {
-      const { openPostgres } = await import('./postgres.ts');
+      const { openPostgres } = await import('../directory/postgres/open.ts');
       const { directory, database } = await openPostgres(config.url, onError);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'http': {
-      const { createHttpAccess } = await import('./http.ts');
-      return { service: createHttpAccess(config), database: undefined };
+      const { createBackendAccess } = await import('./backend.ts');
+      return { service: createBackendAccess(config), database: undefined };
     }
-    case 'claims':
-      return { service: withoutReasons(createRulesService(claimsDirectory)), database: undefined };
+    case 'claims': {
+      const { explain: _explain, ...service } = createRulesService(claimsDirectory);
+      // Grants are in the user's JWT, which an operator does not have.
+      return { service, database: undefined };
+    }
   }
 }
 
-/** The rights are in a credential that whoever asks for the reasons does not have. */
-function withoutReasons({ explain: _reasons, ...service }: AccessService): AccessService {
-  return service;
+/** Access by the rules, over the facts of a directory. */
+export function createRulesService(
+  directory: AccessDirectory,
+  close: () => Promise<void> = async () => {},
+): AccessService {
+  let healthy = true;
+  return {
+    async check(request, now) {
+      try {
+        const facts = await directory.facts(request);
+        healthy = true;
+        return decide(facts, request, now);
+      } catch (error) {
+        healthy = false;
+        throw error;
+      }
+    },
+    explain: async (request, now) => explain(await directory.facts(request), request, now),
+    healthy: () => healthy,
+    close,
+  };
 }

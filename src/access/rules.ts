@@ -1,26 +1,138 @@
-import type { AccessDirectory, AccessService } from './access.ts';
-import { decide } from './decide.ts';
-import { explain } from './explain.ts';
+import type {
+  AccessDecision,
+  AccessDenial,
+  AccessFacts,
+  AccessRequest,
+  Explanation,
+  UnixSeconds,
+} from './access.ts';
 
-/** Access by the rules, over the facts of a directory. */
-export function createRulesService(
-  directory: AccessDirectory,
-  close: () => Promise<void> | void = () => {},
-): AccessService {
-  let healthy = true;
-  return {
-    async check(request, now) {
-      try {
-        const facts = await directory.facts(request);
-        healthy = true;
-        return decide(facts, request, now);
-      } catch (error) {
-        healthy = false;
-        throw error;
-      }
-    },
-    explain: async (request, now) => explain(await directory.facts(request), request, now),
-    healthy: () => healthy,
-    close: async () => close(),
-  };
+/** Who asks for what, and from where. */
+type Question = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
+
+/** One condition for access. */
+type Rule = {
+  name: string;
+  /** What the client is told when the rule does not hold. */
+  code: AccessDenial;
+  holds(facts: AccessFacts, question: Pick<Question, 'country'>, now: UnixSeconds): boolean;
+  /** The fact behind it, for the team alone. */
+  fact(facts: AccessFacts, question: Question): string;
+};
+
+/**
+ * The rules, in the order in which they are checked. A room that does not exist, is closed, or does not
+ * have the user gives one answer, so that nobody can find out which rooms exist; the room comes before
+ * the video for the same reason.
+ */
+export const RULES: readonly Rule[] = [
+  {
+    name: 'user exists',
+    code: 'user_not_allowed',
+    holds: ({ user }) => user !== undefined,
+    fact: ({ user }, { userId }) => existence(user, `user ${userId}`),
+  },
+  {
+    name: 'user is active',
+    code: 'user_not_allowed',
+    holds: ({ user }) => user?.status === 'active',
+    fact: ({ user }, { userId }) => `${userId} is ${user?.status ?? 'unknown'}`,
+  },
+  {
+    name: 'room exists',
+    code: 'room_not_allowed',
+    holds: ({ room }) => room !== undefined,
+    fact: ({ room }, { roomId }) => existence(room, `room ${roomId}`),
+  },
+  {
+    name: 'room is open',
+    code: 'room_not_allowed',
+    holds: ({ room }) => room?.status === 'open',
+    fact: ({ room }, { roomId }) => `${roomId} is ${room?.status ?? 'unknown'}`,
+  },
+  {
+    name: 'user is a member',
+    code: 'room_not_allowed',
+    holds: ({ room }) => room?.hasMember === true,
+    fact: ({ room }, { userId, roomId }) =>
+      `${userId} ${room?.hasMember ? 'is' : 'is not'} a member of ${roomId}`,
+  },
+  {
+    name: 'video exists',
+    code: 'video_not_allowed',
+    holds: ({ video }) => video !== undefined,
+    fact: ({ video }, { videoId }) => existence(video, `video ${videoId}`),
+  },
+  {
+    name: 'video is available',
+    code: 'video_not_allowed',
+    holds: ({ video }) => video?.status === 'available',
+    fact: ({ video }, { videoId }) => `${videoId} is ${video?.status ?? 'unknown'}`,
+  },
+  {
+    name: 'video is one of the room',
+    code: 'video_not_allowed',
+    holds: ({ room }) => room?.hasVideo === true,
+    fact: ({ room }, { roomId, videoId }) =>
+      `${videoId} ${room?.hasVideo ? 'is' : 'is not'} in ${roomId}`,
+  },
+  {
+    name: 'licence has begun',
+    code: 'video_not_started',
+    holds: ({ video }, _question, now) => (video?.availableFrom ?? now) <= now,
+    fact: ({ video }) => time(video?.availableFrom, 'it begins at', 'it has no beginning'),
+  },
+  {
+    name: 'licence has not ended',
+    code: 'video_ended',
+    holds: ({ video }, _question, now) => now < (video?.availableUntil ?? Infinity),
+    fact: ({ video }) => time(video?.availableUntil, 'it ends at', 'it has no end'),
+  },
+  {
+    name: 'licence covers the country',
+    code: 'region_not_allowed',
+    holds: ({ video }, { country }) => covers(video?.regions ?? null, country),
+    fact: ({ video }, { country }) =>
+      `it covers ${video?.regions?.join(', ') ?? 'every country'}; the client is in ${country ?? 'an unknown one'}`,
+  },
+];
+
+/** The decision: the first rule that does not hold denies. */
+export function decide(
+  facts: AccessFacts,
+  question: Pick<Question, 'country'>,
+  now: UnixSeconds,
+): AccessDecision {
+  const broken = RULES.find(({ holds }) => !holds(facts, question, now));
+  const { availableFrom = null, availableUntil = null } = facts.video ?? {};
+  if (!broken) {
+    return availableUntil === null ? { allow: true } : { allow: true, notAfter: availableUntil };
+  }
+  const { code } = broken;
+  return code === 'video_not_started' && availableFrom !== null
+    ? { allow: false, code, availableFrom }
+    : { allow: false, code };
+}
+
+/** The decision, and every rule with the fact behind it. */
+export function explain(facts: AccessFacts, question: Question, now: UnixSeconds): Explanation {
+  const rules = RULES.map(({ name, holds, fact }) => ({
+    rule: name,
+    holds: holds(facts, question, now),
+    fact: fact(facts, question),
+  }));
+  const broken = rules.find(({ holds }) => !holds);
+  return { decision: decide(facts, question, now), decidedBy: broken?.rule ?? null, rules, facts };
+}
+
+function covers(regions: readonly string[] | null, country: string | undefined): boolean {
+  return regions === null || (country !== undefined && regions.includes(country));
+}
+
+function existence(found: object | undefined, what: string): string {
+  return `${found ? 'the directory has' : 'there is no'} ${what}${found ? '' : ' in the directory'}`;
+}
+
+function time(seconds: UnixSeconds | null | undefined, is: string, none: string): string {
+  return seconds == null ? none : `${is} ${new Date(seconds * 1000).toISOString()}`;
 }

@@ -1,13 +1,7 @@
-import {
-  type CryptoKey,
-  createLocalJWKSet,
-  errors,
-  type FlattenedJWSInput,
-  type JWTHeaderParameters,
-} from 'jose';
+import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
-import { fetchText } from '../fetch-text.ts';
+import { fetchText } from '../fetch.ts';
 
 const MAX_BYTES = 256 * 1024;
 const TIMEOUT_MS = 2_000;
@@ -17,7 +11,7 @@ const COOLDOWN_MS = 30_000;
 const RETRY_COLD_MS = 2_000;
 
 /** The key for a JWS header; rejects with an error of jose when none or several fit. */
-type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
+type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {
@@ -75,12 +69,12 @@ export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOp
   });
 
   return {
-    async key(header, token) {
+    async key(header) {
       if (!usable()) await fetching.pending();
       const keys = usable();
       if (!keys) throw unavailable();
       try {
-        return await keys.find(header, token);
+        return await keys.find(header);
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       }
@@ -89,7 +83,7 @@ export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOp
       const fresh = usable();
       // A key that a provider out of reach may just have made can neither be trusted nor refused.
       if (failed || !fresh) throw unavailable();
-      return fresh.find(header, token);
+      return fresh.find(header);
     },
     start: fetching.run,
     healthy: () => usable() !== undefined && !failed,
@@ -133,5 +127,5 @@ function parseKeys(text: string): FindKey {
 }
 
 function unavailable(): ServiceError {
-  return new ServiceError('dependency_unavailable', { cause: { code: 'JWKS_UNAVAILABLE' } });
+  return new ServiceError('dependency_unavailable', { cause: { code: 'jwks_unavailable' } });
 }

@@ -1,60 +1,58 @@
-import { createSecretKey } from 'node:crypto';
-import {
-  type CryptoKey,
-  importJWK,
-  type JWK,
-  type JWTHeaderParameters,
-  type JWTVerifyResult,
-  jwtVerify,
-} from 'jose';
-import type { AuthEvents, JwtChecks } from './credential.ts';
-import { verifyHmac } from './hmac.ts';
+import { createSecretKey, KeyObject } from 'node:crypto';
+import type { CryptoKey, JWTHeaderParameters } from 'jose';
 import { createJwks } from './jwks.ts';
 import type { Provider } from './provider.ts';
-import type { PublicKey } from './public-key.ts';
 
-/** What one provider's JWTs are held against. */
+/** The keys that one provider's signatures are verified with. */
 export type KeySource = {
-  /** As jose's `jwtVerify`, and with its errors. */
-  verify(token: string, checks: JwtChecks): Promise<JWTVerifyResult> | JWTVerifyResult;
+  /**
+   * The key for the header of a JWS.
+   *
+   * @throws {ServiceError} `dependency_unavailable` when the keys cannot be had
+   * @throws {errors.JOSEError} when no key fits
+   */
+  find(header: JWTHeaderParameters): KeyObject | Promise<KeyObject>;
   healthy(): boolean;
+  /** There are keys to verify with, fresh or kept. */
   usable(): boolean;
   close(): void;
 };
 
+export type KeyEvents = {
+  /** A key set has been fetched, or not. */
+  jwksFetched(issuer: string, result: 'ok' | 'error'): void;
+  /** The keys are others than before. */
+  onChange(): void;
+};
+
 /** Opens a provider's keys; those of a JWKS when the first fetch has ended, well or not. */
 export async function openKeys(
-  { key, algorithms, issuer = '' }: Provider,
-  events: AuthEvents,
-  onChange: () => void,
+  { key, issuer = '' }: Provider,
+  { jwksFetched, onChange }: KeyEvents,
 ): Promise<KeySource> {
   switch (key.kind) {
-    case 'secret': {
-      const secret = createSecretKey(key.secret);
-      return constant((token, checks) => verifyHmac(token, secret, checks));
-    }
-    case 'publicKey': {
-      const keys = await importKeys(key.publicKey, algorithms);
-      return constant((token, checks) =>
-        jwtVerify(token, ({ alg }: JWTHeaderParameters) => keys[alg] as CryptoKey, checks),
-      );
-    }
+    case 'secret':
+      return constant(createSecretKey(key.secret));
+    case 'publicKey':
+      return constant(key.publicKey.key);
     case 'jwks': {
-      const onFetch = (result: 'ok' | 'error') => events.jwksFetched(issuer, result);
+      const onFetch = (result: 'ok' | 'error') => jwksFetched(issuer, result);
       const { key: find, start, ...jwks } = createJwks({ url: key.url, onFetch, onChange });
+      const objects = new WeakMap<CryptoKey, KeyObject>();
       await start();
-      return { ...jwks, verify: (token, checks) => jwtVerify(token, find, checks) };
+      return {
+        ...jwks,
+        async find(header) {
+          const found = await find(header);
+          const object = objects.get(found) ?? KeyObject.from(found);
+          objects.set(found, object);
+          return object;
+        },
+      };
     }
   }
 }
 
-function constant(verify: KeySource['verify']): KeySource {
-  return { verify, healthy: () => true, usable: () => true, close: () => {} };
-}
-
-/** A CryptoKey is bound to one algorithm; jose verifies with it fastest when imported once. */
-async function importKeys({ key }: PublicKey, algorithms: string[]) {
-  const jwk = key.export({ format: 'jwk' }) as JWK;
-  const imports = algorithms.map(async (alg) => [alg, await importJWK(jwk, alg)] as const);
-  return Object.fromEntries(await Promise.all(imports));
+function constant(key: KeyObject): KeySource {
+  return { find: () => key, healthy: () => true, usable: () => true, close: () => {} };
 }

@@ -86,11 +86,11 @@ function resolveSecret(secret: string, listed: string[] | undefined, report: Rep
 function resolvePublicKey(pem: string, listed: string[] | undefined, report: Report): Resolved {
   try {
     const publicKey = parsePublicKey(pem);
-    const algorithms = listed ?? [publicKey.defaultAlgorithm];
+    const algorithms = listed ?? publicKey.defaultAlgorithms;
     const families = [...familiesOf(algorithms)];
     const fits = families.every((family) => family && publicKey.families.includes(family));
     // An EC key's curve decides between ES256, ES384 and ES512.
-    const curveFits = families[0] !== 'EC' || `${algorithms}` === publicKey.defaultAlgorithm;
+    const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       return report('algorithms', 'must be of one family, and one that the public key is for');
     }

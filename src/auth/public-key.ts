@@ -9,7 +9,7 @@ const EC_ALGORITHMS: Record<string, string> = {
 };
 
 /** A public key, and which algorithms it can serve. */
-export type PublicKey = { key: KeyObject; families: Family[]; defaultAlgorithm: string };
+export type PublicKey = { key: KeyObject; families: Family[]; defaultAlgorithms: string[] };
 
 /**
  * Reads a public key from PEM (SPKI or certificate) or JWK text.
@@ -40,13 +40,13 @@ function classify(key: KeyObject): PublicKey {
   const { modulusLength = 0, namedCurve = '' } = details;
   const ecAlgorithm = EC_ALGORITHMS[namedCurve];
   if (key.asymmetricKeyType === 'rsa' && modulusLength >= MIN_RSA_BITS) {
-    return { key, families: ['RSA', 'RSA-PSS'], defaultAlgorithm: 'RS256' };
+    return { key, families: ['RSA', 'RSA-PSS'], defaultAlgorithms: ['RS256'] };
   }
   if (key.asymmetricKeyType === 'ec' && ecAlgorithm) {
-    return { key, families: ['EC'], defaultAlgorithm: ecAlgorithm };
+    return { key, families: ['EC'], defaultAlgorithms: [ecAlgorithm] };
   }
   if (key.asymmetricKeyType === 'ed25519') {
-    return { key, families: ['EdDSA'], defaultAlgorithm: 'EdDSA' };
+    return { key, families: ['EdDSA'], defaultAlgorithms: ['EdDSA', 'Ed25519'] };
   }
   throw new Error(
     'must be an RSA key of at least 2048 bits, an EC key on P-256, P-384 or P-521, or an Ed25519 key',

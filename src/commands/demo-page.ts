@@ -5,17 +5,26 @@ import { stripTypeScriptTypes } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
-import { unixSeconds } from '../clock.ts';
+import { unixSeconds } from '../time.ts';
 
 const ROOT = new URL('../../', import.meta.url);
+const SAMPLE = new URL('examples/directory.ndjson', ROOT);
 const PAGE = '/examples/watch/index.html';
 // Just what the page is made of, in any case nothing above these folders.
-const FILES = /^\/(examples\/(watch\/)?|client\/src\/)[a-z-]+\.(html|css|ts|ndjson)$/;
+const FILES = /^\/(examples\/watch\/|client\/src\/)[a-z-]+\.(html|css|ts)$/;
 const TYPES: Record<string, string> = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',
   ts: 'text/javascript; charset=utf-8',
   ndjson: 'application/x-ndjson; charset=utf-8',
+};
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'self'; connect-src 'self' http://127.0.0.1:*; img-src data:; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
 };
 
 /** A page on loopback, with the sign-in of an app that there is only in the demo. */
@@ -38,6 +47,22 @@ export function signIn(user: string, seconds: number, secret: string): Promise<s
     .setSubject(user)
     .setExpirationTime(unixSeconds() + seconds)
     .sign(Buffer.from(secret));
+}
+
+/**
+ * The sample directory with dates that move with `now`: its premiere is tomorrow evening, and the
+ * licence that has ended did so with last year.
+ */
+export async function sampleDirectory(now: Date): Promise<string> {
+  const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()];
+  const moved = {
+    availableFrom: new Date(year, month, day + 1, 20).getTime() / 1000,
+    availableUntil: new Date(year, 0, 1).getTime() / 1000,
+  };
+  const lines = (await readFile(SAMPLE, 'utf8')).trimEnd().split('\n');
+  return lines
+    .map((line) => JSON.stringify(JSON.parse(line), (key, value) => moved[key as never] ?? value))
+    .join('\n');
 }
 
 /** Serves examples/watch, on any free port. */
@@ -70,6 +95,7 @@ async function answer(
     return ['json', JSON.stringify({ credential: await signIn(user, seconds, secret) })];
   }
   if (url === '/service') return ['json', JSON.stringify({ url: `${await service}/video-token` })];
+  if (url === '/examples/directory.ndjson') return ['ndjson', await sampleDirectory(new Date())];
   const path = url === '/' ? PAGE : url;
   if (!FILES.test(path)) throw new Error('not a file of the page');
   const content = await readFile(new URL(`.${path}`, ROOT), 'utf8');
@@ -79,6 +105,6 @@ async function answer(
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   const contentType = TYPES[type] ?? (type === 'json' ? 'application/json' : 'text/plain');
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
+  response.writeHead(status, { 'content-type': contentType, ...HEADERS });
   response.end(body);
 }

@@ -1,23 +1,21 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { openSqliteDatabase } from '../access/sqlite.ts';
 import type { Environment } from '../config/environment.ts';
 import { variables } from '../config/variables.ts';
+import { openSqliteDatabase } from '../directory/sqlite/database.ts';
 import { importDirectory } from '../directory/transfer.ts';
 import { decode } from '../token04/index.ts';
-import { openDemoPage, signIn } from './demo-page.ts';
+import { openDemoPage, sampleDirectory, signIn } from './demo-page.ts';
 import { type Terminal, table, verdict } from './terminal.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SAMPLE = join(ROOT, 'examples/directory.ndjson');
 const ANSWER_MS = 10_000;
 const END_MS = 30_000;
 const USER = 'User_123';
@@ -34,7 +32,7 @@ export async function demo(
   const folder = await mkdtemp(join(tmpdir(), 'zego-video-token-'));
   const secrets = { zego: randomText(), jwt: randomText() };
   const database = await openSqliteDatabase(join(folder, 'access.db'));
-  await importDirectory(database, createReadStream(SAMPLE));
+  await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
   await database.close();
   const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
   const service = spawn(process.execPath, [join(ROOT, 'src/start.js')], {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import type { Database } from '../access/database.ts';
+import type { Database } from '../directory/database.ts';
 import { exportDirectory, importDirectory } from '../directory/transfer.ts';
 import type { Output } from './terminal.ts';
 

@@ -1,10 +1,10 @@
 import { openAccess } from '../access/open.ts';
-import { createVerifier } from '../auth/verify.ts';
-import { unixSeconds } from '../clock.ts';
+import { createVerifier } from '../auth/verifier.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
-import { createMemoryCounter } from '../http/counter.ts';
+import { createMemoryCounter } from '../http/rate-limit.ts';
+import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
@@ -12,7 +12,7 @@ const MAX_CLOCK_SECONDS = 5;
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
 
 /** One thing that the service needs, and what to do when it is not there. */
-type Finding = { check: string; ok: boolean; detail: string; mend?: string };
+type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 
 /** Checks what the service needs before it is started, or while it is not well; false when something is wrong. */
 export async function doctor(
@@ -30,9 +30,9 @@ export async function doctor(
   return healthy;
 }
 
-function render({ check, ok, detail, mend }: Finding, terminal: Terminal): string {
+function render({ check, ok, detail, fix }: Finding, terminal: Terminal): string {
   const line = verdict(terminal, ok, `${check}: ${detail}`);
-  return mend === undefined ? line : `${line}\n  ${terminal.style('dim', `→ ${mend}`)}`;
+  return fix === undefined ? line : `${line}\n  ${terminal.style('dim', `→ ${fix}`)}`;
 }
 
 async function* examine(environment: Environment, readFile: ReadFile): AsyncGenerator<Finding> {
@@ -42,7 +42,7 @@ async function* examine(environment: Environment, readFile: ReadFile): AsyncGene
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const { variable, message } of error.problems) {
-      yield { check: 'configuration', ok: false, detail: variable, mend: message };
+      yield { check: 'configuration', ok: false, detail: variable, fix: message };
     }
     return;
   }
@@ -52,13 +52,13 @@ async function* examine(environment: Environment, readFile: ReadFile): AsyncGene
       check: 'configuration',
       ok: false,
       detail: `${variable} is not known`,
-      mend: 'correct the name, or remove it',
+      fix: 'correct the name, or remove it',
     };
   }
   yield checkToken(config);
   yield await checkKeys(config);
   yield await checkAccess(config);
-  if (config.variables.REDIS_URL !== undefined) yield await checkRedis(config.variables.REDIS_URL);
+  if (config.limits.redisUrl !== undefined) yield await checkRedis(config.limits.redisUrl);
   yield await checkClock(config);
 }
 
@@ -78,7 +78,7 @@ function checkToken({ zego }: Config): Finding {
   };
 }
 
-async function checkKeys({ providers }: Config): Promise<Finding> {
+async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
   const verifier = await createVerifier(providers, NO_EVENTS);
   const ok = verifier.healthy();
   verifier.close();
@@ -89,11 +89,11 @@ async function checkKeys({ providers }: Config): Promise<Finding> {
     check,
     ok,
     detail: 'cannot be fetched',
-    mend: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
+    fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
   };
 }
 
-async function checkAccess({ access, variables }: Config): Promise<Finding> {
+async function checkAccess({ access }: Config): Promise<Finding> {
   const check = `access (${access.mode})`;
   const nobody = { userId: 'doctor', roomId: 'doctor', videoId: 'doctor', country: undefined };
   try {
@@ -103,13 +103,13 @@ async function checkAccess({ access, variables }: Config): Promise<Finding> {
     return { check, ok: true, detail: `answers in ${(performance.now() - started).toFixed(1)} ms` };
   } catch (error) {
     const { code = 'no answer' } = ((error as Error).cause ?? {}) as { code?: string };
-    const mends = {
-      sqlite: `the folder of ${variables.ACCESS_SQLITE_PATH} must exist and be writable`,
+    const fixes = {
+      sqlite: `the folder of ${access.mode === 'sqlite' && access.path} must exist and be writable`,
       postgres: 'check DATABASE_URL, that the database runs, and that this machine may connect',
       http: 'your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time',
       claims: '',
     };
-    return { check, ok: false, detail: code, mend: mends[access.mode] };
+    return { check, ok: false, detail: code, fix: fixes[access.mode] };
   }
 }
 
@@ -130,12 +130,12 @@ async function checkRedis(url: string): Promise<Finding> {
   clearTimeout(late);
   counter.close();
   if (ok) return { check: 'Redis', ok, detail: 'answers' };
-  const mend = 'check REDIS_URL and that Redis runs; until then each replica counts for itself';
-  return { check: 'Redis', ok, detail: 'does not answer', mend };
+  const fix = 'check REDIS_URL and that Redis runs; until then each replica counts for itself';
+  return { check: 'Redis', ok, detail: 'does not answer', fix };
 }
 
 /** The Date header of the OpenID provider is the only other clock that we know of. */
-async function checkClock({ providers }: Config): Promise<Finding> {
+async function checkClock({ auth: { providers } }: Config): Promise<Finding> {
   const check = 'clock';
   const jwks = providers.find(({ key }) => key.kind === 'jwks')?.key;
   if (jwks?.kind !== 'jwks')
@@ -149,10 +149,10 @@ async function checkClock({ providers }: Config): Promise<Finding> {
     if (Number.isNaN(theirs)) return { check, ok: true, detail: 'not compared: no Date header' };
     const seconds = Math.round((Date.now() - theirs) / 1000);
     const ok = Math.abs(seconds) <= MAX_CLOCK_SECONDS;
-    const mend = ok
+    const fix = ok
       ? {}
-      : { mend: 'set the clock of this machine by NTP: ZEGO refuses tokens of the future' };
-    return { check, ok, detail: `differs by ${seconds} s from the OpenID provider's`, ...mend };
+      : { fix: 'set the clock of this machine by NTP: ZEGO refuses tokens of the future' };
+    return { check, ok, detail: `differs by ${seconds} s from the OpenID provider's`, ...fix };
   } catch {
     return { check, ok: true, detail: 'not compared: the OpenID provider does not answer' };
   }

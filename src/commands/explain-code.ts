@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import { PROBLEM_TYPES } from '../http/problems.ts';
+import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { type Output, table } from './terminal.ts';
 
 /** A code as the decision log has it: one that the client is told, or `aborted`. */

@@ -1,12 +1,12 @@
+import { decodeVideoPayload } from '../token/payload.ts';
 import {
   decode,
   MAX_LIFETIME_SECONDS,
   type Token04Claims,
   Token04Error,
 } from '../token04/index.ts';
-import { decodeVideoPayload } from '../video-payload.ts';
 
-/** What a token is held against. */
+/** What a token is compared with. */
 export type Expectations = {
   /** The current ServerSecret, then the previous one. */
   secrets: readonly string[];

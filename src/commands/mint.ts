@@ -1,5 +1,5 @@
+import { encodeVideoPayload } from '../token/payload.ts';
 import { createGenerator, type GeneratorOptions } from '../token04/index.ts';
-import { encodeVideoPayload } from '../video-payload.ts';
 import type { Output } from './terminal.ts';
 
 /** For whom and for how long. */

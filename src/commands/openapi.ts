@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { describeInternalApi, describePublicApi } from '../openapi.ts';
+import { describeInternalApi, describePublicApi } from '../openapi/documents.ts';
 import type { Terminal } from './terminal.ts';
 
 const DOCUMENTS = {

@@ -8,7 +8,7 @@ import {
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
-import { ConfigError, type ConfigProblem, problem } from './problems.ts';
+import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { readProviders } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
@@ -19,20 +19,33 @@ export type AccessConfig =
   | { mode: 'http'; url: string; secret: string; timeoutMs: number }
   | { mode: 'claims' };
 
-/** What tokens are made with. */
-type ZegoConfig = {
-  appId: number;
-  secret: string;
-  previousSecret: string | undefined;
-  mode: Token04Mode;
-};
-
 /** Everything that the service is told from outside. Times are in the unit of their name. */
 export type Config = {
-  zego: ZegoConfig;
-  providers: Provider[];
+  log: { level: Variables['LOG_LEVEL'] };
+  /** The public listener. */
+  http: {
+    host: string;
+    port: number;
+    /** CIDR ranges of the proxies in front. */
+    trustProxy: string[];
+    corsOrigins: string[];
+    /** Lower case. */
+    countryHeader: string | undefined;
+    reusePort: boolean;
+  };
+  /** The internal listener. */
+  internal: { host: string; port: number; adminApiKey: string | undefined };
+  limits: { perIp: number; perUser: number; redisUrl: string | undefined };
+  zego: {
+    appId: number;
+    secret: string;
+    previousSecret: string | undefined;
+    mode: Token04Mode;
+  };
+  token: { ttlSeconds: number; outlivesSession: boolean };
+  auth: { providers: Provider[] };
   access: AccessConfig;
-  variables: Variables;
+  shutdown: { delayMs: number; timeoutMs: number };
 };
 
 /**
@@ -41,12 +54,17 @@ export type Config = {
  * @throws {ConfigError} that names every problem at once
  */
 export function loadConfig(environment: Environment, readFile: ReadFile): Config {
-  const { texts, problems } = resolveFiles(environment, readFile);
-  problems.push(...clientVisibleSecrets(texts), ...crossRules(texts));
-  const values = parseVariables(texts, problems, ALL_VARIABLES);
-  const providers = readProviders(texts, readFile, problems);
-  if (!values || problems.length > 0) throw new ConfigError(onePerVariable(problems));
-  return { zego: zegoConfig(values), providers, access: accessConfig(values), variables: values };
+  const { value: texts, problems } = resolveFiles(environment, readFile);
+  const parsed = parseVariables(texts, ALL_VARIABLES);
+  const providers = readProviders(texts, readFile);
+  problems.push(
+    ...clientVisibleSecrets(texts),
+    ...crossRules(texts),
+    ...parsed.problems,
+    ...providers.problems,
+  );
+  if (!parsed.value || problems.length > 0) throw new ConfigError(onePerVariable(problems));
+  return toConfig(parsed.value, providers.value);
 }
 
 /**
@@ -59,13 +77,13 @@ export function loadVariables<const Name extends VariableName>(
   readFile: ReadFile,
   names: readonly Name[],
 ): Pick<Variables, Name> {
-  const { texts, problems } = resolveFiles(environment, readFile);
-  const values = parseVariables(texts, problems, names);
-  const relevant = problems.filter(({ variable }) =>
+  const { value: texts, problems } = resolveFiles(environment, readFile);
+  const parsed = parseVariables(texts, names);
+  const relevant = [...problems, ...parsed.problems].filter(({ variable }) =>
     names.some((name) => variable === name || variable === `${name}_FILE`),
   );
-  if (!values || relevant.length > 0) throw new ConfigError(onePerVariable(relevant));
-  return values;
+  if (!parsed.value || relevant.length > 0) throw new ConfigError(onePerVariable(relevant));
+  return parsed.value;
 }
 
 /**
@@ -74,7 +92,7 @@ export function loadVariables<const Name extends VariableName>(
  * @throws {ConfigError}
  */
 export function loadAccess(environment: Environment, readFile: ReadFile): AccessConfig {
-  const problems = crossRules(resolveFiles(environment, readFile).texts);
+  const problems = crossRules(resolveFiles(environment, readFile).value);
   const relevant = problems.filter(({ variable }) => ACCESS_NAMES.includes(variable));
   if (relevant.length > 0) throw new ConfigError(relevant);
   return accessConfig(loadVariables(environment, readFile, ACCESS_VARIABLES));
@@ -93,19 +111,18 @@ const ACCESS_VARIABLES = [
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
 
-/** Undefined, with what is wrong added to `problems`, when a value breaks its rule. */
+/** No value when one of the variables breaks its rule. */
 function parseVariables<Name extends VariableName>(
   texts: Record<string, string>,
-  problems: ConfigProblem[],
   names: readonly Name[],
-): Pick<Variables, Name> | undefined {
+): Result<Pick<Variables, Name> | undefined> {
   const rules = Object.fromEntries(names.map((name) => [name, variables[name]]));
-  const parsed = z.object(rules).safeParse(texts);
-  for (const { path, message } of parsed.error?.issues ?? []) {
+  const { data, error } = z.object(rules).safeParse(texts);
+  const problems = (error?.issues ?? []).map(({ path, message }) => {
     const name = path[0] as VariableName;
-    problems.push(problem(name, texts[name] === undefined ? 'is required' : message));
-  }
-  return parsed.data as Pick<Variables, Name> | undefined;
+    return problem(name, texts[name] === undefined ? 'is required' : message);
+  });
+  return { value: data as Pick<Variables, Name> | undefined, problems };
 }
 
 /** The first message of a variable explains the others. */
@@ -116,13 +133,55 @@ function onePerVariable(problems: ConfigProblem[]): ConfigProblem[] {
   );
 }
 
-function zegoConfig(values: Variables): ZegoConfig {
+function toConfig(values: Variables, providers: Provider[]): Config {
   return {
-    appId: values.ZEGO_APP_ID,
-    secret: values.ZEGO_SERVER_SECRET,
-    previousSecret: values.ZEGO_SERVER_SECRET_PREVIOUS,
-    mode: values.TOKEN_MODE,
+    log: { level: values.LOG_LEVEL },
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      trustProxy: values.TRUST_PROXY,
+      corsOrigins: values.CORS_ORIGINS,
+      countryHeader: values.COUNTRY_HEADER,
+      reusePort: values.REUSE_PORT,
+    },
+    internal: {
+      host: values.INTERNAL_HOST,
+      port: values.INTERNAL_PORT,
+      adminApiKey: values.ADMIN_API_KEY,
+    },
+    limits: {
+      perIp: values.RATE_LIMIT_PER_IP,
+      perUser: values.RATE_LIMIT_PER_USER,
+      redisUrl: values.REDIS_URL,
+    },
+    zego: {
+      appId: values.ZEGO_APP_ID,
+      secret: values.ZEGO_SERVER_SECRET,
+      previousSecret: values.ZEGO_SERVER_SECRET_PREVIOUS,
+      mode: values.TOKEN_MODE,
+    },
+    token: {
+      ttlSeconds: values.TOKEN_TTL_SECONDS,
+      outlivesSession: values.TOKEN_OUTLIVES_SESSION,
+    },
+    auth: { providers },
+    access: accessConfig(values),
+    shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };
+}
+
+/** What open connections use for as long as the process lives, with the variable of each. */
+const UNTIL_RESTART: Partial<Record<VariableName, (config: Config) => unknown>> = {
+  ACCESS_HTTP_SECRET: ({ access }) => access.mode === 'http' && access.secret,
+  DATABASE_URL: ({ access }) => access.mode === 'postgres' && access.url,
+  REDIS_URL: ({ limits }) => limits.redisUrl,
+};
+
+/** The variables whose secrets have changed and are not taken over before a restart. */
+export function changedUntilRestart(current: Config, next: Config): string[] {
+  return Object.entries(UNTIL_RESTART)
+    .filter(([, read]) => read(current) !== read(next))
+    .map(([variable]) => variable);
 }
 
 function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {

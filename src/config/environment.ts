@@ -1,4 +1,4 @@
-import { type ConfigProblem, problem } from './problems.ts';
+import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 /** The environment as the operating system gives it. */
@@ -18,7 +18,10 @@ export function readTrimmed(path: string, readFile: ReadFile): string {
 }
 
 /** Variables with their `NAME_FILE`s read; an empty text counts as not set. */
-export function resolveFiles(environment: Environment, readFile: ReadFile) {
+export function resolveFiles(
+  environment: Environment,
+  readFile: ReadFile,
+): Result<Record<string, string>> {
   const problems: ConfigProblem[] = [];
   const texts: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) if (value) texts[name] = value;
@@ -34,7 +37,7 @@ export function resolveFiles(environment: Environment, readFile: ReadFile) {
       problems.push({ variable: `${name}_FILE`, message: 'must be the path of a readable file' });
     }
   }
-  return { texts, problems };
+  return { value: texts, problems };
 }
 
 /** Names under our prefixes that we do not know: most often a typo. */

@@ -3,6 +3,9 @@ import { exampleOf, type VariableName } from './variables.ts';
 /** One variable that is wrong or missing, and what would be right. Never quotes a value. */
 export type ConfigProblem = { variable: string; message: string };
 
+/** What was read, and what is wrong with it. */
+export type Result<T> = { value: T; problems: ConfigProblem[] };
+
 /** The start cannot go on; every problem is named at once. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

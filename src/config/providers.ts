@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
 import { type ReadFile, readTrimmed } from './environment.ts';
-import { type ConfigProblem, problem } from './problems.ts';
-import { splitList } from './rules.ts';
+import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { splitList } from './schemas.ts';
 import type { VariableName } from './variables.ts';
 
 const KEY_VARIABLES = [
@@ -26,27 +26,21 @@ const VARIABLE_OF: Record<string, VariableName> = {
 
 const LISTS: readonly string[] = ['audience', 'algorithms'];
 
-/** Reads who may vouch for users. Problems are added to `problems`. */
+/** Reads the identity providers. */
 export function readProviders(
   texts: Record<string, string>,
   readFile: ReadFile,
-  problems: ConfigProblem[],
-): Provider[] {
+): Result<Provider[]> {
   const given = KEY_VARIABLES.filter((name) => texts[name] !== undefined);
   const [mode] = given;
   if (mode === undefined || given.length > 1) {
     const which = given.length > 1 ? `${given.join(' and ')} are set` : 'none is set';
-    problems.push({
-      variable: given[0] ?? 'AUTH_JWT_SECRET',
-      message: `exactly one of ${KEY_VARIABLES.join(', ')} must be set; ${which}`,
-    });
-    return [];
+    const message = `exactly one of ${KEY_VARIABLES.join(', ')} must be set; ${which}`;
+    return { value: [], problems: [{ variable: mode ?? 'AUTH_JWT_SECRET', message }] };
   }
-  if (mode === 'AUTH_PROVIDERS_FILE') {
-    problems.push(...unreadVariables(texts));
-    return readList(texts[mode] ?? '', readFile, problems);
-  }
-  return readSingle(texts, problems);
+  if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts);
+  const { value, problems } = readList(texts[mode] ?? '', readFile);
+  return { value, problems: [...unreadVariables(texts), ...problems] };
 }
 
 function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
@@ -57,7 +51,7 @@ function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
   }));
 }
 
-function readSingle(texts: Record<string, string>, problems: ConfigProblem[]): Provider[] {
+function readSingle(texts: Record<string, string>): Result<Provider[]> {
   const input: Record<string, unknown> = {};
   for (const [field, variable] of Object.entries(VARIABLE_OF)) {
     const value = texts[variable];
@@ -69,33 +63,30 @@ function readSingle(texts: Record<string, string>, problems: ConfigProblem[]): P
     input.clockToleranceSeconds = Number(input.clockToleranceSeconds) || 0;
   }
   const result = providerSchema.safeParse(input);
-  if (result.success) return [result.data];
-  for (const { path, message } of result.error.issues) {
+  if (result.success) return { value: [result.data], problems: [] };
+  const problems = result.error.issues.flatMap(({ path, message }) => {
     const variable = VARIABLE_OF[String(path[0])];
-    if (variable && variable !== 'AUTH_CLOCK_TOLERANCE_SECONDS')
-      problems.push(problem(variable, message));
-  }
-  return [];
+    if (!variable || variable === 'AUTH_CLOCK_TOLERANCE_SECONDS') return [];
+    return [problem(variable, message)];
+  });
+  return { value: [], problems };
 }
 
-function readList(path: string, readFile: ReadFile, problems: ConfigProblem[]): Provider[] {
-  const report = (message: string) => {
-    problems.push({ variable: 'AUTH_PROVIDERS_FILE', message });
-    return [];
-  };
+function readList(path: string, readFile: ReadFile): Result<Provider[]> {
+  const wrong = (messages: string[]) => ({
+    value: [],
+    problems: messages.map((message) => ({ variable: 'AUTH_PROVIDERS_FILE', message })),
+  });
   let entries: unknown;
   try {
     entries = JSON.parse(readFile(path), (_key, value) => withFiles(value, readFile));
   } catch {
-    return report('must be the path of a JSON file, and every file that it names must exist');
+    return wrong(['must be the path of a JSON file, and every file that it names must exist']);
   }
-  const result = z.array(providerSchema).min(1).safeParse(entries);
-  if (!result.success) {
-    for (const { path: at, message } of result.error.issues) report(`[${at.join('.')}] ${message}`);
-    return [];
-  }
-  for (const message of collisions(result.data, entries as object[])) report(message);
-  return result.data;
+  const { data, error } = z.array(providerSchema).min(1).safeParse(entries);
+  if (!data)
+    return wrong(error.issues.map(({ path, message }) => `[${path.join('.')}] ${message}`));
+  return { ...wrong(collisions(data, entries as object[])), value: data };
 }
 
 /** `secretFile` and `publicKeyFile` become what the files say. */

@@ -11,11 +11,11 @@ import {
   secret,
   serverSecret,
   url,
-} from './rules.ts';
+} from './schemas.ts';
 
 const anything = () => true;
 
-/** Every variable of the environment: an example for whoever gets it wrong, its rule, its default. */
+/** Every variable of the environment: an example for the error message, its rule, its default. */
 export const variables = {
   HOST: variable('0.0.0.0', z.string().default('0.0.0.0')),
   PORT: variable('8080', integer(0, 65_535).default(8080)),

@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import type { Database, Query } from '../access/database.ts';
 import { ServiceError } from '../errors.ts';
 import { splitLines } from '../lines.ts';
+import type { Database, Session } from './database.ts';
 import { type Entry, entrySchema } from './entries.ts';
 import {
   all,
@@ -53,12 +53,12 @@ export function importDirectory(
   chunks: AsyncIterable<Uint8Array>,
   onLine: (line: number) => void = () => {},
 ): Promise<ImportCounts> {
-  return database.transaction(async (query) => {
+  return database.transaction(async (session) => {
     const counts: ImportCounts = { user: 0, video: 0, room: 0 };
     let inFlight: Promise<void>[] = [];
     let bytes = 0;
     let number = 0;
-    const landed = async () => {
+    const flush = async () => {
       await all(inFlight);
       inFlight = [];
       bytes = 0;
@@ -67,26 +67,26 @@ export function importDirectory(
     try {
       for await (const line of linesOf(chunks)) {
         number++;
-        const work = importLine(query, line, number, counts);
-        // What fails is found when it has landed; until then nobody waits for it.
+        const work = importLine(session, line, number, counts);
+        // A failure is found by the next flush.
         work.catch(() => {});
         inFlight.push(work);
         bytes += line.length;
-        if (bytes >= BYTES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) await landed();
+        if (bytes >= BYTES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) await flush();
         onLine(number);
       }
     } finally {
-      await landed();
+      await flush();
     }
     return counts;
   });
 }
 
-async function importLine(query: Query, line: Buffer, number: number, counts: ImportCounts) {
+async function importLine(session: Session, line: Buffer, number: number, counts: ImportCounts) {
   if (isBlank(line)) return;
   const entry = parseEntry(line, number);
   counts[entry.type]++;
-  await putEntry(query, entry, number);
+  await putEntry(session, entry, number);
 }
 
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -101,7 +101,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
  *
  * @throws {ServiceError} `request_timeout` when none has come for `idleMs`
  */
-export async function* whileTheyCome(
+export async function* withIdleTimeout(
   chunks: AsyncIterable<Uint8Array>,
   idleMs: number,
 ): AsyncGenerator<Uint8Array> {
@@ -121,23 +121,23 @@ export async function* whileTheyCome(
 export async function* exportDirectory(
   database: Pick<Database, 'snapshot'>,
 ): AsyncGenerator<string> {
-  const { query, close } = await database.snapshot();
+  const snapshot = await database.snapshot();
   try {
-    yield* linesFrom(query);
+    yield* linesFrom(snapshot);
   } finally {
-    await close();
+    await snapshot.close();
   }
 }
 
 /** Rooms come last, as they name the others. */
-async function* linesFrom(query: Query): AsyncGenerator<string> {
-  for await (const { id, status } of pages(query, 'users'))
+async function* linesFrom(session: Session): AsyncGenerator<string> {
+  for await (const { id, status } of pages(session, 'users'))
     yield toLine({ type: 'user', id, status });
-  for await (const row of pages(query, 'videos')) {
+  for await (const row of pages(session, 'videos')) {
     yield toLine({ type: 'video', id: row.id, ...toVideo(row) });
   }
-  for await (const { id } of pages(query, 'rooms')) {
-    const room = await getRoom(query, id as string);
+  for await (const { id } of pages(session, 'rooms')) {
+    const room = await getRoom(session, id as string);
     if (room) yield toLine({ type: 'room', id, ...room });
   }
 }
@@ -146,11 +146,11 @@ function toLine(entry: object): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
-async function* pages(query: Query, table: 'users' | 'videos' | 'rooms') {
+async function* pages({ query, parameter: p }: Session, table: 'users' | 'videos' | 'rooms') {
   let last = '';
   for (;;) {
     const rows = await query(
-      `SELECT * FROM ${table} WHERE id > $1 ORDER BY id LIMIT ${PAGE_ROWS}`,
+      `SELECT * FROM ${table} WHERE id > ${p(1)} ORDER BY id LIMIT ${PAGE_ROWS}`,
       [last],
     );
     yield* rows;
@@ -176,11 +176,11 @@ function parseEntry(line: Uint8Array, number: number): Entry {
   throw new ImportError(number, `${issue?.path.join('.') || 'the entry'}: ${issue?.message}`);
 }
 
-async function putEntry(query: Query, entry: Entry, number: number): Promise<void> {
+async function putEntry(session: Session, entry: Entry, number: number): Promise<void> {
   try {
-    if (entry.type === 'user') await putUser(query, entry.id, entry);
-    else if (entry.type === 'video') await putVideo(query, entry.id, entry);
-    else await putRoom(query, entry.id, entry);
+    if (entry.type === 'user') await putUser(session, entry.id, entry);
+    else if (entry.type === 'video') await putVideo(session, entry.id, entry);
+    else await putRoom(session, entry.id, entry);
   } catch (error) {
     if (error instanceof UnknownReferenceError) throw new ImportError(number, error.message);
     throw error;

@@ -1,11 +1,20 @@
 import { isIPv4 } from 'node:net';
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { ServiceError } from '../errors.ts';
-import type { Count, Counter } from './counter.ts';
-import { addressOf } from './decision.ts';
+import { addressOf } from './audit.ts';
 
 const WINDOW_MS = 60_000;
+const MAX_KEYS = 100_000;
+
+/** How often in this window, the last time included, and the milliseconds that it still lasts. */
+export type Count = { count: number; ttlMs: number };
+
+/** Counts events by key in fixed windows. */
+export type Counter = {
+  increment(key: string, windowMs: number): Count | Promise<Count>;
+};
 
 export type RateLimitOptions = {
   /** Requests a minute. */
@@ -19,8 +28,9 @@ export type RateLimitOptions = {
 /** Each rejects with `rate_limited` when its bound is passed. */
 export type RateLimits = {
   /** By client address, IPv6 by /64. */
-  byIp(request: FastifyRequest): Promise<void>;
-  byUser(request: FastifyRequest, userId: string): Promise<void>;
+  byAddress(request: FastifyRequest): Promise<void>;
+  /** By the user of `request.credential`. */
+  byUser(request: FastifyRequest): Promise<void>;
 };
 
 /** Registers the limiter and returns its two checks. */
@@ -29,8 +39,7 @@ export async function createRateLimits(
   { perIp, perUser, counter, onLimited }: RateLimitOptions,
 ): Promise<RateLimits> {
   await app.register(rateLimit, { global: false, store: toStore(counter) });
-  const users = new WeakMap<FastifyRequest, string>();
-  const ipLimit = app.createRateLimit({
+  const addressLimit = app.createRateLimit({
     max: perIp,
     timeWindow: WINDOW_MS,
     keyGenerator: (request) => `ip:${networkOf(addressOf(request))}`,
@@ -38,10 +47,10 @@ export async function createRateLimits(
   const userLimit = app.createRateLimit({
     max: perUser,
     timeWindow: WINDOW_MS,
-    keyGenerator: (request) => `user:${users.get(request)}`,
+    keyGenerator: (request) => `user:${request.credential?.userId}`,
   });
 
-  async function check(limit: typeof ipLimit, scope: 'ip' | 'user', request: FastifyRequest) {
+  async function check(limit: typeof userLimit, scope: 'ip' | 'user', request: FastifyRequest) {
     const result = await limit(request);
     if (result.isAllowed || !result.isExceeded) return;
     onLimited(scope);
@@ -49,22 +58,19 @@ export async function createRateLimits(
   }
 
   return {
-    byIp: (request) => check(ipLimit, 'ip', request),
-    byUser(request, userId) {
-      users.set(request, userId);
-      return check(userLimit, 'user', request);
-    },
+    byAddress: (request) => check(addressLimit, 'ip', request),
+    byUser: (request) => check(userLimit, 'user', request),
   };
 }
 
-/** The plugin holds every address against the long pattern of an IPv6 one. */
+/** The plugin tests every address with the long pattern of an IPv6 one. */
 function networkOf(address: string): string {
   return isIPv4(address) ? address : normalizeIP(address);
 }
 
 type Done = (error: Error | null, result?: { current: number; ttl: number }) => void;
 
-/** The plugin makes its own stores, and asks for a constructor. */
+/** A counter as a store of the plugin, which instantiates it (@fastify/rate-limit, "Custom store"). */
 function toStore(counter: Counter) {
   return class Store {
     child() {
@@ -76,5 +82,27 @@ function toStore(counter: Counter) {
       if (counted instanceof Promise) counted.then(answer, done);
       else answer(counted);
     }
+  };
+}
+
+type Window = { count: number; endsAt: number };
+
+/**
+ * A counter of this process. `clock` is monotonic milliseconds: a wall clock set back would limit a client
+ * for an hour.
+ */
+export function createMemoryCounter(clock = () => performance.now()): Counter {
+  const windows = new LRUCache<string, Window>({ max: MAX_KEYS });
+  return {
+    increment(key, windowMs) {
+      const now = clock();
+      let window = windows.get(key);
+      if (!window || window.endsAt <= now) {
+        window = { count: 0, endsAt: now + windowMs };
+        windows.set(key, window);
+      }
+      window.count++;
+      return { count: window.count, ttlMs: window.endsAt - now };
+    },
   };
 }

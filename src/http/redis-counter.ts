@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';
-import type { Counter } from './counter.ts';
+import type { Counter } from './rate-limit.ts';
 
 const TIMEOUT_MS = 150;
 const RETRY_EVERY_MS = 1_000;

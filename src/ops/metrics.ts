@@ -51,7 +51,20 @@ export function createMetrics(accessMode: string) {
       verified: (seconds: number) => verify.observe(seconds),
       jwksFetched: (issuer: string, result: 'ok' | 'error') => jwks.inc({ issuer, result }),
     },
+    /** Asks `count` at each scrape. */
+    openRequests: (count: () => number) => createOpenRequestsGauge(registry, count),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
     rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
   };
+}
+
+function createOpenRequestsGauge(registry: Registry, count: () => number): void {
+  new Gauge({
+    name: 'open_requests',
+    help: 'Requests that wait for their decision.',
+    registers: [registry],
+    collect() {
+      this.set(count());
+    },
+  });
 }

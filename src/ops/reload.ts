@@ -27,7 +27,7 @@ export function installReload({ logger, reload, files }: ReloadOptions): () => v
       } catch (error) {
         logger.error(
           { trigger, problem: (error as Error).message },
-          'reload failed: the old ones stay',
+          'reload failed; the old ones stay',
         );
       }
       watch();

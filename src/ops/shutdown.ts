@@ -16,7 +16,7 @@ export type ShutdownOptions = {
 };
 
 /**
- * SIGTERM drains and exits 0, SIGINT does so without the delay, an error that nobody caught exits 1.
+ * SIGTERM drains and exits 0, SIGINT does so without the delay, an uncaught exception exits 1.
  * Signals that come again change nothing: orchestrators and terminals like to send two.
  */
 export function installShutdown(options: ShutdownOptions): void {
@@ -29,7 +29,7 @@ export function installShutdown(options: ShutdownOptions): void {
       skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'],
       // To be told to stop in the middle of something long is no failure of ours.
       onTimeout() {
-        logger.warn({ timeoutMs }, 'stopped before everything was closed');
+        logger.warn({ timeoutMs }, 'shutdown timed out');
         flush();
         process.exit(exitCode);
       },
@@ -37,7 +37,7 @@ export function installShutdown(options: ShutdownOptions): void {
     async ({ err }) => {
       if (err) {
         exitCode = 1;
-        logger.fatal({ err }, 'an error that nobody caught');
+        logger.fatal({ err }, 'uncaught exception');
       }
       onDrain();
       await close();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessDecision, AccessFacts } from '../../src/access/access.ts';
-import { decide } from '../../src/access/decide.ts';
+import { decide } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 
 type User = NonNullable<AccessFacts['user']>;

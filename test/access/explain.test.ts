@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessFacts } from '../../src/access/access.ts';
-import { decide } from '../../src/access/decide.ts';
-import { explain } from '../../src/access/explain.ts';
+import { decide, explain } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 
 const IDS = { userId: 'alice', roomId: 'room', videoId: 'film', country: 'SG' };
@@ -71,7 +70,17 @@ describe('the reasons of a decision', () => {
     const facts = { user: undefined, room: undefined, video: undefined };
     const { decidedBy, rules } = explain(facts, IDS, NOW);
     expect(decidedBy).toBe('user exists');
-    expect(rules.map(({ rule }) => rule)).toEqual(['user exists', 'room exists', 'video exists']);
+    const broken = rules.filter(({ holds }) => !holds).map(({ rule }) => rule);
+    expect(broken).toEqual([
+      'user exists',
+      'user is active',
+      'room exists',
+      'room is open',
+      'user is a member',
+      'video exists',
+      'video is available',
+      'video is one of the room',
+    ]);
   });
 });
 

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AccessService } from '../../src/access/access.ts';
-import { createHttpAccess } from '../../src/access/http.ts';
+import { createBackendAccess } from '../../src/access/backend.ts';
 import { NOW } from '../support/clock.ts';
 
 const SECRET = 'backend-secret-0123456789-0123456789';
@@ -44,7 +44,7 @@ afterAll(() => {
 });
 
 function open(timeoutMs = 1_000): AccessService {
-  const access = createHttpAccess({ url: urlOf(server), secret: SECRET, timeoutMs });
+  const access = createBackendAccess({ url: urlOf(server), secret: SECRET, timeoutMs });
   onTestFinished(access.close);
   return access;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type LifetimeBounds, tokenLifetime } from '../../src/access/lifetime.ts';
+import { type LifetimeBounds, tokenLifetime } from '../../src/token/lifetime.ts';
 import { NOW } from '../support/clock.ts';
 
 function lifetime(bounds: Partial<LifetimeBounds> = {}) {

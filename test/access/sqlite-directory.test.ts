@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AccessDirectory, AccessRequest } from '../../src/access/access.ts';
-import { openSqliteDatabase, openSqliteDirectory } from '../../src/access/sqlite.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { openSqliteFacts } from '../../src/directory/sqlite/facts.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -18,7 +19,7 @@ const REQUEST: AccessRequest = {
 const UNAVAILABLE = { name: 'ServiceError', code: 'dependency_unavailable' };
 
 let path: string;
-let directory: ReturnType<typeof openSqliteDirectory>;
+let directory: ReturnType<typeof openSqliteFacts>;
 
 beforeEach(async () => {
   const folder = temporaryFolder();
@@ -29,7 +30,7 @@ beforeEach(async () => {
     USERS.map((id, n) => ({ type: 'user', id, status: n % 2 ? 'suspended' : 'active' })),
   );
   await database.close();
-  directory = openSqliteDirectory(path);
+  directory = openSqliteFacts(path);
   onTestFinished(folder.remove);
 });
 

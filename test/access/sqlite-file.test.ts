@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccessRequest } from '../../src/access/access.ts';
-import type { Database } from '../../src/access/database.ts';
 import { openAccess } from '../../src/access/open.ts';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import type { Database } from '../../src/directory/database.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { NOW } from '../support/clock.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
@@ -80,7 +80,9 @@ describe('the schema', () => {
       await database.close();
     }
     const database = await open();
-    const migrations = readdirSync(new URL('../../src/access/migrations/sqlite', import.meta.url));
+    const migrations = readdirSync(
+      new URL('../../src/directory/sqlite/migrations', import.meta.url),
+    );
     const applied = await database.query('SELECT version FROM schema_version WHERE version > 0');
     expect(applied).toHaveLength(migrations.length);
     expect(await countUsers(database)).toBe(1);
@@ -102,7 +104,7 @@ describe('the schema', () => {
   it('is the same in both dialects, so that an export of one is an import of the other', () => {
     const read = (dialect: string) =>
       readFileSync(
-        new URL(`../../src/access/migrations/${dialect}/001.do.directory.sql`, import.meta.url),
+        new URL(`../../src/directory/${dialect}/migrations/001.do.directory.sql`, import.meta.url),
         'utf8',
       );
     const neutral = (sql: string) =>
@@ -114,7 +116,7 @@ describe('the schema', () => {
 describe('a transaction', () => {
   it('keeps nothing when its work fails, and the next one goes on', async () => {
     const database = await open();
-    const failing = database.transaction(async (query) => {
+    const failing = database.transaction(async ({ query }) => {
       await query("INSERT INTO users (id) VALUES ('kept?')");
       throw new Error('on purpose');
     });
@@ -125,7 +127,7 @@ describe('a transaction', () => {
 
   it('keeps nothing when a statement breaks a constraint of the schema', async () => {
     const database = await open();
-    const failing = database.transaction(async (query) => {
+    const failing = database.transaction(async ({ query }) => {
       await query("INSERT INTO users (id) VALUES ('kept?')");
       await query("INSERT INTO room_members (room_id, user_id) VALUES ('no', 'such')");
     });
@@ -137,7 +139,7 @@ describe('a transaction', () => {
     const database = await open();
     const inserted = Promise.withResolvers<void>();
     const seen = Promise.withResolvers<void>();
-    const writing = database.transaction(async (query) => {
+    const writing = database.transaction(async ({ query }) => {
       await query("INSERT INTO users (id) VALUES ('alice')");
       inserted.resolve();
       await seen.promise;
@@ -164,7 +166,7 @@ describe('a transaction', () => {
   it('that does not end is not waited for, and those after it are not lost with it', async () => {
     const database = await open();
     const release = Promise.withResolvers<void>();
-    const stuck = database.transaction(async (query) => {
+    const stuck = database.transaction(async ({ query }) => {
       await query("INSERT INTO users (id) VALUES ('slow')");
       await release.promise;
     });
@@ -184,7 +186,7 @@ describe('a transaction', () => {
   it('keeps nothing when the disk is full, and the next one goes on when it is not', async () => {
     const { service, database } = await openFilled();
     const limitPages = (pages: number) =>
-      database.transaction((query) => query(`PRAGMA max_page_count = ${pages}`));
+      database.transaction(({ query }) => query(`PRAGMA max_page_count = ${pages}`));
     const many = Array.from({ length: 5_000 }, (_, i) => ({ type: 'user', id: `user-${i}` }));
     await limitPages(1);
     expect(await rejectionOf(load(database, many))).toMatchObject(UNAVAILABLE);

@@ -13,7 +13,7 @@ const second = newKeys('ES256', 'second').publicJwk;
 const UNAVAILABLE = {
   name: 'ServiceError',
   code: 'dependency_unavailable',
-  cause: { code: 'JWKS_UNAVAILABLE' },
+  cause: { code: 'jwks_unavailable' },
 };
 
 type Opened = Jwks & {
@@ -53,7 +53,7 @@ async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
     pass: (milliseconds) => {
       now += milliseconds;
     },
-    find: (kid, alg = 'ES256') => jwks.key({ kid, alg }, { payload: '', signature: '' }),
+    find: (kid, alg = 'ES256') => jwks.key({ kid, alg }),
   };
 }
 

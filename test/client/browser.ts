@@ -1,12 +1,60 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { sampleDirectory } from '../../src/commands/demo-page.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
 
-/** What a phone and a desktop show. */
+const TOUCH = { deviceScaleFactor: 1.5, isMobile: true, hasTouch: true };
+
 export const SCREENS = {
-  phone: { width: 390, height: 844, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true },
+  'small phone': { width: 320, height: 568, ...TOUCH },
+  phone: { width: 390, height: 844, ...TOUCH },
+  landscape: { width: 844, height: 390, ...TOUCH },
   desktop: { width: 1280, height: 800 },
 };
+
+/** The sample directory of the demo as a SQLite file in that folder. */
+export async function importSample(folder: string): Promise<string> {
+  const path = join(folder, 'sample.db');
+  const database = await openSqliteDatabase(path);
+  await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
+  await database.close();
+  return path;
+}
+
+/** Waits until a part of the page reads so. */
+export async function reads(page: Page, id: string, text: string, options = {}): Promise<void> {
+  const words = JSON.stringify(text);
+  await page.waitForFunction(
+    `document.getElementById('${id}').innerText.includes(${words})`,
+    options,
+  );
+}
+
+/** The page has no sideways scroll, and the words of the stage are in sight, apart from its edges. */
+export async function expectToFit(page: Page): Promise<void> {
+  const boxes = await page.evaluate(`(() => {
+    scrollTo(0, 0);
+    const box = (name) => document.querySelector(name).getBoundingClientRect();
+    const { left, right, bottom, top } = box('.stage');
+    const parts = [...document.querySelectorAll('.stage *')].map((part) => part.getBoundingClientRect());
+    const shown = parts.filter(({ width }) => width > 0);
+    return {
+      overflow: document.documentElement.scrollWidth - innerWidth,
+      margin: Math.min(...shown.flatMap((part) => [
+        part.left - left, right - part.right, part.top - top, bottom - part.bottom,
+      ])),
+      below: Math.max(...shown.map((part) => part.bottom)) - innerHeight,
+    };
+  })()`);
+  const { overflow, margin, below } = boxes as Record<'overflow' | 'margin' | 'below', number>;
+  expect(overflow).toBeLessThanOrEqual(0);
+  expect(margin).toBeGreaterThanOrEqual(12);
+  expect(below).toBeLessThanOrEqual(0);
+}
 
 /** A Chromium for the suite that calls this, and how to open a page of an address in it. */
 export function useBrowser(): (url: string, screen?: Viewport) => Promise<Page> {

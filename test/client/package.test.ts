@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { wireTypes } from '../../client/wire-types.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
+import { describeWith, startProgram, stopProgram } from '../support/program.ts';
+import { startService } from '../support/service.ts';
+import { importSample, reads, useBrowser } from './browser.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLIENT = join(ROOT, 'client');
@@ -15,19 +19,30 @@ const TYPESCRIPT = join(ROOT, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
 
 const CONSUMER = `
-import { createVideoTokenClient, type VideoTokenError } from 'zego-video-token-client';
+import { attachPlayer, createVideoTokenClient, type VideoTokenError } from 'zego-video-token-client';
 const client = createVideoTokenClient({ url: 'https://a.example', credential: 'a.b.c' });
 export const stop: () => void = client.watch({ roomId: 'r', videoId: 'v' }, {
   onToken: ({ expireAt }) => expireAt.toFixed(),
   onDenied: (error: VideoTokenError) => error.action === 'leave_room',
 });
+const player = attachPlayer(client, {
+  load: (token, videoId) => token + videoId,
+  onState: (now) => now.state === 'refused' && now.cause.action === 'leave_room',
+});
+player.load({ roomId: 'r', videoId: 'v' });
 `;
 
-describe('the types of the wire', () => {
-  it('are those of openapi.yaml', async () => {
+describe('the types of requests and replies', () => {
+  it('has the types of openapi.yaml', async () => {
     expect(readFileSync(join(CLIENT, 'src/wire.ts'), 'utf8')).toBe(await wireTypes());
   });
 });
+
+/** The first file of that language in the web guide. */
+function guideFile(language: string): string {
+  const guide = readFileSync(join(ROOT, 'docs/integration/web.md'), 'utf8');
+  return new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(guide)?.[1] ?? '';
+}
 
 describe('the package', () => {
   const folder = temporaryFolder();
@@ -56,7 +71,7 @@ describe('the package', () => {
     const script = `import * as client from 'zego-video-token-client';
       console.log(Object.keys(client).sort().join());`;
     const { stdout } = await inFolder(process.execPath, '--input-type=module', '-e', script);
-    expect(stdout).toBe('VideoTokenError,createVideoTokenClient\n');
+    expect(stdout).toBe('VideoTokenError,attachPlayer,createVideoTokenClient\n');
   });
 
   it('brings its types, which need nothing but a browser', async () => {
@@ -66,13 +81,39 @@ describe('the package', () => {
     expect((await inFolder(process.execPath, ...check)).stdout).toBe('');
   });
 
-  it('is used by the guide as its types say', async () => {
-    const guide = readFileSync(join(ROOT, 'docs/integration/web.md'), 'utf8');
-    const [, code = ''] = /```ts\n(.*?)```/s.exec(guide) ?? [];
-    writeFileSync(join(folder.path, 'guide.ts'), code);
+  it('is used by the web guide as its types say', async () => {
+    writeFileSync(join(folder.path, 'guide.ts'), guideFile('ts'));
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--types', ''];
     const check = [TYPESCRIPT, ...options, '--lib', 'es2022,dom', 'guide.ts'];
     expect((await inFolder(process.execPath, ...check)).stdout).toBe('');
+  });
+
+  describeWith('chromium', 'the page of the web guide', () => {
+    const open = useBrowser();
+
+    it('plays a film, as the guide says', async () => {
+      const page = `http://127.0.0.1:${await freePort()}`;
+      const service = await startService({
+        AUTH_JWT_SECRET: 'for-development-on-this-machine-only',
+        CORS_ORIGINS: page,
+        ACCESS_SQLITE_PATH: await importSample(folder.path),
+      });
+      onTestFinished(service.stop);
+      symlinkSync(join(ROOT, 'node_modules/jose'), join(installed, '../jose'));
+      writeFileSync(join(folder.path, 'index.html'), guideFile('html'));
+      writeFileSync(join(folder.path, 'vite.config.mjs'), guideFile('js'));
+      const code = guideFile('ts').replace('http://127.0.0.1:8080', service.origin);
+      writeFileSync(join(folder.path, 'main.ts'), code);
+      const { hostname, port } = new URL(page);
+      const vite = join(ROOT, 'node_modules/vite/bin/vite.js');
+      const args = [vite, folder.path, '--host', hostname, '--port', port];
+      const child = await startProgram(process.execPath, args, Number(port));
+      onTestFinished(() => stopProgram(child));
+      const browserPage = await open(page);
+      await browserPage.click('#play');
+      await reads(browserPage, 'words', 'Now playing');
+      await service.line(({ event, userId }) => event === 'video_token' && userId === 'User_123');
+    });
   });
 
   it('has no more in it than it needs', () => {
@@ -80,7 +121,7 @@ describe('the package', () => {
     const files = entries
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => relative(installed, join(parentPath, name)));
-    const others = files.filter((file) => !/^dist\/[a-z]+\.(js|d\.ts)$/.test(file)).sort();
+    const others = files.filter((file) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(file)).sort();
     expect(others).toEqual(['LICENSE', 'README.md', 'package.json']);
   });
 });

@@ -4,11 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith } from '../support/program.ts';
-import { SCREENS, useBrowser } from './browser.ts';
+import { expectToFit, reads, SCREENS, useBrowser } from './browser.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 // UPDATE_IMAGES=true writes them; each run would make other ones, for the time of day is in them.
@@ -28,7 +28,7 @@ describeWith('chromium', 'the page of the demo', () => {
     await once(demo, 'exit');
   });
 
-  it('plays a film and says how long its token lives', async () => {
+  it('plays a film and shows how long its token lives', async () => {
     const page = await open(address);
     await reads(page, 'title', 'The Long Voyage');
     await reads(page, 'kicker', 'Now playing');
@@ -36,7 +36,7 @@ describeWith('chromium', 'the page of the demo', () => {
     await reads(page, 'news', 'Token received, film loaded');
   });
 
-  it('explains each refusal to whoever walks through the films with the keyboard', async () => {
+  it('explains each refusal to a viewer who walks through the films with the keyboard', async () => {
     const page = await open(address);
     await reads(page, 'kicker', 'Now playing');
     await tabTo(page, 'film');
@@ -54,7 +54,7 @@ describeWith('chromium', 'the page of the demo', () => {
     await reads(page, 'kicker', 'Now playing');
   });
 
-  it('explains closed rooms and paused accounts, and lets a guest sign in', async () => {
+  it('explains closed rooms and suspended accounts, and lets a guest sign in', async () => {
     const page = await open(address);
     await reads(page, 'kicker', 'Now playing');
     await tabTo(page, 'room');
@@ -92,9 +92,10 @@ describeWith('chromium', 'the page of the demo', () => {
     await page.waitForSelector('#refusals li', { visible: true });
   });
 
-  describe('fits', () => {
-    it.each(Object.entries(SCREENS))('a %s', async (name, screen) => {
-      const page = await open(address, screen);
+  it.each(['phone', 'desktop'] as const)(
+    'fits a %s, as the images of the README show it',
+    async (name) => {
+      const page = await open(address, SCREENS[name]);
       await reads(page, 'kicker', 'Now playing');
       if (name === 'phone') {
         await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
@@ -103,8 +104,7 @@ describeWith('chromium', 'the page of the demo', () => {
         await reads(page, 'title', 'The premiere is still to come');
         await page.evaluate('document.activeElement.blur(), scrollTo(0, 0)');
       }
-      const width = await page.evaluate('document.documentElement.scrollWidth');
-      expect(width).toBe(screen.width);
+      await expectToFit(page);
       // What fades in has to be there first.
       await page.evaluate(
         'Promise.allSettled(document.getAnimations().map(({ finished }) => finished))',
@@ -112,8 +112,8 @@ describeWith('chromium', 'the page of the demo', () => {
       const image = await page.screenshot();
       expect(image.length).toBeLessThan(200_000);
       if (process.env.UPDATE_IMAGES) await writeFile(`${IMAGES}watch-${name}.png`, image);
-    });
-  });
+    },
+  );
 });
 
 /** Where the demo says that its page is. */
@@ -127,12 +127,6 @@ async function addressIn({ stdout }: ChildProcess): Promise<string> {
     }
   }
   throw new Error('the demo ended without a page');
-}
-
-/** Waits until a part of the page reads so. */
-async function reads(page: Page, id: string, text: string): Promise<void> {
-  const words = JSON.stringify(text);
-  await page.waitForFunction(`document.getElementById('${id}').innerText.includes(${words})`);
 }
 
 /** Presses Tab until the keyboard is in that group of choices. */

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createVideoTokenClient, type VideoTokenError } from '../../client/src/index.ts';
+import {
+  attachPlayer,
+  createVideoTokenClient,
+  type VideoTokenError,
+} from '../../client/src/index.ts';
 import { decode } from '../../src/token04/index.ts';
 import { SERVER_SECRET } from '../support/app.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { type Service, startService } from '../support/service.ts';
-import { listen, WANTED } from './support.ts';
+import { WANTED } from './support.ts';
 
 let service: Service;
 beforeAll(async () => {
@@ -17,15 +21,15 @@ function clientFor(claims: Record<string, unknown> = {}) {
   return createVideoTokenClient({ url, credential: () => signFreshJwt(claims) });
 }
 
-describe('with the real service', () => {
-  it('the client gets a token that is what it asked for', async () => {
+describe('the client with the real service', () => {
+  it('gets a token for what it asked for', async () => {
     const { token, expireAt } = await clientFor().get(WANTED);
     const { claims } = decode(token, { secrets: [SERVER_SECRET] });
     expect(claims).toMatchObject({ userId: 'alice', expireAt });
     expect(JSON.parse(claims.payload)).toEqual({ room_id: 'room', video_id: 'film' });
   });
 
-  it('the client asks once for a hundred callers', async () => {
+  it('asks once for a hundred callers', async () => {
     const client = clientFor({ sub: 'bob' });
     const wanted = { ...WANTED, roomId: 'room_foreign' };
     await Promise.all(Array.from({ length: 100 }, () => client.get(wanted)));
@@ -44,33 +48,45 @@ describe('with the real service', () => {
     [{}, { ...WANTED, videoId: 'film_sg' }, 'region_not_allowed', 'choose_another_video'],
     [{}, { ...WANTED, roomId: '' }, 'invalid_request', 'fix_request'],
     [{ exp: 1 }, WANTED, 'credential_expired', 'sign_in'],
-  ])('the client of %o that wants %o is told %s', async (claims, wanted, code, action) => {
-    const error: VideoTokenError = await clientFor(claims)
-      .get(wanted)
-      .catch((raised) => raised);
-    expect(error).toMatchObject({ code, action });
-    const logged = await service.line(({ requestId }) => requestId === error.requestId);
-    expect(logged).toMatchObject({ code });
-  });
+  ])(
+    'throws, for the claims %o and the request %o, the code %s',
+    async (claims, wanted, code, action) => {
+      const error: VideoTokenError = await clientFor(claims)
+        .get(wanted)
+        .catch((raised) => raised);
+      expect(error).toMatchObject({ code, action });
+      const logged = await service.line(({ requestId }) => requestId === error.requestId);
+      expect(logged).toMatchObject({ code });
+    },
+  );
 
-  it('the client is told when a film starts', async () => {
+  it('learns from the service when a film starts', async () => {
     const work = clientFor().get({ ...WANTED, videoId: 'film_later' });
     await expect(work).rejects.toMatchObject({ action: 'wait', availableFrom: 4_102_444_800 });
   });
 
-  it('a watch renews the token as the app renews the session', async () => {
-    const { watcher, next, tokens } = listen();
-    const client = createVideoTokenClient({
-      url: `${service.origin}/video-token`,
-      credential: () => signFreshJwt({ exp: Math.floor(Date.now() / 1000) + 12 }),
-      random: () => 0.999,
+  it('gives a player tokens that live for each load, with a token lifetime of 60 s', async () => {
+    const short = await startService({ TOKEN_TTL_SECONDS: '60' });
+    onTestFinished(short.stop);
+    const url = `${short.origin}/video-token`;
+    const client = createVideoTokenClient({ url, credential: () => signFreshJwt() });
+    const loaded = Promise.withResolvers<void>();
+    const lives: number[] = [];
+    const player = attachPlayer(client, {
+      load(token) {
+        const { claims } = decode(token, { secrets: [SERVER_SECRET] });
+        lives.push(claims.expireAt - Date.now() / 1000);
+        if (lives.length === 2) loaded.resolve();
+      },
+      onState({ state }) {
+        if (state === 'playing') player.load(WANTED);
+      },
     });
-    onTestFinished(client.watch(WANTED, watcher));
-    await next();
-    await next();
-    const [first = 0, second = 0] = tokens.map(
-      (token) => decode(token, { secrets: [SERVER_SECRET] }).claims.expireAt,
-    );
-    expect(second).toBeGreaterThan(first);
+    player.load(WANTED);
+    await loaded.promise;
+    player.detach();
+    await short.line(({ event }) => event === 'video_token');
+    expect(Math.min(...lives)).toBeGreaterThan(10);
+    expect(short.decisions()).toHaveLength(1);
   });
 });

@@ -10,8 +10,8 @@ function deviceClock(wrongBy = 0) {
   return clock;
 }
 
-describe('a token', () => {
-  it('is asked for once by callers of the same time, and then kept', async () => {
+describe('the tokens at hand', () => {
+  it('asks once for callers at the same time, and keeps the token', async () => {
     const { url, seen } = await answering(issued(3600));
     const client = clientOf(url);
     const [first, second] = await Promise.all([client.get(WANTED), client.get(WANTED)]);
@@ -21,7 +21,7 @@ describe('a token', () => {
     expect(seen[0]).toMatchObject({ authorization: 'Bearer a.b.c', body: WANTED });
   });
 
-  it('is of its room and video alone', async () => {
+  it('keeps a token for one room and one video', async () => {
     const { url, seen } = await answering(issued(3600));
     const client = clientOf(url);
     await Promise.all([client.get(WANTED), client.get({ ...WANTED, videoId: 'other' })]);
@@ -32,7 +32,7 @@ describe('a token', () => {
   it.each([
     [0, 3_600 - 150],
     [0.999, 3_600 - 300],
-  ])('with the chance %d is renewed after %i of 3600 seconds', async (chance, due) => {
+  ])('renews a token, with the chance %d, after %i of 3600 seconds', async (chance, due) => {
     const { url, seen } = await answering(issued(3600));
     const clock = deviceClock();
     const client = clientOf(url, { now: clock.now, random: () => chance });
@@ -45,7 +45,7 @@ describe('a token', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('is not replaced by one that expires earlier', async () => {
+  it('does not replace a token by one that expires earlier', async () => {
     const { url, seen } = await answering(issued(20, '04LONG'), issued(15, '04SHORT'));
     const clock = deviceClock();
     const client = clientOf(url, { now: clock.now });
@@ -55,10 +55,11 @@ describe('a token', () => {
     expect(seen).toHaveLength(2);
   });
 
-  it('that lives is good enough in an outage, and no longer after a refusal', async () => {
+  it('takes a token that lives at once in an outage, and no longer after a refusal', async () => {
+    const busy = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '30' } });
     const outage = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '99' } });
     const withdrawn = refused(403, 'video_ended', 'choose_another_video');
-    const { url } = await answering(issued(20), outage, withdrawn, outage);
+    const { url } = await answering(issued(20), busy, withdrawn, outage);
     const clock = deviceClock();
     const client = clientOf(url, { now: clock.now });
     const { token } = await client.get(WANTED);
@@ -71,21 +72,24 @@ describe('a token', () => {
   });
 });
 
-describe('a device whose clock is wrong', () => {
-  it.each([-86_400, 86_400])('by %i seconds keeps a token for its life', async (wrongBy) => {
-    const { url, seen } = await answering(issued(3600));
-    const clock = deviceClock(wrongBy);
-    const client = clientOf(url, { now: clock.now });
-    await client.get(WANTED);
-    expect(Math.abs(client.now() - Date.now() / 1000)).toBeLessThan(1.5);
-    await client.get(WANTED);
-    expect(seen).toHaveLength(1);
-    clock.ahead += 3_599_000;
-    await client.get(WANTED);
-    expect(seen).toHaveLength(2);
-  });
+describe('the clock', () => {
+  it.each([-86_400, 86_400])(
+    'keeps a token for its life on a device whose clock is wrong by %i seconds',
+    async (wrongBy) => {
+      const { url, seen } = await answering(issued(3600));
+      const clock = deviceClock(wrongBy);
+      const client = clientOf(url, { now: clock.now });
+      await client.get(WANTED);
+      expect(Math.abs(client.now() - Date.now() / 1000)).toBeLessThan(1.5);
+      await client.get(WANTED);
+      expect(seen).toHaveLength(1);
+      clock.ahead += 3_599_000;
+      await client.get(WANTED);
+      expect(seen).toHaveLength(2);
+    },
+  );
 
-  it('believes the service when it is the service that is wrong', async () => {
+  it('follows the clock of the service even when that is wrong', async () => {
     const served = Date.parse('2030-01-01T00:00:00Z');
     const body = { token: '04AAAA', expireAt: served / 1000 + 3600 };
     const headers = { date: new Date(served).toUTCString() };
@@ -96,8 +100,8 @@ describe('a device whose clock is wrong', () => {
   });
 });
 
-describe('a credential', () => {
-  it('is asked for anew, once, when the service does not take it', async () => {
+describe('the credential', () => {
+  it('asks for another credential, once, when the service refuses one', async () => {
     const { url, seen } = await answering(SIGN_IN, issued(3600));
     const refusals: (string | undefined)[] = [];
     const credential = async (refusal?: { code: string }) => {
@@ -109,7 +113,7 @@ describe('a credential', () => {
     expect(refusals).toEqual([undefined, 'credential_expired']);
   });
 
-  it('that is refused a second time is given up', async () => {
+  it('gives up after the second credential is refused', async () => {
     const { url, seen } = await answering(SIGN_IN);
     const client = clientOf(url, { credential: () => crypto.randomUUID() });
     await expect(client.get(WANTED)).rejects.toMatchObject({ action: 'sign_in', status: 401 });
@@ -117,7 +121,7 @@ describe('a credential', () => {
   });
 
   it.each([['a text', 'same'] as const, ['the same again', () => 'same'] as const])(
-    'that is %s is not sent twice',
+    'does not send a credential twice that is %s',
     async (_name, credential) => {
       const { url, seen } = await answering(SIGN_IN);
       const client = clientOf(url, { credential });
@@ -127,7 +131,7 @@ describe('a credential', () => {
   );
 
   it.each(['', 'two words', 'naïve'])(
-    'of nobody (%j) is a matter of signing in',
+    'throws sign_in for a credential that is no JWT (%j)',
     async (credential) => {
       const { url, seen } = await answering(issued(3600));
       const nobody = { code: 'credential_missing', action: 'sign_in' };
@@ -138,7 +142,7 @@ describe('a credential', () => {
     },
   );
 
-  it('that the app cannot get is an outage: the token at hand is good, and sends nothing', async () => {
+  it('sends no request when the app cannot get a credential, and throws retry', async () => {
     const { url, seen } = await answering(issued(3600));
     const cause = new TypeError('Failed to fetch');
     let down = true;
@@ -150,7 +154,7 @@ describe('a credential', () => {
     await expect(client.get(WANTED)).resolves.toMatchObject({ token: expect.any(String) });
   });
 
-  it('whose absence the app explains is refused in its words', async () => {
+  it('throws the VideoTokenError that the app throws in place of a credential', async () => {
     const { url } = await answering(issued(3600));
     const mine = new VideoTokenError('signed out', {
       code: 'credential_missing',

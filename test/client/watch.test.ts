@@ -1,115 +1,120 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
-import { answering, clientOf, issued, listen, refused, WANTED } from './support.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  type Answer,
+  clientOf,
+  issued,
+  record,
+  refused,
+  scripted,
+  useFakeTime,
+  WANTED,
+} from './support.ts';
 
-const stops: (() => void)[] = [];
-afterAll(() => {
-  for (const stop of stops) stop();
-});
+const SERVICE = 'http://service.test';
+const pass = (seconds: number) => vi.advanceTimersByTimeAsync(seconds * 1000);
 
-/** A watch of that address. */
-function watch(url: string) {
-  const { watcher, next, tokens, denials } = listen();
-  const stop = clientOf(url).watch(WANTED, watcher);
-  stops.push(stop);
-  return { stop, next, tokens, denials };
+/** A watch of a service that gives these answers, in a time that the test sets. */
+async function watch(...answers: Answer[]) {
+  useFakeTime();
+  const { fetch, seen } = scripted(...answers);
+  const { handlers, ...news } = record();
+  const stop = clientOf(SERVICE, { fetch }).watch(WANTED, handlers);
+  onTestFinished(stop);
+  await pass(0);
+  return { stop, seen, ...news };
 }
 
-const soon = () => Math.floor(Date.now() / 1000) + 3;
-
-describe('a watch', { concurrent: true }, () => {
+describe('watch', () => {
   it('hands out a new token before the old one expires, until it is stopped', async () => {
-    const { url, seen } = await answering(issued(10, '04ONE'), issued(10, '04TWO'));
-    const { stop, next, tokens } = watch(url);
-    await next();
-    await next();
+    const { stop, seen, tokens, reasons } = await watch(issued(60, '04ONE'), issued(60, '04TWO'));
+    await pass(46);
     expect(tokens).toEqual(['04ONE', '04TWO']);
-    expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeLessThan(9_500);
+    expect(reasons).toEqual(['first', 'renewed']);
     stop();
-    await delay(8_000);
+    await pass(600);
     expect(seen).toHaveLength(2);
   });
 
-  it('does not load the film again for a token that lives no longer', async () => {
-    const expireAt = Math.floor(Date.now() / 1000) + 12;
-    const { url, seen } = await answering(
-      { status: 200, body: { token: '04ONE', expireAt } },
-      { status: 200, body: { token: '04TWO', expireAt } },
-    );
-    const { next, tokens } = watch(url);
-    await next();
-    await delay(10_000);
+  it('hands out no token that expires no later than the one before', async () => {
+    const expireAt = Math.floor(Date.now() / 1000) + 60;
+    const one = { status: 200, body: { token: '04ONE', expireAt } };
+    const { seen, tokens } = await watch(one, { status: 200, body: { token: '04TWO', expireAt } });
+    await pass(55);
     expect(seen.length).toBeGreaterThan(1);
     expect(tokens).toEqual(['04ONE']);
   });
 
-  it('tells of an outage when there is no token, and goes on', async () => {
+  it('reports an outage when there is no token, and goes on', async () => {
     const outage = refused(503, 'overloaded', 'retry');
-    const { url } = await answering(outage, outage, outage, outage, issued(3600));
-    const { next, tokens, denials } = watch(url);
-    await next();
-    expect({ tokens: [...tokens], denials }).toEqual({ tokens: [], denials: ['overloaded'] });
-    await next();
-    expect(tokens).toEqual(['04AAAA']);
+    const watching = await watch(outage, outage, outage, outage, issued(3600));
+    await pass(3);
+    expect(watching).toMatchObject({ tokens: [], denials: ['overloaded'] });
+    await pass(5);
+    expect(watching).toMatchObject({ tokens: ['04AAAA'], reasons: ['first'] });
   });
 
-  it('says nothing of an outage while the token lives', async () => {
+  it('reports an outage when the token expires, however long the service wants to be left', async () => {
     const outage = refused(503, 'overloaded', 'retry', { headers: { 'retry-after': '99' } });
-    const { url, seen } = await answering(issued(10), outage);
-    const { next, denials } = watch(url);
-    await next();
-    await delay(8_500);
+    const { seen, denials } = await watch(issued(60), outage);
+    await pass(58);
     expect(seen).toHaveLength(2);
     expect(denials).toEqual([]);
+    await pass(3);
+    expect(denials).toEqual(['overloaded']);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('reports nothing of an outage that ends before the token does', async () => {
+    const outage = refused(503, 'overloaded', 'retry');
+    const { tokens, denials } = await watch(issued(60, '04ONE'), outage, issued(3600, '04TWO'));
+    await pass(600);
+    expect({ tokens, denials }).toEqual({ tokens: ['04ONE', '04TWO'], denials: [] });
   });
 
   it('asks again when the licence window opens', async () => {
-    const opening = soon();
-    const early = refused(403, 'video_not_started', 'wait', { availableFrom: opening });
-    const { url } = await answering(early, issued(3600));
-    const { next, tokens, denials } = watch(url);
-    await next();
+    useFakeTime();
+    const availableFrom = Math.floor(Date.now() / 1000) + 7_200;
+    const early = refused(403, 'video_not_started', 'wait', { availableFrom });
+    const { seen, tokens, denials } = await watch(early, issued(3600));
     expect(denials).toEqual(['video_not_started']);
-    await next();
+    await pass(7_190);
+    expect(seen).toHaveLength(1);
+    await pass(15);
     expect(tokens).toEqual(['04AAAA']);
-    expect(Date.now()).toBeGreaterThanOrEqual(opening * 1000 - 1_500);
   });
 
-  it('waits for a window of the next century without asking', async () => {
+  it('asks nothing for days before a licence window that opens in the next century', async () => {
     const early = refused(403, 'video_not_started', 'wait', { availableFrom: 4_102_444_800 });
-    const { url, seen } = await answering(early);
-    await watch(url).next();
-    await delay(3_000);
+    const { seen } = await watch(early);
+    await pass(200_000);
     expect(seen).toHaveLength(1);
   });
 
   it.each(['sign_in', 'contact_support', 'leave_room', 'choose_another_video', 'fix_request'])(
-    'ends after a refusal that says %s',
+    'ends after a refusal with the action %s',
     async (action) => {
-      const { url, seen } = await answering(refused(403, 'room_not_allowed', action));
-      const { next, denials } = watch(url);
-      await next();
-      await delay(3_000);
+      const { seen, denials } = await watch(refused(403, 'room_not_allowed', action));
+      await pass(600);
       expect({ denials, asked: seen.length }).toEqual({ denials: ['room_not_allowed'], asked: 1 });
     },
   );
 
-  it('tells nothing after it was stopped, not even what was under way', async () => {
-    const { url } = await answering((_request, response) => {
-      setTimeout(() => response.end('{"token":"04BBBB","expireAt":4102444800}'), 300);
-    });
-    const { stop, tokens, denials } = watch(url);
-    await delay(100);
+  it('reports nothing after a watch was stopped, not even a reply that was under way', async () => {
+    useFakeTime();
+    const { handlers, tokens, denials } = record();
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    const stop = clientOf(SERVICE, { fetch: () => promise }).watch(WANTED, handlers);
+    await pass(0);
     stop();
-    await delay(600);
+    resolve(new Response('{"token":"04BBBB","expireAt":4102444800}'));
+    await pass(5);
     expect([...tokens, ...denials]).toEqual([]);
   });
 
-  it('shares its request with whoever wants the same token', async () => {
-    const { url, seen } = await answering(issued(3600));
-    const { watcher } = listen();
-    const client = clientOf(url);
-    stops.push(client.watch(WANTED, watcher));
+  it('shares its request with another caller for the same token', async () => {
+    const { fetch, seen } = scripted(issued(3600));
+    const client = clientOf(SERVICE, { fetch });
+    onTestFinished(client.watch(WANTED, record().handlers));
     await client.get(WANTED);
     expect(seen).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unknownVariables } from '../../src/config/environment.ts';
 import { FILE_VARIABLES, variables } from '../../src/config/variables.ts';
-import { LEAST, load, refusal } from '../support/environment.ts';
+import { LEAST, load, loadValues, refusal } from '../support/environment.ts';
 
 const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
 
@@ -51,13 +51,16 @@ describe('a secret in a file', () => {
       ADMIN_API_KEY: SECRET,
     };
     for (const name of FILE_VARIABLES.filter((each) => each !== 'AUTH_JWT_PUBLIC_KEY')) {
-      const config = load({ [name]: undefined, [`${name}_FILE`]: 'f' }, { f: `${values[name]}\n` });
-      expect(config.variables[name]).toBe(values[name]);
+      const found = loadValues(
+        { [name]: undefined, [`${name}_FILE`]: 'f' },
+        { f: `${values[name]}\n` },
+      );
+      expect(found[name]).toBe(values[name]);
     }
   });
 
   it('is not for what is no secret', () => {
-    expect(load({ PORT_FILE: 'f' }, { f: '1' }).variables.PORT).toBe(8080);
+    expect(load({ PORT_FILE: 'f' }, { f: '1' }).http.port).toBe(8080);
   });
 });
 

@@ -21,7 +21,7 @@ describe('the AUTH_ variables', () => {
       AUTH_USER_CLAIM: 'email',
       AUTH_CLOCK_TOLERANCE_SECONDS: '30',
     });
-    expect(config.providers).toEqual([
+    expect(config.auth.providers).toEqual([
       {
         issuer: 'https://login.example',
         audience: ['video', 'films'],
@@ -38,7 +38,7 @@ describe('the AUTH_ variables', () => {
     const inPlace = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY: rsa.publicPem };
     const inFile = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY_FILE: 'key.pem' };
     for (const config of [load(inPlace), load(inFile, { 'key.pem': rsa.publicPem })]) {
-      expect(config.providers).toMatchObject([
+      expect(config.auth.providers).toMatchObject([
         { algorithms: ['RS256'], key: { kind: 'publicKey' } },
       ]);
     }
@@ -118,7 +118,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
       b: `${OTHER}\n`,
       'c.pem': rsa.publicPem,
     };
-    const [a, b, c] = load(variables, files).providers;
+    const [a, b, c] = load(variables, files).auth.providers;
     expect(a).toMatchObject({ issuer: A.issuer, userPrefix: 'a|', key: { kind: 'secret' } });
     expect(b?.key).toEqual({ kind: 'secret', secret: Buffer.from(OTHER) });
     expect(c?.key).toMatchObject({ kind: 'publicKey' });
@@ -126,13 +126,13 @@ describe('AUTH_PROVIDERS_FILE', () => {
 
   it('may list one provider, without a prefix', () => {
     const files = { 'providers.json': JSON.stringify([{ issuer: 'a', secret: SECRET }]) };
-    expect(load(variables, files).providers).toMatchObject([{ issuer: 'a', userPrefix: '' }]);
+    expect(load(variables, files).auth.providers).toMatchObject([{ issuer: 'a', userPrefix: '' }]);
   });
 
   it('may give the same empty prefix to all, if that is meant', () => {
     const list = [A, B].map((each) => ({ ...each, userPrefix: '' }));
     const files = { 'providers.json': JSON.stringify(list) };
-    expect(load(variables, files).providers).toHaveLength(2);
+    expect(load(variables, files).auth.providers).toHaveLength(2);
   });
 
   it.each([

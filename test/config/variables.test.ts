@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadAccess, loadVariables } from '../../src/config/config.ts';
-import { LEAST, load, refusal } from '../support/environment.ts';
+import { LEAST, load, loadValues, refusal } from '../support/environment.ts';
 import { thrownBy } from '../support/errors.ts';
 
 const noFiles = () => {
@@ -13,7 +13,7 @@ describe('an environment with the least in it', () => {
   const config = load();
 
   it('has the defaults of everything else', () => {
-    expect(config.variables).toEqual({
+    expect(loadValues()).toEqual({
       HOST: '0.0.0.0',
       PORT: 8080,
       INTERNAL_HOST: '127.0.0.1',
@@ -48,7 +48,7 @@ describe('an environment with the least in it', () => {
       mode: 'cbc',
     });
     expect(config.access).toEqual({ mode: 'sqlite', path: 'data/access.db' });
-    expect(config.providers).toMatchObject([{ algorithms: ['HS256'], userClaim: 'sub' }]);
+    expect(config.auth.providers).toMatchObject([{ algorithms: ['HS256'], userClaim: 'sub' }]);
   });
 
   it('takes an empty text for not set', () => {
@@ -75,7 +75,7 @@ const INTEGERS: [string, number, number][] = [
 describe.each(INTEGERS)('%s', (name, min, max) => {
   it(`is an integer from ${min} to ${max}`, () => {
     for (const value of [min, max]) {
-      expect(load({ [name]: String(value) }).variables).toMatchObject({ [name]: value });
+      expect(loadValues({ [name]: String(value) })).toMatchObject({ [name]: value });
     }
     const wrong = [min - 1, max + 1, '1.5', '1e3', '0x10', ' 60', '60 ', '+60', 'NaN', 'Infinity'];
     for (const value of [...wrong, '60s', '9'.repeat(30), '٦٠', 'true']) {
@@ -180,7 +180,7 @@ const REFUSED: [string, string, string][] = [
 describe('a variable', () => {
   it.each(ACCEPTED)('%s may be "%s"', (name, text, value) => {
     const more = name === 'COUNTRY_HEADER' ? { TRUST_PROXY: '10.0.0.0/8' } : {};
-    expect(load({ ...more, [name]: text }).variables).toMatchObject({ [name]: value });
+    expect(loadValues({ ...more, [name]: text })).toMatchObject({ [name]: value });
   });
 
   it.each(REFUSED)('%s may not be "%s"', (name, text, message) => {
@@ -202,8 +202,8 @@ describe('a variable', () => {
   );
 
   it('COUNTRY_HEADER is read in lower case, and only where proxies are trusted', () => {
-    const { variables } = load({ COUNTRY_HEADER: 'CF-IPCountry', TRUST_PROXY: '10.0.0.0/8' });
-    expect(variables.COUNTRY_HEADER).toBe('cf-ipcountry');
+    const { http } = load({ COUNTRY_HEADER: 'CF-IPCountry', TRUST_PROXY: '10.0.0.0/8' });
+    expect(http.countryHeader).toBe('cf-ipcountry');
     const [line] = refusal({ COUNTRY_HEADER: 'CF-IPCountry' });
     expect(line).toContain('TRUST_PROXY: is required with COUNTRY_HEADER');
   });

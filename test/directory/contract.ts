@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/access/database.ts';
+import type { Database } from '../../src/directory/database.ts';
 import {
   deleteEntry,
   deleteMember,
@@ -33,20 +33,20 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     });
     afterAll(() => database.close());
     beforeEach(() =>
-      database.transaction(async (query) => {
+      database.transaction(async ({ query }) => {
         for (const table of ['rooms', 'users', 'videos']) await query(`DELETE FROM ${table}`);
       }),
     );
 
     const write = <T>(work: Parameters<typeof database.transaction<T>>[0]) =>
       database.transaction(work);
-    const readRoom = () => getRoom(database.query, 'room');
+    const readRoom = () => getRoom(database, 'room');
 
     it('keeps a user as it was put last', async () => {
-      expect(await getUser(database.query, 'alice')).toBeUndefined();
+      expect(await getUser(database, 'alice')).toBeUndefined();
       for (const status of ['active', 'suspended', 'suspended', 'active'] as const) {
-        await write((query) => putUser(query, 'alice', { status }));
-        expect(await getUser(database.query, 'alice')).toEqual({ status });
+        await write((session) => putUser(session, 'alice', { status }));
+        expect(await getUser(database, 'alice')).toEqual({ status });
       }
     });
 
@@ -75,9 +75,9 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ['with one region', { ...VIDEO, regions: ['SG'] }],
     ] as const)('keeps every field of a video: %s', async (_name, fields) => {
       const video = { ...fields, regions: fields.regions && [...fields.regions] };
-      await write((query) => putVideo(query, 'film', { ...VIDEO, title: 'before' }));
-      await write((query) => putVideo(query, 'film', video));
-      expect(await getVideo(database.query, 'film')).toEqual(video);
+      await write((session) => putVideo(session, 'film', { ...VIDEO, title: 'before' }));
+      await write((session) => putVideo(session, 'film', video));
+      expect(await getVideo(database, 'film')).toEqual(video);
     });
 
     it('replaces the lists of a room that are given and leaves those that are not', async () => {
@@ -93,11 +93,11 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         videoIds: ['a', 'b'],
         memberIds: ['alice'],
       });
-      await write((query) => putRoom(query, 'room', { status: 'closed' }));
+      await write((session) => putRoom(session, 'room', { status: 'closed' }));
       expect(await readRoom()).toMatchObject({ status: 'closed', videoIds: ['a', 'b'] });
-      await write((query) => putRoom(query, 'room', { status: 'open', videoIds: ['c'] }));
+      await write((session) => putRoom(session, 'room', { status: 'open', videoIds: ['c'] }));
       expect(await readRoom()).toMatchObject({ videoIds: ['c'], memberIds: ['alice'] });
-      await write((query) => putRoom(query, 'room', { status: 'open', memberIds: [] }));
+      await write((session) => putRoom(session, 'room', { status: 'open', memberIds: [] }));
       expect(await readRoom()).toMatchObject({ videoIds: ['c'], memberIds: [] });
     });
 
@@ -107,7 +107,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     ])(
       'refuses a room with %s that is not there, and keeps nothing, also after the next change',
       async (_name, lists, message) => {
-        const putting = write((query) => putRoom(query, 'room', { status: 'open', ...lists }));
+        const putting = write((session) => putRoom(session, 'room', { status: 'open', ...lists }));
         expect(await rejectionOf(putting)).toMatchObject({
           name: 'UnknownReferenceError',
           message,
@@ -125,24 +125,24 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'user', id: 'sam', status: 'suspended' },
       ]);
       for (const id of ['new', 'sam', 'new']) {
-        expect(await write((query) => putMember(query, 'room', id))).toBe(true);
+        expect(await write((session) => putMember(session, 'room', id))).toBe(true);
       }
       expect(await readRoom()).toMatchObject({ memberIds: ['new', 'sam'] });
-      expect(await getUser(database.query, 'new')).toEqual({ status: 'active' });
-      expect(await getUser(database.query, 'sam')).toEqual({ status: 'suspended' });
+      expect(await getUser(database, 'new')).toEqual({ status: 'active' });
+      expect(await getUser(database, 'sam')).toEqual({ status: 'suspended' });
     });
 
     it('creates no user for a room that is not there', async () => {
-      expect(await write((query) => putMember(query, 'no', 'new'))).toBe(false);
-      expect(await getUser(database.query, 'new')).toBeUndefined();
+      expect(await write((session) => putMember(session, 'no', 'new'))).toBe(false);
+      expect(await getUser(database, 'new')).toBeUndefined();
     });
 
     it('deletes a membership and says whether there was one', async () => {
       await load(database, [{ type: 'room', id: 'room' }]);
-      await write((query) => putMember(query, 'room', 'alice'));
-      const remove = () => write((query) => deleteMember(query, 'room', 'alice'));
+      await write((session) => putMember(session, 'room', 'alice'));
+      const remove = () => write((session) => deleteMember(session, 'room', 'alice'));
       expect([await remove(), await remove()]).toEqual([true, false]);
-      expect(await getUser(database.query, 'alice')).toBeDefined();
+      expect(await getUser(database, 'alice')).toBeDefined();
     });
 
     it('deletes an entry with its memberships and says whether there was one', async () => {
@@ -153,7 +153,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'room', id: 'room', videoIds: ['x'], memberIds: ['x'] },
       ]);
       for (const kind of ['users', 'videos', 'rooms'] as const) {
-        const remove = () => write((query) => deleteEntry(query, kind, 'x'));
+        const remove = () => write((session) => deleteEntry(session, kind, 'x'));
         expect([await remove(), await remove()]).toEqual([true, false]);
       }
       expect(await readRoom()).toEqual({ status: 'open', videoIds: [], memberIds: [] });
@@ -167,8 +167,8 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'video', id: SQL, title: SQL },
         { type: 'room', id: SQL, videoIds: [SQL], memberIds: [SQL] },
       ]);
-      expect(await getRoom(database.query, SQL)).toMatchObject({ videoIds: [SQL] });
-      expect(await getVideo(database.query, SQL)).toMatchObject({ title: SQL });
+      expect(await getRoom(database, SQL)).toMatchObject({ videoIds: [SQL] });
+      expect(await getVideo(database, SQL)).toMatchObject({ title: SQL });
     });
 
     it('writes nothing more of a change that was refused, not into the next change either', async () => {
@@ -178,24 +178,24 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'room', id: 'vip' },
       ]);
       const room = { status: 'open', memberIds } as const;
-      const refused = write((query) => putRoom(query, 'vip', { ...room, videoIds: ['none'] }));
-      const next = write((query) => putRoom(query, 'other', room));
+      const refused = write((session) => putRoom(session, 'vip', { ...room, videoIds: ['none'] }));
+      const next = write((session) => putRoom(session, 'other', room));
       expect(await rejectionOf(refused)).toMatchObject({ message: 'there is no video none' });
       await next;
-      expect(await getRoom(database.query, 'vip')).toMatchObject({ memberIds: [] });
-      expect((await getRoom(database.query, 'other'))?.memberIds).toHaveLength(1_000);
+      expect(await getRoom(database, 'vip')).toMatchObject({ memberIds: [] });
+      expect((await getRoom(database, 'other'))?.memberIds).toHaveLength(1_000);
     });
 
     it('lets nothing be sent to a change that has ended', async () => {
       let late: Parameters<Parameters<typeof write>[0]>[0] | undefined;
-      await write(async (query) => {
-        late = query;
+      await write(async (session) => {
+        late = session;
       });
-      await write(async (query) => {
-        await putUser(query, 'alice', { status: 'active' });
-        await expect(late?.('DELETE FROM users')).rejects.toThrow();
+      await write(async (session) => {
+        await putUser(session, 'alice', { status: 'active' });
+        await expect(late?.query('DELETE FROM users')).rejects.toThrow();
       });
-      expect(await getUser(database.query, 'alice')).toBeDefined();
+      expect(await getUser(database, 'alice')).toBeDefined();
     });
 
     it('exports what it has, users and videos before the rooms that name them', async () => {
@@ -217,7 +217,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ]);
       const lines = exportDirectory(database);
       const first = await lines.next();
-      await write((query) => putMember(query, 'room', 'late'));
+      await write((session) => putMember(session, 'room', 'late'));
       const others = await Array.fromAsync(lines);
       expect(first.value).toContain('alice');
       expect(others.map((line) => JSON.parse(line))).toMatchObject([{ memberIds: ['alice'] }]);

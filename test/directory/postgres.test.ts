@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, expect, it } from 'vitest';
-import { openPostgres } from '../../src/access/postgres.ts';
+import { openPostgres } from '../../src/directory/postgres/open.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { startPostgres } from '../support/postgres.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { describeDirectory } from './contract.ts';
 

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/access/database.ts';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import type { Database } from '../../src/directory/database.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import {
   exportDirectory,
   ImportError,
   importDirectory,
-  whileTheyCome,
+  withIdleTimeout,
 } from '../../src/directory/transfer.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 async function empty(): Promise<void> {
-  await database.transaction(async (query) => {
+  await database.transaction(async ({ query }) => {
     for (const table of ['rooms', 'users', 'videos']) await query(`DELETE FROM ${table}`);
   });
 }
@@ -171,12 +171,12 @@ describe('chunks that are passed on while they come', () => {
         yield Buffer.from(piece);
       }
     }
-    const passed = await Array.fromAsync(whileTheyCome(slow(), 5_000));
+    const passed = await Array.fromAsync(withIdleTimeout(slow(), 5_000));
     expect(Buffer.concat(passed).toString()).toBe('abc');
   });
 
   it('may be none', async () => {
-    expect(await Array.fromAsync(whileTheyCome(chunks(), 5_000))).toEqual([]);
+    expect(await Array.fromAsync(withIdleTimeout(chunks(), 5_000))).toEqual([]);
   });
 
   it('end the import when none comes any more: nothing is kept, and others may write', async () => {
@@ -184,7 +184,7 @@ describe('chunks that are passed on while they come', () => {
       yield Buffer.from(`${ALICE}\n`);
       await new Promise(() => {});
     }
-    const importing = importDirectory(database, whileTheyCome(silent(), 50));
+    const importing = importDirectory(database, withIdleTimeout(silent(), 50));
     expect(await rejectionOf(importing)).toMatchObject({
       name: 'ServiceError',
       code: 'request_timeout',
@@ -198,7 +198,7 @@ describe('chunks that are passed on while they come', () => {
       yield Buffer.from(ALICE);
       throw new Error('connection lost');
     }
-    const passing = Array.fromAsync(whileTheyCome(breaking(), 5_000));
+    const passing = Array.fromAsync(withIdleTimeout(breaking(), 5_000));
     expect(await rejectionOf(passing)).toMatchObject({ message: 'connection lost' });
   });
 });

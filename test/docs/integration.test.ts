@@ -2,7 +2,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTIONS } from '../../src/http/problems.ts';
+import { ACTIONS } from '../../src/http/problems/table.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -33,12 +33,28 @@ describe('the integration guides', () => {
     return import(pathToFileURL(path).href);
   }
 
+  it.each(['README', 'web', 'android', 'ios', 'server'])(
+    'have the code of %s.md in Chinese too',
+    (page) => {
+      const codeOf = (file: string) => read(file).match(/```\w+\n.*?```/gs);
+      expect(codeOf(`${page}.zh-CN.md`)).toEqual(codeOf(`${page}.md`));
+    },
+  );
+
   it.each(['README.md', 'README.zh-CN.md', 'web.md', 'android.md', 'ios.md'])(
-    '%s says what to do at every action',
+    'say what to do at every action in %s',
     (page) => {
       for (const action of ACTIONS) expect(read(page)).toContain(action);
     },
   );
+
+  it.each(['android.md', 'ios.md'])('follow the order of ZEGO in %s', (page) => {
+    const code = read(page);
+    const order =
+      /createEngine.*\binit[(:].*[.\]] ?loginRoom.*player[. ]stop.*loadCopyrightedVideo/s;
+    expect(code).toMatch(order);
+    expect(code).toMatch(/onRoomExtraInfoUpdate.*roomExtraInfoUpdated/s);
+  });
 
   it('get a token by hand from a page', async () => {
     const { askForToken } = await importFrom('web.md');

@@ -27,7 +27,7 @@ async function startReplicas(count: number, variables: Variables, folder: string
   const all = { SHUTDOWN_DELAY_MS: '2500', TRUST_PROXY: '127.0.0.1', ...variables };
   const replicas: Service[] = [];
   for (let i = 0; i < count; i++)
-    replicas.push(await startService({ ...all, PORT: String(await freePort()) }, server));
+    replicas.push(await startService({ ...all, PORT: String(await freePort()) }, { server }));
   const ports = replicas.map(({ port }) => port) as [number];
   const balancer: Balancer = await startBalancer(haproxy, ports, folder);
   return {
@@ -43,7 +43,10 @@ async function startReplicas(count: number, variables: Variables, folder: string
         expect(await replica.exited).toEqual({ code: 0, signal: null });
         refused.push(...refusals(replica));
         await replica.stop();
-        replicas[index] = await startService({ ...all, PORT: String(replica.port) }, release);
+        replicas[index] = await startService(
+          { ...all, PORT: String(replica.port) },
+          { server: release },
+        );
       }
       await served(replicas, 20);
       const { seen } = await load.stop();
@@ -136,7 +139,7 @@ describeWith('haproxy', 'an upgrade from the release before', () => {
     await replicas.stop();
 
     await old(['directory', 'import', '-'], file('restored.db'), backup);
-    const service = await startService(file('restored.db'), before.server);
+    const service = await startService(file('restored.db'), { server: before.server });
     expect((await post(service.origin)).status).toBe(200);
     await service.stop();
     folder.remove();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type ErrorCode, type ErrorExtras, ServiceError } from '../../src/errors.ts';
-import { toProblemResponse, toServiceError } from '../../src/http/problem-response.ts';
+import { toProblemResponse, toServiceError } from '../../src/http/problems/response.ts';
 
 function answer(code: ErrorCode, extras?: ErrorExtras) {
   const { headers, body, status } = toProblemResponse(new ServiceError(code, extras), 'id-1');

@@ -1,7 +1,7 @@
 import supertest from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { PROBLEM_TYPES } from '../../src/http/problems.ts';
+import { PROBLEM_TYPES } from '../../src/http/problems/table.ts';
 import { openApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';

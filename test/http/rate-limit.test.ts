@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createMemoryCounter } from '../../src/http/counter.ts';
+import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';

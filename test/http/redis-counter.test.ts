@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { createMemoryCounter } from '../../src/http/counter.ts';
+import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import { createRedisCounter, type SharedCounter } from '../../src/http/redis-counter.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith, startProgram, stopProgram } from '../support/program.ts';

@@ -3,7 +3,7 @@ import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
-import { createInternalApp } from '../../src/internal.ts';
+import { createInternalApp } from '../../src/http/internal/app.ts';
 import { createLoggerTo } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { NOW } from '../support/clock.ts';
@@ -21,6 +21,7 @@ async function openInternal(config: AccessConfig, adminApiKey: string | undefine
     directory: database && { database, service, now: () => NOW },
     adminApiKey: () => adminApiKey,
     draining: () => false,
+    publicListener: () => ({ port: 0, corsOrigins: [] }),
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {
@@ -249,6 +250,7 @@ describe('the internal listener', () => {
       directory: database && { database, service, now: () => NOW },
       adminApiKey: () => undefined,
       draining: () => false,
+      publicListener: () => ({ port: 0, corsOrigins: [] }),
     });
     expect((await without.inject('/directory/export')).statusCode).toBe(404);
     await without.close();

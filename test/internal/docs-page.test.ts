@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { useBrowser } from '../client/browser.ts';
+import { freePort } from '../support/free-port.ts';
+import { signFreshJwt } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
 
@@ -55,6 +57,43 @@ describeWith('chromium', 'the API reference in a browser', () => {
     );
     expect(listed.sort()).toEqual(operationsOf(file).sort());
     expect(complaints).toEqual([]);
+  });
+
+  /** Sends the request for a token with its example, and what the page shows of the reply. */
+  async function tryItOut(page: Page): Promise<string> {
+    await page.click('.authorize');
+    await page.type('.auth-container input', await signFreshJwt({ sub: 'alice' }));
+    await page.click('.auth-btn-wrapper .authorize');
+    await page.click('.auth-btn-wrapper .btn-done');
+    await page.click('#operations-Video_token-createVideoToken .opblock-summary-control');
+    const execute = await page.waitForSelector('.opblock-body .execute');
+    await execute?.click();
+    const response = await page.waitForSelector('.live-responses-table .response');
+    return (await response?.evaluate((row) => row.textContent)) ?? '';
+  }
+
+  it('sends what is tried out to the service that shows it, once its origin is let in', async () => {
+    const internal = await freePort();
+    const origin = `http://127.0.0.1:${internal}`;
+    const other = await startService({ INTERNAL_PORT: String(internal), CORS_ORIGINS: origin });
+    onTestFinished(other.stop);
+    const page = await open(`${origin}/docs`);
+    await page.waitForSelector('.opblock');
+    const response = await tryItOut(page);
+    expect(response).toContain('room_not_allowed');
+    await other.line(({ event, userId }) => event === 'video_token' && userId === 'alice');
+  });
+
+  it('says which origin has to be let in before a request can be tried out', async () => {
+    const { page } = await openReference('/docs');
+    const servers = await page.$eval('.servers select', (select) => select.textContent);
+    expect(servers).toContain(`${service.origin} - This service; add ${service.internal} to CORS_`);
+  });
+
+  it('of the directory tries requests out on the listener that shows it', async () => {
+    const { page } = await openReference('/docs/directory');
+    const first = await page.$eval('.servers option', (option) => option.textContent);
+    expect(first).toBe(`${service.internal} - This service.`);
   });
 
   it('unfolds a request with an example of its body and of refusals', async () => {

@@ -2,12 +2,12 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
-import { type AppParts, createApp } from '../../src/app.ts';
 import { providerSchema } from '../../src/auth/provider.ts';
-import { createVerifier } from '../../src/auth/verify.ts';
-import { createMemoryCounter } from '../../src/http/counter.ts';
-import { createCountryOf } from '../../src/http/country.ts';
-import type { Decision } from '../../src/http/decision.ts';
+import { createVerifier } from '../../src/auth/verifier.ts';
+import type { AuditEvent } from '../../src/http/audit.ts';
+import { createCountryOf } from '../../src/http/client.ts';
+import { createPublicApp, type PublicAppOptions } from '../../src/http/public/app.ts';
+import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import { createLoggerTo } from '../../src/ops/logger.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from './clock.ts';
@@ -26,11 +26,12 @@ export type AppOptions = {
   trustProxy?: string[];
   corsOrigins?: string[];
   countryHeader?: string;
-  counter?: AppParts['rateLimits']['counter'];
-  lifecycle?: AppParts['health']['lifecycle'];
-  overloaded?: AppParts['overloaded'];
+  counter?: PublicAppOptions['rateLimits']['counter'];
+  lifecycle?: PublicAppOptions['health']['lifecycle'];
+  overloaded?: PublicAppOptions['overloaded'];
+  maxOpenRequests?: number;
   /** Replaces parts of the route, to see one of them fail. */
-  videoToken?: Partial<AppParts['videoToken']>;
+  videoToken?: Partial<PublicAppOptions['videoToken']>;
 };
 
 /** The public application on a real socket of loopback, with everything that it said. */
@@ -38,7 +39,9 @@ export type TestApp = {
   origin: string;
   server: Server;
   port: number;
-  decisions: Decision[];
+  decisions: AuditEvent[];
+  /** How many requests wait for their decision. */
+  openRequests(): number;
   /** Each scope whose bound was passed. */
   limited: string[];
   /** The lines of the log, at every level. */
@@ -50,12 +53,17 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const { trustProxy = [], corsOrigins = [], now = NOW } = options;
   const folder = temporaryFolder();
   const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder.path) });
-  const seen = { decisions: [] as Decision[], limited: [] as string[], log: [] as string[] };
-  const app = await createApp({
+  const seen = { decisions: [] as AuditEvent[], limited: [] as string[], log: [] as string[] };
+  let openRequests = () => 0;
+  const app = await createPublicApp({
     logger: createLoggerTo({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
     overloaded: options.overloaded ?? (() => false),
+    ...(options.maxOpenRequests !== undefined && { maxOpenRequests: options.maxOpenRequests }),
+    onOpenRequests: (count) => {
+      openRequests = count;
+    },
     health: {
       lifecycle: options.lifecycle ?? (() => 'ready'),
       dependencies: () => ({ access: access.service.healthy() }),
@@ -74,7 +82,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
       ttlSeconds: 3600,
       outlivesSession: false,
       now: () => now,
-      onDecision: (decision) => void seen.decisions.push(decision),
+      onAuditEvent: (decision) => void seen.decisions.push(decision),
       ...options.videoToken,
     },
   });
@@ -86,7 +94,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     folder.remove();
   });
   const { port } = app.server.address() as AddressInfo;
-  return { ...seen, origin, port, server: app.server };
+  return { ...seen, openRequests, origin, port, server: app.server };
 }
 
 function openVerifier() {

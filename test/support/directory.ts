@@ -1,4 +1,4 @@
-import type { Database } from '../../src/access/database.ts';
+import type { Database } from '../../src/directory/database.ts';
 import { type ImportCounts, importDirectory } from '../../src/directory/transfer.ts';
 
 /** Bytes as a stream gives them, in the pieces that a test chose. */

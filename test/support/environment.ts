@@ -1,5 +1,10 @@
-import { type Config, loadConfig } from '../../src/config/config.ts';
+import { type Config, loadConfig, loadVariables } from '../../src/config/config.ts';
 import { ConfigError } from '../../src/config/problems.ts';
+import {
+  variables as rules,
+  type Variables as Values,
+  type VariableName,
+} from '../../src/config/variables.ts';
 import { thrownBy } from './errors.ts';
 
 export type Variables = Record<string, string | undefined>;
@@ -23,6 +28,12 @@ function reader(files: Files): (path: string) => string {
 /** Loads the least environment with what a test changes; undefined takes a variable away. */
 export function load(variables: Variables = {}, files: Files = {}): Config {
   return loadConfig({ ...LEAST, ...variables }, reader(files));
+}
+
+/** The value of every variable, by its name. */
+export function loadValues(variables: Variables = {}, files: Files = {}): Values {
+  const names = Object.keys(rules) as VariableName[];
+  return loadVariables({ ...LEAST, ...variables }, reader(files), names);
 }
 
 /** The lines that an operator reads when the start is refused. */

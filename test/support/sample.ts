@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openSqliteDatabase } from '../../src/access/sqlite.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { NOW } from './clock.ts';
 import { load } from './directory.ts';
 

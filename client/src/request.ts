@@ -1,0 +1,125 @@
+import { VideoTokenError } from './error.ts';
+import { isOnline } from './wait.ts';
+import type { Problem, VideoToken, VideoTokenRequest } from './wire.ts';
+
+/** The service's clock, in milliseconds, as far as its replies tell. */
+export type Clock = {
+  now(): number;
+  /** What the device's own clock says. */
+  device(): number;
+  /** Corrects the clock by the `Date` header of a reply to a request sent at `sentAt` (device). */
+  learn(date: string | null, sentAt: number): void;
+};
+
+// The header has whole seconds: on average the service is half of one further.
+const HALF_A_SECOND = 500;
+
+/** A clock that is the device's until a reply says how wrong that one is. */
+export function createClock(device: () => number): Clock {
+  let offset = 0;
+  return {
+    now: () => device() + offset,
+    device,
+    learn(date, sentAt) {
+      const served = Date.parse(date ?? '');
+      // A page reads this header only where the service lets it.
+      if (Number.isNaN(served)) return;
+      offset = served + HALF_A_SECOND - (sentAt + device()) / 2;
+    },
+  };
+}
+
+/** How the service is reached. */
+export type Connection = {
+  url: string;
+  fetch: typeof fetch;
+  timeoutMs: number;
+  clock: Clock;
+};
+
+/** Sends one request and reads the reply: a token, or the error that says why there is none. */
+export async function requestToken(
+  { url, fetch, timeoutMs, clock }: Connection,
+  request: VideoTokenRequest,
+  credential: string,
+  signal: AbortSignal,
+): Promise<VideoToken> {
+  const sentAt = clock.device();
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+      cache: 'no-store',
+      credentials: 'omit',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    });
+    clock.learn(response.headers.get('date'), sentAt);
+    return readReply(response, await response.text(), clock);
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof VideoTokenError) throw cause;
+    throw new VideoTokenError(describeFailure(cause), {
+      code: 'network_error',
+      action: 'retry',
+      cause,
+    });
+  }
+}
+
+function describeFailure(cause: unknown): string {
+  if (!isOnline()) return 'The device is offline.';
+  const isTimeout = (cause as Partial<Error> | null)?.name === 'TimeoutError';
+  return isTimeout ? 'The service did not answer in time.' : 'The service cannot be reached.';
+}
+
+function readReply({ status, headers }: Response, text: string, clock: Clock): VideoToken {
+  const reply = parse(text);
+  if (status === 200 && isToken(reply)) return { token: reply.token, expireAt: reply.expireAt };
+  const retryAfter = readRetryAfter(headers.get('retry-after'), clock);
+  const requestId = headers.get('x-request-id') ?? undefined;
+  if (isProblem(reply)) {
+    throw new VideoTokenError(reply.detail ?? reply.code, {
+      code: reply.code,
+      action: reply.action,
+      status,
+      requestId: reply.requestId ?? requestId,
+      availableFrom: reply.availableFrom,
+      retryAfter,
+    });
+  }
+  // A proxy or a hotel's sign-in page, which may pass; or a wrong address, which will not.
+  const isLasting = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  throw new VideoTokenError(`The reply (${status}) is not the service's.`, {
+    code: 'unexpected_reply',
+    action: isLasting ? 'fix_request' : 'retry',
+    status,
+    requestId,
+    retryAfter,
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isToken(reply: unknown): reply is VideoToken {
+  const { token, expireAt } = (reply ?? {}) as Partial<VideoToken>;
+  return typeof token === 'string' && Number.isFinite(expireAt);
+}
+
+function isProblem(reply: unknown): reply is Problem {
+  const { code, action } = (reply ?? {}) as Partial<Problem>;
+  return typeof code === 'string' && typeof action === 'string';
+}
+
+/** Seconds; proxies send a date instead. */
+function readRetryAfter(text: string | null, clock: Clock): number | undefined {
+  if (text === null) return undefined;
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - clock.now()) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
+}

@@ -1,0 +1,185 @@
+import { decodeJwt, decodeProtectedHeader, errors, type JWTHeaderParameters } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+import { type Credential, checkClaims, refuse } from './claims.ts';
+import { type KeyEvents, type KeySource, openKeys } from './keys.ts';
+import type { Provider } from './provider.ts';
+import { verifySignature } from './signature.ts';
+
+const MAX_JWT_BYTES = 8 * 1024;
+const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
+const CACHE_MS = 59_000;
+/** Reading the clock costs more than the lookup: with this, entries live for 60 s at most. */
+const CACHE_CLOCK_MS = 1_000;
+const CACHE_ENTRIES = 20_000;
+const CACHE_CHARACTERS = 16_000_000;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** What is reported of authentication, for the metrics. */
+export type AuthEvents = Pick<KeyEvents, 'jwksFetched'> & {
+  /** A credential was in the cache of verified ones, or not. */
+  cache(result: 'hit' | 'miss'): void;
+  /** A JWT was verified or refused by cryptography, after `seconds`. */
+  verified(seconds: number): void;
+};
+
+/** Verifies credentials of one or several providers. */
+export type Verifier = {
+  /**
+   * The credential in a JWT. `now` is Unix seconds.
+   *
+   * @throws {ServiceError} `credential_invalid`, `credential_expired`, or `dependency_unavailable`
+   * when a provider's keys cannot be had
+   */
+  verify(token: string, now: number): Promise<Credential>;
+  healthy(): boolean;
+  /** Every provider has keys to verify with, fresh or kept. */
+  usable(): boolean;
+  close(): void;
+};
+
+/** No `crit`: we understand no extension (RFC 7515 section 4.1.11), `b64` among them (RFC 7797). */
+const headerSchema = z.object({
+  alg: z.string(),
+  kid: z.string().optional(),
+  crit: z.never().optional(),
+  b64: z.never().optional(),
+});
+
+/**
+ * A verifier that keeps what it verified for 60 s at most, by the exact bytes of the JWT.
+ *
+ * With several providers a JWT is verified with the keys of the one that it names as its issuer, and no other.
+ */
+export async function createVerifier(
+  providers: readonly Provider[],
+  events: AuthEvents,
+): Promise<Verifier> {
+  let cache = createCache();
+  const clear = () => {
+    cache = createCache();
+  };
+  const sources = await Promise.all(
+    providers.map(async (provider) => ({
+      provider,
+      keys: await openKeys(provider, { jwksFetched: events.jwksFetched, onChange: clear }),
+    })),
+  );
+  const select = createSelector(sources);
+
+  async function verify(token: string, now: number): Promise<Credential> {
+    const known = cache.get(token);
+    events.cache(known ? 'hit' : 'miss');
+    if (known) return unexpired(known, now);
+    // A verification that began under old keys must not end in the cache of the new ones.
+    const target = cache;
+    const started = performance.now();
+    try {
+      const credential = await verifyWith(select(token), token, now);
+      target.set(token, credential);
+      return credential;
+    } finally {
+      events.verified((performance.now() - started) / 1000);
+    }
+  }
+
+  return {
+    verify,
+    healthy: () => sources.every(({ keys }) => keys.healthy()),
+    usable: () => sources.every(({ keys }) => keys.usable()),
+    close: () => sources.forEach(({ keys }) => void keys.close()),
+  };
+}
+
+type Source = { provider: Provider; keys: KeySource };
+
+function createCache(): LRUCache<string, Credential> {
+  return new LRUCache({
+    max: CACHE_ENTRIES,
+    maxSize: CACHE_CHARACTERS,
+    sizeCalculation: (_credential, token) => token.length,
+    ttl: CACHE_MS,
+    ttlResolution: CACHE_CLOCK_MS,
+  });
+}
+
+function createSelector(sources: Source[]): (token: string) => Source {
+  const [only] = sources;
+  if (only && sources.length === 1) return () => only;
+  const byIssuer = new Map(sources.map((source) => [source.provider.issuer, source]));
+  return (token) => {
+    const source = byIssuer.get(unverifiedIssuer(token));
+    if (!source) throw refuse('issuer_unknown', 'the issuer of a provider');
+    return source;
+  };
+}
+
+function unverifiedIssuer(token: string): string | undefined {
+  try {
+    return token.length > MAX_JWT_BYTES ? undefined : decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+async function verifyWith({ provider, keys }: Source, token: string, now: number) {
+  if (token.length > MAX_JWT_BYTES) throw refuse('too_long', `at most ${MAX_JWT_BYTES} bytes`);
+  const signature = decodeSignature(token);
+  const header = decodeHeader(token);
+  const { alg } = header;
+  if (!provider.algorithms.includes(alg)) {
+    throw refuse('alg_not_allowed', provider.algorithms.join(' or '), alg.slice(0, 20));
+  }
+  const key = await findKey(keys, header);
+  const end = token.lastIndexOf('.');
+  if (!verifySignature(alg, key, token.slice(0, end), signature)) throw refuse('signature');
+  return checkClaims(decodeClaims(token.slice(token.indexOf('.') + 1, end)), provider, now);
+}
+
+async function findKey(keys: KeySource, header: JWTHeaderParameters) {
+  try {
+    return await keys.find(header);
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');
+    // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
+    throw refuse('key_unusable', undefined, (error as Error).name);
+  }
+}
+
+/**
+ * RFC 7515 section 2: base64url without padding. Decoders let through other characters and spare bits
+ * in the signature, and one credential would have many texts.
+ */
+function decodeSignature(token: string): Buffer {
+  const text = COMPACT.exec(token)?.[1];
+  const signature = Buffer.from(text ?? '', 'base64url');
+  if (signature.toString('base64url') === text) return signature;
+  throw refuse('not_jwt', 'three parts in base64url without padding');
+}
+
+function decodeHeader(token: string): JWTHeaderParameters {
+  try {
+    const header = decodeProtectedHeader(token);
+    headerSchema.parse(header);
+    return header as JWTHeaderParameters;
+  } catch {
+    throw refuse('header', 'a header with alg, kid as text, and no crit or b64');
+  }
+}
+
+function decodeClaims(part: string): unknown {
+  try {
+    return JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));
+  } catch {
+    throw refuse('claims', 'JSON in UTF-8');
+  }
+}
+
+/** A cached credential may have expired since. */
+function unexpired(credential: Credential, now: number): Credential {
+  if (credential.expiresAt <= now) throw new ServiceError('credential_expired');
+  return credential;
+}

@@ -1,0 +1,103 @@
+import { hash } from 'node:crypto';
+import pg from 'pg';
+import { type Database, type Session, type Snapshot, withinTransaction } from '../database.ts';
+import { guard } from './errors.ts';
+
+const LOCK_TIMEOUT_MS = 2_500;
+const IDLE_SNAPSHOT_MS = 60_000;
+
+/** The advisory lock under which the directory and its schema are changed: any constant. */
+const DIRECTORY_LOCK = 4_004;
+
+/** The directory's database over a pool for reading; writers and snapshots have connections of their own. */
+export function createPostgresDatabase(pool: pg.Pool, url: string): Database {
+  const prepare = createStatements();
+  // Imports take their time and must not take the connections of the requests.
+  const writers = new pg.Pool({
+    connectionString: url,
+    max: 2,
+    connectionTimeoutMillis: LOCK_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    // An import of a million lines would wait for three million answers, one after the other.
+    pipeline: true,
+    application_name: 'zego-video-token directory',
+  });
+  writers.on('error', () => {});
+  return {
+    ...createSession(pool, prepare),
+    async transaction(work) {
+      const client = await guard(writers.connect());
+      // Without a listener a connection that breaks would end the process.
+      const ignore = () => {};
+      client.on('error', ignore);
+      try {
+        const result = await inTransaction(createSession(client, prepare), work);
+        client.off('error', ignore);
+        client.release();
+        return result;
+      } catch (error) {
+        // The connection is closed, and with it whatever the transaction still holds.
+        client.release(true);
+        throw error;
+      }
+    },
+    snapshot: () => openSnapshot(url, prepare),
+    async close() {
+      await Promise.all([pool.end(), writers.end()]);
+    },
+  };
+}
+
+function createSession(client: Pick<pg.ClientBase, 'query'>, prepare: Prepare): Session {
+  return {
+    async query(sql, values = []) {
+      // A migration may be several statements, which cannot be prepared.
+      const statement = values.length > 0 ? prepare(sql) : { text: sql };
+      return (await guard(client.query({ ...statement, values: [...values] }))).rows;
+    },
+    parameter: (position) => `$${position}`,
+    list: (parameter) => `json_array_elements_text(${parameter}::json) AS list(value)`,
+  };
+}
+
+/** On a connection of its own, which PostgreSQL ends when the reader of an export has stopped reading. */
+async function openSnapshot(url: string, prepare: Prepare): Promise<Snapshot> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_SNAPSHOT_MS,
+    application_name: 'zego-video-token export',
+  });
+  client.on('error', () => {});
+  await guard(client.connect());
+  const session = createSession(client, prepare);
+  await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  return { ...session, close: () => client.end() };
+}
+
+type Statement = { name: string; text: string };
+type Prepare = (sql: string) => Statement;
+
+/** PostgreSQL parses and plans a statement that has a name once for each connection. */
+function createStatements(): Prepare {
+  const statements = new Map<string, Statement>();
+  return (text) => {
+    const known = statements.get(text);
+    if (known) return known;
+    // Named by its text: behind a pooler another replica may have used the connection.
+    const statement = { name: `directory_${hash('md5', text)}`, text };
+    statements.set(text, statement);
+    return statement;
+  };
+}
+
+async function inTransaction<T>(session: Session, work: (session: Session) => Promise<T>) {
+  const { query } = session;
+  await query('BEGIN');
+  // Plans made while a table is empty, of foreign keys too, would read all of it later in an import.
+  await query('SET LOCAL enable_seqscan = off');
+  await query('SELECT pg_advisory_xact_lock($1)', [DIRECTORY_LOCK]);
+  const result = await withinTransaction(session, work);
+  await query('COMMIT');
+  return result;
+}

@@ -1,0 +1,10 @@
+import { ServiceError } from '../../errors.ts';
+
+/** @throws {ServiceError} `dependency_unavailable` where `work` rejects */
+export async function guard<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new ServiceError('dependency_unavailable', { cause });
+  }
+}

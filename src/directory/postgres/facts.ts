@@ -1,0 +1,67 @@
+import type pg from 'pg';
+import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import { type FactsRow, toFacts } from '../facts.ts';
+import { guard } from './errors.ts';
+
+const DEADLINE_MS = 1_500;
+
+/**
+ * One row for each question, in their order. Each part of a row is one look-up by its index: LIMIT keeps the
+ * planner from joining whole tables when it knows nothing of the number of questions.
+ */
+const FACTS_SQL = `
+SELECT q.position::int,
+  (SELECT status FROM users WHERE id = q.user_id) AS user_status,
+  (SELECT status FROM rooms WHERE id = q.room_id) AS room_status,
+  (SELECT true FROM room_members WHERE room_id = q.room_id AND user_id = q.user_id) AS has_member,
+  (SELECT true FROM room_videos WHERE room_id = q.room_id AND video_id = q.video_id) AS has_video,
+  video.status AS video_status, available_from, available_until, regions
+FROM unnest($1::text[], $2::text[], $3::text[])
+  WITH ORDINALITY AS q (user_id, room_id, video_id, position)
+LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
+ORDER BY q.position`;
+
+type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
+type Row = FactsRow & { position: number };
+
+/** The facts in PostgreSQL; one query answers all questions of a batch. */
+export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirectory {
+  let questions: Question[] = [];
+
+  async function answerAll(): Promise<void> {
+    const asked = questions;
+    questions = [];
+    try {
+      const rows = await withDeadline(ask(pool, asked));
+      for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as Row));
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+
+  return {
+    facts(request) {
+      const question = { request, ...Promise.withResolvers<AccessFacts>() };
+      // The next tick comes after the others of the batch have asked.
+      if (questions.push(question) === 1) process.nextTick(answerAll);
+      return question.promise;
+    },
+  };
+}
+
+/** The rows, each at the place of its question. */
+async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Promise<Row[]> {
+  const column = (name: 'userId' | 'roomId' | 'videoId') =>
+    asked.map(({ request }) => request[name]);
+  const values = [column('userId'), column('roomId'), column('videoId')];
+  const { rows } = await pool.query<Row>({ name: 'facts', text: FACTS_SQL, values });
+  const inOrder = rows.every(({ position }, index) => position === index + 1);
+  if (rows.length !== asked.length || !inOrder) throw new Error('rows do not fit their questions');
+  return rows;
+}
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('deadline')), DEADLINE_MS);
+  return guard(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
+}

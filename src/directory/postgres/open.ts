@@ -1,0 +1,40 @@
+import pg from 'pg';
+import type { AccessDirectory } from '../../access/access.ts';
+import type { Database } from '../database.ts';
+import { migrate } from '../migrations.ts';
+import { createPostgresDatabase } from './database.ts';
+import { createPostgresFacts } from './facts.ts';
+
+const CONNECT_TIMEOUT_MS = 500;
+const QUERY_TIMEOUT_MS = 700;
+const MAX_CONNECTIONS = 10;
+
+/** A directory in PostgreSQL. */
+export type PostgresDirectory = { directory: AccessDirectory; database: Database };
+
+/**
+ * Connects to PostgreSQL and brings the schema up to date; of several replicas that start at once one
+ * does it and the others wait.
+ *
+ * @param onError hears of connections that break while they are idle
+ * @throws {ServiceError} `dependency_unavailable`
+ */
+export async function openPostgres(
+  url: string,
+  onError: (error: Error) => void,
+): Promise<PostgresDirectory> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    application_name: 'zego-video-token',
+  });
+  pool.on('error', onError);
+  const database = createPostgresDatabase(pool, url);
+  await migrate('postgres', database).catch(async (error) => {
+    await database.close();
+    throw error;
+  });
+  return { directory: createPostgresFacts(pool), database };
+}

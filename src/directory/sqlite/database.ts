@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
+import { migrate } from '../migrations.ts';
+import { guard, isLocked, NO_WAIT, unavailable } from './errors.ts';
+
+const LOCK_TIMEOUT_MS = 2_000;
+const LOCK_RETRY_MS = 20;
+
+/**
+ * Opens the directory in a SQLite file, creates it if it does not exist, and brings its schema up to date.
+ *
+ * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
+ */
+export async function openSqliteDatabase(path: string): Promise<Database> {
+  const writer = guard(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    return new DatabaseSync(path, NO_WAIT);
+  });
+  await retryWhileLocked(() =>
+    writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'),
+  );
+  const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const session = createSession(writer);
+  let last: Promise<unknown> = Promise.resolve();
+
+  const database: Database = {
+    ...createSession(reader),
+    transaction(work) {
+      const before = last;
+      const result = waitFor(before).then(() => inTransaction(writer, session, work));
+      last = Promise.allSettled([before, result]);
+      return result;
+    },
+    async snapshot() {
+      const view = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+      view.exec('BEGIN');
+      return { ...createSession(view), close: async () => view.close() };
+    },
+    async close() {
+      await last;
+      reader.close();
+      writer.close();
+    },
+  };
+  await migrate('sqlite', database);
+  return database;
+}
+
+function createSession(db: DatabaseSync): Session {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string) => {
+    const statement = statements.get(sql) ?? db.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  return {
+    query: async (sql, values = []) => guard(() => prepare(sql).all(...values)),
+    parameter: (position) => `?${position}`,
+    list: (parameter) => `json_each(${parameter})`,
+  };
+}
+
+/** Waits for the transaction before, but not for ever. */
+async function waitFor(before: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  const timeout = delay(LOCK_TIMEOUT_MS, undefined, { signal: late.signal }).then(() => {
+    throw unavailable({ code: 'WRITER_BUSY' });
+  });
+  await Promise.race([before, timeout]).finally(() => late.abort());
+}
+
+async function inTransaction<T>(
+  db: DatabaseSync,
+  session: Session,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
+  // A full disk ends the transaction: what is sent after it would be kept.
+  const query: Query = async (sql, values) => {
+    if (!db.isTransaction) throw unavailable({ code: 'NO_TRANSACTION' });
+    return session.query(sql, values);
+  };
+  try {
+    const result = await withinTransaction({ ...session, query }, work);
+    guard(() => db.exec('COMMIT'));
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+async function retryWhileLocked(work: () => void): Promise<void> {
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > deadline) throw unavailable(error);
+      await delay(LOCK_RETRY_MS);
+    }
+  }
+}

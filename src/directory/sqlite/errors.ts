@@ -1,0 +1,24 @@
+import { ServiceError } from '../../errors.ts';
+
+/** SQLite's own busy handler would block the event loop. */
+export const NO_WAIT = { timeout: 0 };
+
+const SQLITE_BUSY = 5;
+
+/** Somebody else holds the lock (https://sqlite.org/rescode.html#busy). */
+export function isLocked(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
+}
+
+/** @throws {ServiceError} `dependency_unavailable` where `work` throws */
+export function guard<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+export function unavailable(cause: unknown): ServiceError {
+  return new ServiceError('dependency_unavailable', { cause });
+}

@@ -1,0 +1,61 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import { type FactsRow, toFacts } from '../facts.ts';
+import { guard, NO_WAIT, unavailable } from './errors.ts';
+
+/** One row, always: what is known about user ?1, room ?2 and video ?3. */
+const FACTS_SQL = `
+SELECT
+  (SELECT status FROM users WHERE id = ?1) AS user_status,
+  (SELECT status FROM rooms WHERE id = ?2) AS room_status,
+  EXISTS (SELECT 1 FROM room_members WHERE room_id = ?2 AND user_id = ?1) AS has_member,
+  EXISTS (SELECT 1 FROM room_videos WHERE room_id = ?2 AND video_id = ?3) AS has_video,
+  videos.status AS video_status, available_from, available_until, regions
+FROM (SELECT 1) AS one LEFT JOIN videos ON videos.id = ?3`;
+
+type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
+
+/**
+ * The facts in an existing SQLite file. Readers never wait for writers.
+ *
+ * Questions of one batch are answered in one transaction, as SQLite's locks cost as much as an answer. Its
+ * snapshot begins after the last of them was asked.
+ */
+export function openSqliteFacts(path: string): AccessDirectory & { close(): void } {
+  const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const statement = guard(() => db.prepare(FACTS_SQL));
+  let questions: Question[] = [];
+
+  function answer({ request: { userId, roomId, videoId }, resolve, reject }: Question): void {
+    try {
+      resolve(toFacts(statement.get(userId, roomId, videoId) as FactsRow));
+    } catch (error) {
+      reject(unavailable(error));
+    }
+  }
+
+  function answerAll(): void {
+    const asked = questions;
+    questions = [];
+    try {
+      // A COMMIT that failed leaves a transaction open, whose snapshot is older than these questions.
+      if (db.isTransaction) db.exec('ROLLBACK');
+      db.exec('BEGIN');
+      asked.forEach(answer);
+      // A read that fails can end the transaction; those after it are answered one by one.
+      if (db.isTransaction) db.exec('COMMIT');
+    } catch (error) {
+      for (const { reject } of asked) reject(unavailable(error));
+    }
+  }
+
+  return {
+    facts(request) {
+      const question = { request, ...Promise.withResolvers<AccessFacts>() };
+      // The next tick comes after the others of the batch have asked.
+      if (questions.push(question) === 1) process.nextTick(answerAll);
+      return question.promise;
+    },
+    close: () => db.close(),
+  };
+}

@@ -1,0 +1,22 @@
+import type { AccessDirectory } from '../../access/access.ts';
+import type { Database } from '../database.ts';
+import { openSqliteDatabase } from './database.ts';
+import { openSqliteFacts } from './facts.ts';
+
+/** A directory in a SQLite file. */
+export type SqliteDirectory = { directory: AccessDirectory; database: Database };
+
+/**
+ * Opens a SQLite file for its owner and for the requests.
+ *
+ * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
+ */
+export async function openSqlite(path: string): Promise<SqliteDirectory> {
+  const database = await openSqliteDatabase(path);
+  const directory = openSqliteFacts(path);
+  const close = async () => {
+    directory.close();
+    await database.close();
+  };
+  return { directory, database: { ...database, close } };
+}

@@ -1,0 +1,78 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError } from '../errors.ts';
+
+/** 10 kB each. */
+const MAX_OPEN_REQUESTS = 4_096;
+
+/** Between two batches new connections are accepted, one in an event-loop iteration, and probes answered. */
+const MAX_BATCH = 64;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Admitted, and not answered yet. */
+    isOpen: boolean;
+  }
+}
+
+/** Lets requests in, as many as the process can hold, in batches. */
+export type Admission = {
+  /** @throws {ServiceError} `overloaded` */
+  enter(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** The request has its answer, whether or not the client reads it. */
+  leave(request: FastifyRequest): void;
+  /** Requests that have entered and not left. */
+  open(): number;
+};
+
+/**
+ * @param overloaded whether the event loop is so late that answers would come too late
+ * @param maxOpen how many requests may wait for their decision at the same time
+ */
+export function createAdmission(
+  overloaded: () => boolean,
+  maxOpen: number = MAX_OPEN_REQUESTS,
+): Admission {
+  const nextBatch = createRequestBatcher();
+  let open = 0;
+  const leave = (request: FastifyRequest) => {
+    if (request.isOpen) open--;
+    request.isOpen = false;
+  };
+  return {
+    async enter(request, reply) {
+      if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
+      open++;
+      request.isOpen = true;
+      // Fastify waits for ever for the body of a request that was aborted before it was asked for.
+      reply.raw.once('close', () => leave(request));
+      await nextBatch();
+    },
+    leave,
+    open: () => open,
+  };
+}
+
+/** Resolves when everything that has arrived in this event-loop iteration has been read. */
+export type NextBatch = () => Promise<void>;
+
+/**
+ * Lets requests of one event-loop iteration go through each step side by side, so that the second finds
+ * the step's code and data in the processor's caches: cohort scheduling (Larus and Parkes, USENIX ATC
+ * 2002). Under load this halves the cost of a request; one that is alone waits for an empty iteration.
+ */
+export function createRequestBatcher(): NextBatch {
+  const batches: (PromiseWithResolvers<void> & { size: number })[] = [];
+  function release(): void {
+    batches.shift()?.resolve();
+    if (batches.length > 0) setImmediate(release);
+  }
+  return () => {
+    let batch = batches.at(-1);
+    if (!batch || batch.size === MAX_BATCH) {
+      batch = { ...Promise.withResolvers<void>(), size: 0 };
+      if (batches.push(batch) === 1) setImmediate(release);
+    }
+    batch.size++;
+    return batch.promise;
+  };
+}

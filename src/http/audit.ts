@@ -1,0 +1,72 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../errors.ts';
+import { clientAddress } from './client.ts';
+
+/** One request for a token in the audit log. Holds no credential and no token. */
+export type AuditEvent = {
+  event: 'video_token';
+  requestId: string;
+  outcome: 'issued' | 'denied' | 'failed';
+  /** `aborted`: the client disconnected before the answer. */
+  code: ErrorCode | 'issued' | 'aborted';
+  /** Why a credential or a dependency failed. */
+  reason?: string;
+  /** With `reason`: what the configuration asks for. */
+  expected?: string;
+  /** With `reason`: what came; of personal data only the kind. */
+  received?: string;
+  userId?: string;
+  issuer?: string | undefined;
+  roomId?: string;
+  videoId?: string;
+  country?: string | undefined;
+  /** Unix seconds. */
+  expireAt?: number;
+  ip: string;
+  durationMs: number;
+};
+
+/** What is known of a request while it is handled. */
+export type AuditContext = Partial<Omit<AuditEvent, 'event' | 'outcome' | 'code'>> & {
+  code?: ErrorCode;
+};
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    audit: AuditContext | null;
+  }
+}
+
+/** The audit context of a request. */
+export function auditContext(request: FastifyRequest): AuditContext {
+  request.audit ??= {};
+  return request.audit;
+}
+
+/** The client's address, read once: proxies make it work, and a closed socket has none. */
+export function addressOf(request: FastifyRequest): string {
+  const context = auditContext(request);
+  context.ip ??= clientAddress(request);
+  return context.ip;
+}
+
+/** The audit event of a request that has ended. */
+export function toAuditEvent(request: FastifyRequest, reply: FastifyReply): AuditEvent {
+  const ip = addressOf(request);
+  const { code, ...context } = auditContext(request);
+  return {
+    event: 'video_token',
+    requestId: request.id,
+    ...outcomeOf(code, reply),
+    ...context,
+    ip,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+  };
+}
+
+function outcomeOf(code: ErrorCode | undefined, reply: FastifyReply) {
+  if (code !== undefined)
+    return { outcome: reply.statusCode < 500 ? 'denied' : 'failed', code } as const;
+  if (!reply.raw.writableFinished) return { outcome: 'failed', code: 'aborted' } as const;
+  return { outcome: 'issued', code: 'issued' } as const;
+}

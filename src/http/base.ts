@@ -1,0 +1,178 @@
+import { createServer, type RequestListener } from 'node:http';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { ServiceError } from '../errors.ts';
+import { auditContext } from './audit.ts';
+import { createConnections } from './connections.ts';
+import { createClientErrorHandler, handleExpectAndConnect } from './problems/node-errors.ts';
+import { type ProblemDetails, toProblemResponse, toServiceError } from './problems/response.ts';
+import {
+  addJsonParser,
+  BODY_LIMIT_BYTES,
+  commonHeaders,
+  fieldErrors,
+  headerRefusal,
+  requestIdOf,
+} from './request.ts';
+
+const KEEP_ALIVE_MS = 75_000;
+/** A client that reads none of its answers for so long is disconnected. */
+const STALLED_MS = 10_000;
+
+const HTTP_OPTIONS = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // What a connection may buffer beyond one read, each way.
+  highWaterMark: 4 * 1024,
+  headersTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  // Node.js would refuse without a body; headerRefusal refuses with one.
+  requireHostHeader: false,
+};
+
+/** Node.js destroys a half-closed socket before an asynchronous response is written, unless told otherwise. */
+const HALF_OPEN = { httpAllowHalfOpen: true };
+
+export type BaseAppOptions = {
+  logger: FastifyBaseLogger;
+  trustProxy?: readonly string[];
+  /** How long a request may take to arrive. @default 10 s */
+  requestTimeoutMs?: number;
+  /** While true, every answer asks the client to connect anew. */
+  draining(): boolean;
+  /** Sentences that fit these routes better than the usual ones. */
+  details?: ProblemDetails;
+  /** May refuse a request for which there is no route. */
+  beforeNotFound?(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** May refuse a request whose target cannot be read. */
+  beforeFrameworkError?(request: FastifyRequest): Promise<void>;
+};
+
+/** A Fastify application without routes whose every answer, however early it fails, is a problem of ours. */
+export function createBaseApp(options: BaseAppOptions): FastifyInstance {
+  const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
+  const sendProblem = createProblemSender(details);
+  // Node.js keeps the connection of a request that was in flight when the server closed.
+  const closeWhileDraining = (reply: FastifyReply) => {
+    if (draining()) reply.header('connection', 'close');
+  };
+  const app: FastifyInstance = fastify({
+    ...serverOptions(options),
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these.
+      reply.headers(commonHeaders(request.id));
+      closeWhileDraining(reply);
+      beforeFrameworkError(request).then(
+        () => sendProblem(error, request, reply),
+        (refusal) => sendProblem(refusal, request, reply),
+      );
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('audit', null);
+  app.setErrorHandler(sendProblem);
+  addNotFoundHandler(app, beforeNotFound);
+  addJsonParser(app);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(commonHeaders(request.id));
+    const refusal = headerRefusal(request.raw);
+    // A proxy in front may see another request in the bytes that follow.
+    if (refusal) reply.header('connection', 'close');
+    done(refusal);
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    closeWhileDraining(reply);
+    done();
+  });
+  return app;
+}
+
+async function pass(): Promise<void> {}
+
+function serverOptions({ logger, trustProxy = [], requestTimeoutMs = 10_000 }: BaseAppOptions) {
+  const connections = createConnections();
+  return {
+    serverFactory: (handle: RequestListener) => {
+      const server = createServer(HTTP_OPTIONS, connections.serialize(handle));
+      server.requestTimeout = requestTimeoutMs;
+      Object.assign(server, HALF_OPEN);
+      connections.watch(server, STALLED_MS);
+      handleExpectAndConnect(server);
+      // Asked for later, the address of a client that has reset its connection is not to be had.
+      return server.on('connection', (socket) => void socket.remoteAddress);
+    },
+    loggerInstance: logger,
+    // A child logger for each request would cost more than the one line that we write.
+    childLoggerFactory: () => logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    // 128 bytes of UTF-8, percent-encoded.
+    routerOptions: { maxParamLength: 3 * 128 },
+    return503OnClosing: false,
+    requestIdHeader: false as const,
+    genReqId: requestIdOf,
+    clientErrorHandler: createClientErrorHandler(connections.afterAnswers),
+    ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
+  };
+}
+
+type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+/** What a cause may say for the audit log: a code, and of a credential what was expected and received. */
+type Cause = { code?: string; expected?: string; received?: string };
+
+function createProblemSender(details?: ProblemDetails): SendProblem {
+  return (raised, request, reply) => {
+    const errors = fieldErrors(raised);
+    const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
+    const { code: reason, expected, received } = (error.extras.cause ?? {}) as Cause;
+    Object.assign(auditContext(request), {
+      code: error.code,
+      ...(reason !== undefined && { reason }),
+      ...(expected !== undefined && { expected }),
+      ...(received !== undefined && { received }),
+    });
+    if (error.code === 'internal_error') {
+      request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
+    }
+    const { status, headers, body } = toProblemResponse(error, request.id, details);
+    reply.code(status).headers(headers).send(body);
+  };
+}
+
+/** The path of a target in origin or absolute form, cut where the router cuts it. */
+function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*/, '');
+}
+
+/** A path that is known by another method is 405, with the methods that it knows. */
+function addNotFoundHandler(
+  app: FastifyInstance,
+  before: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+): void {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    methods.set(url, new Set([...known, ...[method].flat()]));
+  });
+  const notFound = ({ url }: FastifyRequest): ServiceError => {
+    const allow = methods.get(pathOf(url));
+    return allow
+      ? new ServiceError('method_not_allowed', { allow: [...allow].sort() })
+      : new ServiceError('not_found');
+  };
+  // Before the body is parsed, or a body that is no JSON would get another answer.
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    if (request.is404) before(request, reply).then(() => done(notFound(request)), done);
+    else done();
+  });
+  app.setNotFoundHandler((request) => {
+    throw notFound(request);
+  });
+}

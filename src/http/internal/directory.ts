@@ -1,0 +1,166 @@
+import { Readable } from 'node:stream';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { AccessService } from '../../access/access.ts';
+import type { Database } from '../../directory/database.ts';
+import { countrySchema } from '../../directory/entries.ts';
+import { deleteMember, putMember } from '../../directory/store.ts';
+import {
+  exportDirectory,
+  ImportError,
+  importDirectory,
+  withIdleTimeout,
+} from '../../directory/transfer.ts';
+import { invalidRequest, ServiceError } from '../../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+import { REFUSED } from './refusals.ts';
+import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
+
+const NDJSON = 'application/x-ndjson';
+/** An import holds the only writer: it may be long, but not silent. */
+const IDLE_MS = 10_000;
+const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
+
+export type DirectoryOptions = {
+  database: Database;
+  service: Pick<AccessService, 'explain'>;
+  /** Unix seconds. */
+  now(): number;
+};
+
+/** The directory API: who is there, what can be watched where, and why. */
+export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZod {
+  return async (app) => {
+    await app.register(resourceRoutes(options.database));
+    await app.register(memberRoutes(options));
+    await app.register(transferRoutes(options));
+    await app.register(explainRoute(options));
+  };
+}
+
+function memberRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
+  const url = '/directory/rooms/:roomId/members/:userId';
+  const params = z.object({ roomId: roomIdSchema, userId: userIdSchema });
+  const response = { ...NO_CONTENT, ...REFUSED };
+  const common = { params, response, tags: ['Directory'] };
+  return async (app) => {
+    app.put(
+      url,
+      {
+        schema: {
+          ...common,
+          operationId: 'putMember',
+          summary: 'Make a user a member of a room; an unknown user is created',
+        },
+      },
+      async ({ params: { roomId, userId } }, reply) => {
+        const done = await database.transaction((session) => putMember(session, roomId, userId));
+        required(done || undefined, 'room');
+        return reply.code(204).send(null);
+      },
+    );
+    app.delete(
+      url,
+      { schema: { ...common, operationId: 'deleteMember', summary: 'Take a user out of a room' } },
+      async ({ params: { roomId, userId } }, reply) => {
+        const done = await database.transaction((session) => deleteMember(session, roomId, userId));
+        required(done || undefined, 'member');
+        return reply.code(204).send(null);
+      },
+    );
+  };
+}
+
+const countsSchema = z
+  .object({ user: z.int(), video: z.int(), room: z.int() })
+  .meta({ id: 'ImportCounts' });
+
+function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
+  const lines = { [NDJSON]: { schema: z.any() } };
+  const counts = { 'application/json': { schema: countsSchema } };
+  return async (app) => {
+    app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
+    app.post(
+      '/directory/import',
+      {
+        bodyLimit: MAX_IMPORT_BYTES,
+        schema: {
+          operationId: 'importDirectory',
+          summary: 'Read users, videos and rooms, a JSON object a line, all or nothing',
+          tags: ['Directory'],
+          consumes: [NDJSON],
+          response: {
+            200: { description: 'What was read.', content: counts },
+            ...REFUSED,
+          },
+        },
+      },
+      async ({ body }) => {
+        if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
+        return importDirectory(database, withIdleTimeout(body, IDLE_MS)).catch(rethrowAsInvalid);
+      },
+    );
+    app.get(
+      '/directory/export',
+      {
+        schema: {
+          operationId: 'exportDirectory',
+          summary: 'The directory as lines that import reads',
+          tags: ['Directory'],
+          response: {
+            200: { description: 'A JSON object a line.', content: lines },
+            ...REFUSED,
+          },
+        },
+      },
+      async (_request, reply) =>
+        reply.type(NDJSON).send(Readable.from(exportDirectory(database), { objectMode: false })),
+    );
+  };
+}
+
+function rethrowAsInvalid(error: unknown): never {
+  if (!(error instanceof ImportError)) throw error;
+  throw invalidRequest(error.message, `line ${error.line}`);
+}
+
+const explanationSchema = z
+  .object({
+    decision: z.unknown().meta({ description: 'What the rules say.' }),
+    decidedBy: z.string().nullable().meta({ description: 'The first rule that does not hold.' }),
+    rules: z.array(z.object({ rule: z.string(), holds: z.boolean(), fact: z.string() })),
+    facts: z.unknown().meta({ description: 'What the directory knows.' }),
+  })
+  .meta({ id: 'Explanation' });
+
+function explainRoute({ service, now }: DirectoryOptions): FastifyPluginAsyncZod {
+  const querystring = z.object({
+    userId: userIdSchema,
+    roomId: roomIdSchema,
+    videoId: videoIdSchema,
+    country: countrySchema.optional(),
+  });
+  const content = { 'application/json': { schema: explanationSchema } };
+  return async (app) => {
+    app.get(
+      '/directory/explain',
+      {
+        schema: {
+          operationId: 'explainAccess',
+          summary: 'Why a user may or may not watch a video in a room; issues nothing',
+          tags: ['Directory'],
+          querystring,
+          response: {
+            200: { description: 'The decision and its reasons.', content },
+            ...REFUSED,
+          },
+        },
+      },
+      async (request) => {
+        const { country, ...ids } = request.query;
+        const question = { ...ids, country, requestId: request.id };
+        return required(await service.explain?.(question, now()), 'explanation');
+      },
+    );
+  };
+}

@@ -1,0 +1,23 @@
+import { problemResponses } from '../problems/schema.ts';
+
+/** What the sentences for clients say wrongly here. */
+export const DETAILS = {
+  credential_missing: 'Send ADMIN_API_KEY in the header Authorization: Bearer <key>.',
+  credential_invalid: 'The key in the header Authorization is not ADMIN_API_KEY.',
+  unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
+} as const;
+
+/** How the directory API refuses. */
+export const REFUSED = problemResponses(
+  [
+    'invalid_request',
+    'credential_missing',
+    'credential_invalid',
+    'not_found',
+    'body_too_large',
+    'unsupported_media_type',
+    'internal_error',
+    'dependency_unavailable',
+  ],
+  DETAILS,
+);

@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+
+/** Whether the load balancer should send requests. */
+export type Lifecycle = 'starting' | 'ready' | 'draining';
+
+export type HealthOptions = {
+  lifecycle(): Lifecycle;
+  /** Which dependencies answered when they were last asked. */
+  dependencies(): Record<string, boolean>;
+};
+
+const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+
+const readinessSchema = z
+  .object({
+    status: z.enum(['starting', 'ready', 'draining']),
+    dependencies: z.record(z.string().meta({ maxLength: 64 }), z.enum(['up', 'down'])),
+  })
+  .meta({
+    id: 'Readiness',
+    description:
+      'A dependency that is down does not make the service unready: all replicas would leave at once.',
+  });
+
+/** `GET /healthz` and `GET /readyz`; neither is rate-limited or asks for a credential. */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  { lifecycle, dependencies }: HealthOptions,
+): void {
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        operationId: 'getHealth',
+        tags: ['Operations'],
+        summary: 'Is the process alive?',
+        security: [],
+        response: { 200: described('It is.', healthSchema) },
+      },
+    },
+    async () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'getReadiness',
+        tags: ['Operations'],
+        summary: 'Should the load balancer send requests here?',
+        security: [],
+        response: {
+          200: described('Started and not draining.', readinessSchema),
+          503: described('Starting or draining.', readinessSchema),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const status = lifecycle();
+      const states = Object.entries(dependencies()).map(([name, up]) => [name, up ? 'up' : 'down']);
+      reply.code(status === 'ready' ? 200 : 503);
+      return { status, dependencies: Object.fromEntries(states) };
+    },
+  );
+}
+
+function described<T extends z.ZodType>(description: string, schema: T) {
+  return { description, content: { 'application/json': { schema } } };
+}

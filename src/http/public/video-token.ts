@@ -1,0 +1,160 @@
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { AccessDecision, AccessService } from '../../access/access.ts';
+import type { Credential } from '../../auth/claims.ts';
+import type { Verifier } from '../../auth/verifier.ts';
+import { ERROR_CODES, ServiceError } from '../../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+import { tokenLifetime } from '../../token/lifetime.ts';
+import { encodeVideoPayload } from '../../token/payload.ts';
+import type { Generate } from '../../token04/index.ts';
+import type { Admission } from '../admission.ts';
+import { type AuditEvent, addressOf, auditContext, toAuditEvent } from '../audit.ts';
+import type { CountryOf } from '../client.ts';
+import { problemResponses } from '../problems/schema.ts';
+import type { RateLimits } from '../rate-limit.ts';
+import { readBearer, requireJson } from '../request.ts';
+
+/** What the route depends on. */
+export type VideoTokenOptions = {
+  verify: Verifier['verify'];
+  check: AccessService['check'];
+  generate: Generate;
+  countryOf: CountryOf;
+  ttlSeconds: number;
+  outlivesSession: boolean;
+  /** Unix seconds. */
+  now(): number;
+  onAuditEvent(event: AuditEvent): void;
+};
+
+/** What limits the requests to it. */
+export type RequestLimits = Pick<Admission, 'enter'> & RateLimits;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once authenticated. */
+    credential: Credential | null;
+  }
+}
+
+/** `POST /video-token`: a token for the signed-in user, a room and a video, or a problem. */
+export function videoTokenRoute(
+  options: VideoTokenOptions,
+  { enter, byAddress, byUser }: RequestLimits,
+): FastifyPluginAsyncZod {
+  const { verify, now, onAuditEvent } = options;
+
+  const authenticate = async (request: FastifyRequest) => {
+    const credential = await verify(readBearer(request.headers.authorization), now());
+    request.credential = credential;
+    const { userId, issuer } = credential;
+    Object.assign(auditContext(request), { userId, issuer });
+  };
+
+  return async (app) => {
+    app.route({
+      method: 'POST',
+      url: '/video-token',
+      schema: {
+        operationId: 'createVideoToken',
+        tags: ['Video token'],
+        summary: 'A token with which the signed-in user can load one video in one room',
+        body: bodySchema,
+        response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
+      },
+      // The order in which a request is handled. A request that is refused at any step is audited.
+      onRequest: [auditAborted(onAuditEvent), enter, byAddress, authenticate, byUser],
+      preParsing: requireJson,
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store');
+        return issue(options, request, request.body);
+      },
+      onResponse: (request, reply, done) => {
+        onAuditEvent(toAuditEvent(request, reply));
+        done();
+      },
+    });
+  };
+}
+
+const bodySchema = z
+  .object({
+    roomId: roomIdSchema.meta({
+      description:
+        'The room that the user is logged in to: at most 128 bytes of UTF-8, valid Unicode, no control characters.',
+    }),
+    videoId: videoIdSchema.meta({
+      description:
+        'The copyrighted video to load: at most 128 bytes of UTF-8, valid Unicode, no control characters.',
+    }),
+    userId: userIdSchema.optional().meta({
+      description:
+        'The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.',
+    }),
+  })
+  .meta({ id: 'VideoTokenRequest' });
+
+const tokenSchema = z
+  .object({
+    token: z.string().meta({ description: 'The ZEGO video token, for loadCopyrightedVideo.' }),
+    expireAt: z.int().meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),
+  })
+  .meta({ id: 'VideoToken' });
+
+const ISSUED = {
+  description: 'The user may load the video until expireAt.',
+  content: { 'application/json': { schema: tokenSchema } },
+};
+
+/** Fastify's onResponse is not called for a client that disconnects before it has its answer. */
+function auditAborted(onAuditEvent: VideoTokenOptions['onAuditEvent']): onRequestHookHandler {
+  return (request: FastifyRequest, reply: FastifyReply, done) => {
+    addressOf(request);
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) onAuditEvent(toAuditEvent(request, reply));
+    });
+    done();
+  };
+}
+
+async function issue(
+  options: VideoTokenOptions,
+  request: FastifyRequest,
+  { roomId, videoId, userId }: z.output<typeof bodySchema>,
+) {
+  const credential = request.credential as Credential;
+  const country = options.countryOf(request);
+  const context = Object.assign(auditContext(request), { roomId, videoId, country });
+  if (userId !== undefined && userId !== credential.userId) {
+    throw new ServiceError('subject_mismatch');
+  }
+  const now = options.now();
+  const question = { userId: credential.userId, roomId, videoId, country };
+  const { videoAccess } = credential;
+  const decision = await options.check({ ...question, requestId: request.id, videoAccess }, now);
+  const expireAt = expiryOf(options, decision, credential, now);
+  const payload = encodeVideoPayload({ roomId, videoId });
+  const { userId: owner } = credential;
+  const token = options.generate({ userId: owner, payload, createdAt: now, expireAt });
+  context.expireAt = expireAt;
+  return { token, expireAt };
+}
+
+/** @throws {ServiceError} when access is denied, or when too little of the token's life would be left */
+function expiryOf(
+  { ttlSeconds, outlivesSession }: VideoTokenOptions,
+  decision: AccessDecision,
+  credential: Credential,
+  now: number,
+): number {
+  if (!decision.allow) {
+    const { code, availableFrom } = decision;
+    throw new ServiceError(code, availableFrom === undefined ? {} : { availableFrom });
+  }
+  const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
+  const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
+  if ('code' in lifetime) throw new ServiceError(lifetime.code);
+  return lifetime.expireAt;
+}

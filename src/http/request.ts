@@ -1,0 +1,95 @@
+import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, preParsingHookHandler } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
+
+/** Longest body of a request, unless its route says otherwise. */
+export const BODY_LIMIT_BYTES = 16 * 1024;
+
+const MAX_HEADERS = 100;
+const REQUEST_ID = /^[\w-]{1,64}$/;
+const ONCE: readonly string[] = ['host', 'authorization', 'content-type'];
+const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
+const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
+const BOM = 0xfeff;
+
+/** The client's X-Request-Id where it is harmless in a log line, else a new one. */
+export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** What every answer carries. */
+export function commonHeaders(requestId: string) {
+  return { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' };
+}
+
+/**
+ * Refuses what two parsers could read in two ways: Node.js takes the first of several Host or
+ * Authorization headers without an error, and answers lines of HTTP/0.9.
+ */
+export function headerRefusal({
+  headers,
+  rawHeaders,
+  httpVersion,
+}: IncomingMessage): ServiceError | undefined {
+  if (rawHeaders.length > 2 * MAX_HEADERS) return new ServiceError('headers_too_large');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return invalidRequest('unsupported HTTP version; use HTTP/1.1');
+  // Its framing is faulty (RFC 9112 section 6.1).
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined)
+    return invalidRequest('HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1');
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? '';
+    if (!ONCE.includes(name)) continue;
+    if (seen.has(name)) return invalidRequest(`send the header ${name} once`);
+    seen.add(name);
+  }
+  if (httpVersion === '1.1' && !seen.has('host')) return invalidRequest('send the header host');
+  return undefined;
+}
+
+/**
+ * The token in an Authorization header (RFC 6750 section 2.1).
+ *
+ * @throws {ServiceError} `credential_missing`, or `credential_invalid` for anything but one Bearer token
+ */
+export function readBearer(authorization: string | undefined): string {
+  if (authorization === undefined) throw new ServiceError('credential_missing');
+  const token = BEARER.exec(authorization)?.[1];
+  if (token !== undefined) return token;
+  throw new ServiceError('credential_invalid', { cause: { code: 'not_bearer' } });
+}
+
+/** A hook that refuses, before the body is read, what only looks like JSON in UTF-8 to a tolerant parser. */
+export const requireJson: preParsingHookHandler = ({ headers }, _reply, _payload, done) => {
+  const isJson =
+    headers['content-encoding'] === undefined && JSON_TYPE.test(headers['content-type'] ?? '');
+  done(isJson ? null : new ServiceError('unsupported_media_type'));
+};
+
+/** Replaces Fastify's parsers by one for JSON that turns no byte into another. */
+export function addJsonParser(app: FastifyInstance): void {
+  const parseText = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    const text = bytes.toString('utf8');
+    // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
+    if (isUtf8(bytes) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
+    else done(invalidRequest('must be UTF-8 without a byte order mark'));
+  });
+}
+
+/** What the schema found, by the path of the field (RFC 6901). */
+export function fieldErrors(error: unknown): FieldError[] | undefined {
+  if (!hasZodFastifySchemaValidationErrors(error)) return undefined;
+  return error.validation.map(({ instancePath, message = '' }) => ({
+    // Zod's compiler says `/` for the whole, which would be the field with an empty name.
+    path: instancePath === '/' ? '' : instancePath,
+    message,
+  }));
+}

@@ -1,0 +1,141 @@
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { directoryRoutes } from '../http/internal/directory.ts';
+import { addHealthRoutes } from '../http/public/health.ts';
+import { videoTokenRoute } from '../http/public/video-token.ts';
+import { addExamples, addImportBody, type OpenApi } from './examples.ts';
+
+/** For an application that describes itself and never serves a request. */
+const unused = (): never => {
+  throw new Error('this application only describes itself');
+};
+
+const SESSION = { query: unused, parameter: unused, list: unused };
+
+const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
+
+/** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
+export async function describePublicApi(): Promise<object> {
+  const parts = {
+    verify: unused,
+    check: unused,
+    generate: unused,
+    countryOf: unused,
+    now: unused,
+    onAuditEvent: unused,
+    ttlSeconds: 0,
+    outlivesSession: false,
+  };
+  const document = await describe(
+    {
+      info: {
+        ...COMMON,
+        title: 'zego-video-token',
+        description: `Issues ZEGO video tokens: the token with which ZEGO's copyrighted-video player loads a
+licensed film. The client signs in to your app, asks here for a room and a video, and passes the
+token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \`code\` says what is
+wrong and whose \`action\` says what the client should do.`,
+      },
+      servers: [
+        server('https://video-token.example', 'Production: where you deploy it.', false),
+        server('http://127.0.0.1:8080', 'Local: on this machine.', true),
+      ],
+      tags: [
+        { name: 'Video token', description: 'For clients.' },
+        { name: 'Operations', description: 'For load balancers.' },
+      ],
+      credential: {
+        ...BEARER,
+        bearerFormat: 'JWT',
+        description:
+          'The JWT that your app gives its signed-in users; its user is the user of the token. Verified as RFC8725 advises.',
+      },
+    },
+    async (app) => {
+      addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
+      await app.register(
+        videoTokenRoute(parts, { enter: unused, byAddress: unused, byUser: unused }),
+      );
+    },
+  );
+  addExamples(document);
+  return document;
+}
+
+/** The directory API of the internal listener as OpenAPI 3.1. */
+export async function describeInternalApi(): Promise<object> {
+  const database = { ...SESSION, transaction: unused, snapshot: unused, close: unused };
+  const document = await describe(
+    {
+      info: {
+        ...COMMON,
+        title: 'zego-video-token, internal listener',
+        description: `Users, rooms and videos, for the team alone. It is there with ACCESS_MODE=sqlite or postgres and
+ADMIN_API_KEY set. A change holds from the next request on.`,
+      },
+      servers: [server('http://127.0.0.1:9090', 'Local: the internal listener.', true)],
+      tags: [{ name: 'Directory', description: 'Who is there, and what can be watched where.' }],
+      credential: { ...BEARER, description: 'ADMIN_API_KEY.' },
+    },
+    async (app) => {
+      await app.register(directoryRoutes({ database, service: { explain: unused }, now: unused }));
+    },
+  );
+  addImportBody(document);
+  return document;
+}
+
+type Description = { info: object; servers: object[]; tags: object[]; credential: object };
+
+async function describe(
+  { info, servers, tags, credential }: Description,
+  addRoutes: (app: FastifyInstance) => Promise<void>,
+): Promise<OpenApi> {
+  const app: FastifyInstance = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  const components = { securitySchemes: { credential } };
+  const security = [{ credential: [] }];
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info, servers, security, tags, components } as never,
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await addRoutes(app);
+  await app.ready();
+  const document = tidy(app.swagger());
+  await app.close();
+  return document;
+}
+
+function server(url: string, description: string, internal: boolean) {
+  return { url, description, 'x-internal': internal };
+}
+
+const BEARER = { type: 'http', scheme: 'bearer' };
+
+/**
+ * The transform writes each schema twice, as input and as output, and closes outputs to new members.
+ * One of each that is used is enough, and a client must not break when an answer says more. Integers
+ * go up to 2^53.
+ */
+function tidy(generated: object): OpenApi {
+  let text = JSON.stringify(generated, (key, value) => {
+    if (key === 'additionalProperties' && value === false) return undefined;
+    return value?.type === 'integer' ? { ...value, format: 'int64' } : value;
+  });
+  const { components } = JSON.parse(text);
+  const unused = Object.keys(components.schemas).filter(
+    (name) => !text.includes(`"#/components/schemas/${name}"`),
+  );
+  const document = JSON.parse(text);
+  for (const name of unused) delete document.components.schemas[name];
+  text = JSON.stringify(document).replaceAll('RequestInput"', 'Request"');
+  return JSON.parse(text);
+}

@@ -1,0 +1,104 @@
+import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
+import { toProblemResponse } from '../http/problems/response.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from '../http/problems/table.ts';
+
+const REQUEST_ID = { type: 'string', pattern: '^[A-Za-z0-9_\\-]{1,64}$', maxLength: 64 };
+const SECONDS = { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 };
+const EXAMPLE_REQUEST_ID = '0f8fad5b-d9cb-469f-a165-70867728950e';
+
+type Media = { schema?: object; examples?: Record<string, { summary: string; value: unknown }> };
+type Response = { headers?: object; content?: Record<string, Media> };
+type Operation = {
+  requestBody?: { description?: string; required?: boolean; content: Record<string, Media> };
+  responses: Record<string, Response>;
+};
+export type OpenApi = { paths: Record<string, Record<string, Operation>> };
+
+const REQUEST = { roomId: 'room_123', videoId: '249850980283048' };
+
+/**
+ * Requests that User_123 of examples/directory.ndjson may send to see these answers. An example of a
+ * request and one of an answer that have one name belong together.
+ */
+const REQUESTS: Readonly<Record<string, object>> = {
+  issued: REQUEST,
+  subject_mismatch: { ...REQUEST, userId: 'User_456' },
+  room_not_allowed: { ...REQUEST, roomId: 'room_789' },
+  video_not_allowed: { ...REQUEST, videoId: '249850980283086' },
+  video_not_started: { ...REQUEST, videoId: '249850980283062' },
+  video_ended: { ...REQUEST, videoId: '249850980283079' },
+  region_not_allowed: { ...REQUEST, videoId: '249850980283055' },
+};
+const REPLY = {
+  token: '04AAAAAGsFXBwAEAH/biHdpl78s9LWLNP8EJ0AsBiDZoXw3zDl8D9l…',
+  expireAt: 1795513372,
+};
+
+const IMPORT = {
+  description:
+    'A JSON object a line; a later line may name what an earlier one made. No line at all changes nothing.',
+  required: true,
+  content: { 'application/x-ndjson': { schema: { type: 'string' } } },
+};
+
+/** The schema transform knows one media type for bodies, so this one is put in afterwards. */
+export function addImportBody({ paths }: OpenApi): void {
+  const operation = paths['/directory/import']?.post;
+  if (operation) operation.requestBody = IMPORT;
+}
+
+/** The schema transform drops examples of media types, so they are put in afterwards. */
+export function addExamples({ paths }: OpenApi): void {
+  const operation = paths['/video-token']?.post;
+  if (!operation) return;
+  for (const media of Object.values(operation.requestBody?.content ?? {})) {
+    media.examples = requestExamples();
+  }
+  for (const [status, response] of Object.entries(operation.responses)) {
+    const problem = response.content?.[PROBLEM_MEDIA_TYPE];
+    const reply = response.content?.['application/json'];
+    if (problem) problem.examples = problemExamples(status);
+    if (reply) reply.examples = { issued: { summary: 'Issued', value: REPLY } };
+    response.headers = headersOf(status);
+  }
+}
+
+function requestExamples(): NonNullable<Media['examples']> {
+  const summaryOf = (name: string) =>
+    name === 'issued' ? 'A film in a room' : PROBLEM_TYPES[name as ErrorCode].title;
+  return Object.fromEntries(
+    Object.entries(REQUESTS).map(([name, value]) => [name, { summary: summaryOf(name), value }]),
+  );
+}
+
+function problemExamples(key: string): NonNullable<Media['examples']> {
+  const codes = ERROR_CODES.filter((code) => String(PROBLEM_TYPES[code].status) === key);
+  return Object.fromEntries(
+    codes.map((code) => {
+      const extras = {
+        ...(code === 'invalid_request' && {
+          errors: [{ path: '/roomId', message: 'is required' }],
+        }),
+        ...(code === 'video_not_started' && { availableFrom: 4102444800 }),
+      };
+      const { body } = toProblemResponse(new ServiceError(code, extras), EXAMPLE_REQUEST_ID);
+      return [code, { summary: PROBLEM_TYPES[code].title, value: JSON.parse(body) }];
+    }),
+  );
+}
+
+function headersOf(status: string) {
+  const header = (description: string, schema: object) => ({ description, schema });
+  const text = { type: 'string', maxLength: 200 };
+  return {
+    'X-Request-Id': header('The id of the request in the log of the service.', REQUEST_ID),
+    'Access-Control-Allow-Origin': header(
+      'The origin of the page, where CORS_ORIGINS has it.',
+      text,
+    ),
+    ...(status === '401' && { 'WWW-Authenticate': header('Bearer (RFC 6750).', text) }),
+    ...((status === '429' || status === '503') && {
+      'Retry-After': header('Seconds to wait before trying again.', SECONDS),
+    }),
+  };
+}
