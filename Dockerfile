@@ -10,6 +10,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json openapi.yaml openapi.internal.yaml ./
 COPY src src
+COPY deploy/image-entrypoint /usr/local/bin/zego-video-token
 # The start ends for want of a configuration, after every module has been read into the cache. Then nobody may change
 # the cache: what is in it runs at the next start.
 RUN mkdir -p data node_modules/.cache \
@@ -17,12 +18,16 @@ RUN mkdir -p data node_modules/.cache \
   && { su node -c 'node --max-semi-space-size=8 src/start.js' 2>/dev/null || [ $? -eq 2 ]; } \
   && chown -R root:root node_modules/.cache \
   && chmod -R a=rX node_modules/.cache
+ARG VERSION=0.0.0 REVISION=unknown
+LABEL org.opencontainers.image.title="zego-video-token" \
+  org.opencontainers.image.description="Issues ZEGO video tokens to the users who may watch." \
+  org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.version="$VERSION" \
+  org.opencontainers.image.revision="$REVISION"
 USER node
 VOLUME /app/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "src/healthcheck.ts"]
-# node itself is process 1, so that SIGTERM reaches it. It may read the program and /run, write data, and use the
-# network; other files, child processes, threads and addons are refused (test/process/permissions.test.ts). Node reads
-# its cache only where it may write it, too: the owner of the files is who refuses that.
-CMD ["node", "--permission", "--allow-fs-read=/app", "--allow-fs-read=/run", "--allow-fs-write=/app/data", "--allow-fs-write=/app/node_modules/.cache", "--allow-net", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "src/start.js"]
+# The script becomes node, which is then process 1, so that SIGTERM reaches it.
+ENTRYPOINT ["zego-video-token"]

@@ -62,10 +62,11 @@ describe('the image', () => {
       '!openapi.yaml',
       '!openapi.internal.yaml',
       '!src',
+      '!deploy/image-entrypoint',
     ]);
   });
 
-  it('copies by name, adds nothing from elsewhere and takes no argument', () => {
+  it('copies by name, adds nothing from elsewhere and takes no argument but for its labels', () => {
     const dockerfile = read('Dockerfile');
     const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].map(([, from]) => from);
     expect(copied).toEqual([
@@ -73,8 +74,10 @@ describe('the image', () => {
       '--from=dependencies /app/node_modules',
       'package.json openapi.yaml openapi.internal.yaml',
       'src',
+      'deploy/image-entrypoint',
     ]);
-    expect(dockerfile).not.toMatch(/^(ADD|ARG) |--mount=type=secret/m);
+    const built = dockerfile.replace(/^ARG VERSION=0\.0\.0 REVISION=unknown$/m, '');
+    expect(built).not.toMatch(/^(ADD|ARG) |--mount=type=secret/m);
   });
 });
 

@@ -29,7 +29,7 @@ beforeEach(async () => {
     MALLOC_TRIM_THRESHOLD_: '131072',
     RATE_LIMIT_PER_IP: '300',
   };
-  service = await startService(variables, limit?.wrapper);
+  service = await startService(variables, limit);
 });
 afterEach(async () => {
   await service.stop();

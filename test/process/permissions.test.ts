@@ -15,10 +15,8 @@ import {
 } from '../support/service.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const [, command = ''] = /^CMD (\[.*\])$/m.exec(
-  readFileSync(join(ROOT, 'Dockerfile'), 'utf8'),
-) as RegExpExecArray;
-const FLAGS = (JSON.parse(command) as string[]).filter((word) => word.startsWith('--'));
+const ENTRYPOINT = readFileSync(join(ROOT, 'deploy/image-entrypoint'), 'utf8');
+const FLAGS = [...ENTRYPOINT.matchAll(/^ {2}(--\S+) \\$/gm)].map(([, flag]) => flag as string);
 
 /** A faster start needs it, and no start does. */
 const CACHE = '/app/node_modules/.cache';

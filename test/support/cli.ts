@@ -14,9 +14,10 @@ export async function cli(
     env = {},
     cwd,
     input = '',
-  }: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+    program = CLI,
+  }: { env?: Record<string, string>; cwd?: string; input?: string; program?: string } = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
   });

@@ -49,21 +49,26 @@ export const VARIABLES: Variables = {
  * Starts the service over the sample directory and waits until it says that it is ready.
  *
  * @param wrapper a command that executes the one behind it
+ * @param server the file that starts it; that of this release by default
  */
 export async function startService(
   variables: Variables = {},
-  wrapper: readonly string[] = [],
+  {
+    wrapper = [],
+    server = SERVER,
+  }: { wrapper?: readonly string[]; server?: string | undefined } = {},
 ): Promise<Service> {
   const folder = makeFolder();
   const path = await writeSample(folder);
-  const program = run(folder, { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables }, wrapper);
+  const all = { ...VARIABLES, ACCESS_SQLITE_PATH: path, ...variables };
+  const program = run(folder, all, [...wrapper, process.execPath, server]);
   const { public: origin, internal } = await ready(program);
   return { ...program, origin, internal, port: Number(URL.parse(origin)?.port) };
 }
 
 /** Starts the program with these variables and no others, and does not wait. */
 export function startProgram(variables: Variables, folder = makeFolder()): Program {
-  return run(folder, variables);
+  return run(folder, variables, [process.execPath, SERVER]);
 }
 
 /** The addresses in the line that says that the service is ready. */
@@ -79,9 +84,9 @@ export function makeFolder(): string {
   return temporaryFolder().path;
 }
 
-function run(folder: string, variables: Variables, wrapper: readonly string[] = []): Program {
-  const [command = '', ...args] = [...wrapper, process.execPath, SERVER];
-  const child = spawn(command, args, { cwd: folder, env: variables });
+function run(folder: string, variables: Variables, command: readonly string[]): Program {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, { cwd: folder, env: variables });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
     output.stdout += chunk;
