@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
-import { openAccess } from './access/open.ts';
-import type { Config } from './config/config.ts';
+import { type OpenedAccess, openAccess } from './access/open.ts';
+import type { AccessConfig, Config } from './config/config.ts';
+import { starting } from './config/failures.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import { createInternalApp } from './http/internal/app.ts';
@@ -12,6 +14,7 @@ import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
 import type { SharedCounter } from './http/redis-counter.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { createJwksLog, reasonOf, warnOfEmptyDirectory } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
 
@@ -38,10 +41,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   let lifecycle: Lifecycle = 'starting';
   const metrics = createMetrics(config.access.mode);
   const load = createLoadMonitor();
-  const access = await openAccess(config.access, (err) =>
-    logger.warn({ err }, 'database connection lost'),
-  );
-  const secrets = await createSecrets(config, metrics.auth);
+  const access = await openDirectory(config.access, logger);
+  const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
+  const secrets = await createSecrets(config, { ...metrics.auth, jwksFetched });
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, metrics, load, access: access.service, secrets, limiter };
   const app = await createApp(config, dependencies, () => lifecycle);
@@ -62,8 +64,14 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   });
   const { host, port, reusePort } = config.http;
   const addresses = {
-    internal: await internal.listen({ host: config.internal.host, port: config.internal.port }),
-    public: await app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
+    internal: await starting(
+      'internal',
+      internal.listen({ host: config.internal.host, port: config.internal.port }),
+    ),
+    public: await starting(
+      'public',
+      app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
+    ),
   };
   lifecycle = 'ready';
   return {
@@ -81,6 +89,14 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       await access.service.close();
     },
   };
+}
+
+async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
+  const isNew = config.mode === 'sqlite' && !existsSync(config.path);
+  const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
+  const access = await starting('access', openAccess(config, onError));
+  await warnOfEmptyDirectory(config, access.database, isNew, logger);
+  return access;
 }
 
 type Dependencies = {
@@ -160,10 +176,10 @@ async function createLimiter(
   const shared = createRedisCounter({
     url: redisUrl,
     fallback: memory,
-    onChange(yes) {
+    onChange(yes, error) {
       metrics.rateLimitShared(yes);
       if (yes) logger.info('rate limits shared through Redis');
-      else logger.warn('Redis unreachable; this replica counts rate limits by itself');
+      else logger.warn(reasonOf(error), 'Redis unreachable; this replica counts by itself');
     },
   });
   return { counter: shared, shared };

@@ -29,7 +29,8 @@ describe('the commands', () => {
     const imported = await cli(['directory', 'import', '-'], { env, input: LINES });
     expect(imported).toEqual({
       code: 0,
-      stdout: 'Imported 1 users, 1 videos and 1 rooms.\n',
+      stdout:
+        'Imported 1 users, 1 videos and 1 rooms; what the file does not name is left as it is.\n',
       stderr: '',
     });
     const { stdout } = await cli(['directory', 'export'], { env });

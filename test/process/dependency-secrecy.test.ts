@@ -44,7 +44,7 @@ test('the password of a database that is not there is written nowhere', async ()
 test('the password of a Redis that is not there is written nowhere', async () => {
   const service = await started({ REDIS_URL: `redis://:${CANARY}@127.0.0.1:${await freePort()}` });
   expect((await post(service.origin)).status).toBe(200);
-  await service.line(({ msg }) => /Redis does not answer/.test(String(msg)));
+  await service.line(({ msg }) => /Redis unreachable/.test(String(msg)));
   const readiness = await (await fetch(`${service.origin}/readyz`)).text();
   expect(readiness).toContain('"redis":"down"');
   expectSilence(service, readiness, await metricsOf(service));
