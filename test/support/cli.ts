@@ -14,7 +14,7 @@ export async function cli(
     env = {},
     cwd,
     input = '',
-  }: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+  }: { env?: Record<string, string>; cwd?: string; input?: string | Uint8Array } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd,
