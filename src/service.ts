@@ -123,6 +123,10 @@ function createApp(
     logger,
     trustProxy: http.trustProxy,
     corsOrigins: http.corsOrigins,
+    origins: {
+      onRefused: metrics.corsRefused,
+      onNewOrigin: (origin) => logger.warn({ origin }, 'origin is not in CORS_ORIGINS'),
+    },
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,
     health: { lifecycle, dependencies },
