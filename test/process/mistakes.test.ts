@@ -387,6 +387,16 @@ describe('a mistake in the world outside', () => {
   );
 });
 
+it('a release of Node.js that is too old is named, with the one that is needed', async () => {
+  const old = `Object.defineProperty(process, 'versions', { value: { node: '20.19.0' } })`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(old)}`;
+  const { code, lines } = await start({ NODE_OPTIONS });
+  expect([code, lines]).toEqual([
+    2,
+    [expect.stringMatching(/^node: release 20\.19\.0 .*needs 24/)],
+  ]);
+});
+
 describe('a name that is mistyped', () => {
   it('stands beside the name that is missing, with what was meant', async () => {
     const { code, lines } = await start({ ZEGO_APP_ID: '', ZEGO_APPID: '1234567890' });
