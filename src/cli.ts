@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
+import { HELP } from './commands/help.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
@@ -33,7 +34,7 @@ const program = new Command('zego-video-token')
   .hook('preAction', () => {
     dotenv = readDotenv(process.env);
   })
-  .configureHelp({ sortSubcommands: false, minWidthToWrap: 20 })
+  .configureHelp(HELP)
   .showHelpAfterError()
   .exitOverride()
   .addHelpText(

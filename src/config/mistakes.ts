@@ -3,13 +3,7 @@ import { type ConfigProblem, problem } from './problems.ts';
 import { splitList } from './schemas.ts';
 import { FILE_VARIABLES } from './variables.ts';
 
-const OWN_SECRETS = [
-  'ZEGO_SERVER_SECRET',
-  'ZEGO_SERVER_SECRET_PREVIOUS',
-  'AUTH_JWT_SECRET',
-  'ACCESS_HTTP_SECRET',
-  'ADMIN_API_KEY',
-];
+const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
 /** Texts of our own examples, and what people write in theirs. */
 const PLACEHOLDER =
   /replace[-_ ]?me|change[-_ ]?me|placeholder|random characters|characters of (the console|before)|your[-_ ](\w+[-_ ])*(secret|key)/i;
@@ -20,7 +14,7 @@ const WILDCARDS = ['0.0.0.0', '::'];
 export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (variable: string, message: string) => problems.push({ variable, message });
-  for (const name of OWN_SECRETS) {
+  for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
       add(name, 'is the placeholder of an example; anybody knows it; put your own secret there');
     }

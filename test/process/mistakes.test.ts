@@ -279,6 +279,15 @@ const OF_THE_WORLD: Mistake[] = [
     /truncated\.db; database disk image is malformed/,
   ],
   [
+    'a SQLite path outside of what the image may use',
+    () => ({
+      ...sqlite('folder/outside.db'),
+      NODE_OPTIONS: '--permission --allow-fs-read=* --allow-net',
+    }),
+    'ACCESS_SQLITE_PATH',
+    /outside\.db; the path is outside of what the process may use/,
+  ],
+  [
     'a directory of a newer release',
     () => sqlite('newer.db'),
     'ACCESS_SQLITE_PATH',
