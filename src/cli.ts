@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { config as loadDotenv } from 'dotenv';
 import { type OpenedAccess, openAccess } from './access/open.ts';
+import { addDirectoryCommands } from './commands/directory.ts';
+import { HELP } from './commands/help.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
-import { ConfigError } from './config/problems.ts';
-import type { Database } from './directory/database.ts';
+import { readDotenv } from './config/dotenv.ts';
+import { accessFailure, toProblem } from './config/failures.ts';
+import { ConfigError, formatProblem } from './config/problems.ts';
 import { ServiceError } from './errors.ts';
 import { unixSeconds } from './time.ts';
 
@@ -17,19 +21,29 @@ CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = (path: string) => readFileSync(path, 'utf8');
+const { version } = JSON.parse(
+  readFile(fileURLToPath(new URL('../package.json', import.meta.url))),
+);
+let dotenv = '';
 
-loadDotenv({ quiet: true });
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
 
 const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')
-  .configureHelp({ sortSubcommands: false })
+  .version(version, '--version', 'print the version')
+  .hook('preAction', () => {
+    dotenv = readDotenv(process.env);
+  })
+  .configureHelp(HELP)
   .showHelpAfterError()
   .exitOverride()
   .addHelpText(
     'after',
     `
-Exit codes: 0 yes or done, 1 no or failed, 2 wrong configuration or wrong usage.
-The commands read the same environment as the service (and .env).`,
+Exit codes: 0 yes or done, 1 no or failed,
+2 wrong configuration or wrong usage.
+The commands read the environment and .env,
+as the service does.`,
   );
 
 program
@@ -44,7 +58,7 @@ program
 program
   .command('inspect')
   .description('say what a token holds and what ZEGO would refuse about it')
-  .argument('<token>', 'a ZEGO video token (04…)')
+  .argument('<token>', 'a ZEGO video token (04…), or - for standard input')
   .option('--expect-user <id>', 'the user id that the client logs in to ZEGO with')
   .option('--expect-room <id>', 'the room that the client is in')
   .option('--expect-video <id>', 'the video that the client loads')
@@ -61,9 +75,8 @@ program
       : undefined;
     const secrets = previous === undefined ? [current] : [current, previous];
     const expected = { userId: expectUser, roomId: expectRoom, videoId: expectVideo };
-    succeed(
-      inspect(token, { secrets, appId, now: unixSeconds(), ...expected }, { json, terminal }),
-    );
+    const read = token === '-' ? await text(process.stdin) : token;
+    succeed(inspect(read, { secrets, appId, now: unixSeconds(), ...expected }, { json, terminal }));
   });
 
 withTriple(program.command('mint'), true)
@@ -97,32 +110,12 @@ withTriple(program.command('explain'), false)
     if (!(user && room && video)) command.error('error: --user, --room and --video, or --code');
     const { explainAccess } = await import('./commands/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
-    await withAccess(async ({ service }) => {
+    await withAccess(true, async ({ service }) => {
       succeed(await explainAccess(service, request, unixSeconds(), { json, terminal }));
     });
   });
 
-const directory = program
-  .command('directory')
-  .description('move the directory in and out as NDJSON');
-
-directory
-  .command('import')
-  .description('read users, videos and rooms, all or nothing')
-  .argument('<file>', 'an NDJSON file, or - for standard input')
-  .option('--json', 'print JSON')
-  .action(async (file, { json = false }) => {
-    const { importFile } = await import('./commands/directory.ts');
-    await withDatabase((database) => importFile(database, file, { json, terminal }));
-  });
-
-directory
-  .command('export')
-  .description('write the whole directory to standard output')
-  .action(async () => {
-    const { exportTo } = await import('./commands/directory.ts');
-    await withDatabase((database) => exportTo(database, process.stdout));
-  });
+addDirectoryCommands(program, withAccess, terminal);
 
 program
   .command('doctor')
@@ -130,7 +123,7 @@ program
   .option('--json', 'print JSON')
   .action(async ({ json = false }) => {
     const { doctor } = await import('./commands/doctor.ts');
-    succeed(await doctor(process.env, readFile, { json, terminal }));
+    succeed(await doctor(process.env, readFile, dotenv, { json, terminal }));
   });
 
 program
@@ -162,20 +155,21 @@ function withTriple(command: Command, required: boolean): Command {
   return command;
 }
 
-async function withAccess(work: (access: OpenedAccess) => Promise<void>): Promise<void> {
-  const access = await openAccess(loadAccess(process.env, readFile));
+async function withAccess(
+  readOnly: boolean,
+  work: (access: OpenedAccess) => Promise<void>,
+): Promise<void> {
+  const config = loadAccess(process.env, readFile);
+  let access: OpenedAccess | undefined;
   try {
+    access = await openAccess(config, () => {}, readOnly);
     await work(access);
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.code === 'dependency_unavailable')) throw error;
+    throw new Error(formatProblem(toProblem(accessFailure(config, error))));
   } finally {
-    await access.service.close();
+    await access?.service.close();
   }
-}
-
-function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  return withAccess(async ({ database }) => {
-    if (!database) throw new Error('This ACCESS_MODE has no directory of its own.');
-    await work(database);
-  });
 }
 
 function parseInteger(value: string): number {
@@ -193,8 +187,12 @@ function fail(error: Error & { exitCode?: number }): void {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_CONFIG;
     return;
   }
-  const cause =
-    error instanceof ServiceError ? (error.extras.cause as Error | undefined) : undefined;
-  terminal.note(cause ? `${error.message}: ${cause.message}` : error.message);
+  terminal.note(error.message);
   process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : EXIT_NO;
+}
+
+/** `head` and its like leave before everything is written. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
 }

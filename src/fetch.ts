@@ -37,7 +37,8 @@ export async function fetchText(url: string, options: FetchTextOptions): Promise
   for await (const chunk of response.body) {
     bytes += chunk.length;
     // Leaving the loop cancels the body.
-    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
+    if (bytes > maxBytes)
+      throw Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'TOO_LONG' });
     chunks.push(chunk);
   }
   return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { config as loadDotenv } from 'dotenv';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
-import { unknownVariables } from './config/environment.ts';
-import { ConfigError } from './config/problems.ts';
+import { readDotenv } from './config/dotenv.ts';
+import { StartError, startFailure, toProblem } from './config/failures.ts';
+import { ConfigError, formatProblem } from './config/problems.ts';
+import { describeUnknown, unknownVariables } from './config/suggest.ts';
 import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
 import { createOutput } from './ops/output.ts';
@@ -10,28 +11,34 @@ import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
 import { startService } from './service.ts';
 
+const EXIT_FAILED = 1;
 const EXIT_CONFIG = 2;
 const CLOSE_MARGIN_MS = 500;
 const FLUSH_MS = 500;
 
-loadDotenv({ quiet: true });
+const dotenv = readConfigOrExit(() => readDotenv(process.env));
 const files = new Set<string>();
-await main(readConfigOrExit());
+await main(readConfigOrExit(readConfig));
 
 function readConfig(): Config {
   files.clear();
-  return loadConfig(process.env, (path) => {
-    files.add(path);
-    return readFileSync(path, 'utf8');
-  });
+  return loadConfig(
+    process.env,
+    (path) => {
+      files.add(path);
+      return readFileSync(path, 'utf8');
+    },
+    dotenv,
+  );
 }
 
-function readConfigOrExit(): Config {
+function readConfigOrExit<T>(read: () => T): T {
   try {
-    return readConfig();
+    return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    const unknown = unknownVariables(process.env).map(describeUnknown).map(formatProblem);
+    process.stderr.write(`${[error.message, ...unknown].join('\n')}\n`);
     process.exit(EXIT_CONFIG);
   }
 }
@@ -40,9 +47,7 @@ async function main(config: Config): Promise<void> {
   const output = createOutput();
   const logger = createLogger(output, config.log.level);
   const { flush } = output;
-  for (const variable of unknownVariables(process.env)) {
-    logger.warn({ variable }, 'unknown variable');
-  }
+  for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
   try {
     const service = await startService(
       config,
@@ -74,9 +79,16 @@ async function main(config: Config): Promise<void> {
       },
     });
     logger.info({ ...service.addresses, access: config.access.mode }, 'ready');
-  } catch (err) {
-    logger.fatal({ err }, 'cannot start');
+  } catch (error) {
+    if (error instanceof StartError) {
+      const failure = startFailure(config, error);
+      const problem = toProblem(failure);
+      process.stderr.write(`${formatProblem(problem)}\n`);
+      logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
+    } else {
+      logger.fatal({ err: error }, 'cannot start');
+    }
     await flush(FLUSH_MS);
-    process.exit(1);
+    process.exit(EXIT_FAILED);
   }
 }

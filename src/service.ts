@@ -1,18 +1,20 @@
+import { existsSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
-import { openAccess } from './access/open.ts';
-import type { Config } from './config/config.ts';
+import { type OpenedAccess, openAccess } from './access/open.ts';
+import type { AccessConfig, Config } from './config/config.ts';
+import { starting } from './config/failures.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import { createInternalApp } from './http/internal/app.ts';
 import { createPublicApp } from './http/public/app.ts';
 import type { Lifecycle } from './http/public/health.ts';
-import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
-import type { SharedCounter } from './http/redis-counter.ts';
+import { createLimiter, type Limiter } from './limiter.ts';
 import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { createJwksLog, reasonOf, warnOfEmptyDirectory } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
 
@@ -45,10 +47,9 @@ export async function startService(
   const metrics = createMetrics(config.access.mode);
   metrics.auditWaitingBytes(auditWaitingBytes);
   const load = createLoadMonitor();
-  const access = await openAccess(config.access, (err) =>
-    logger.warn({ err }, 'database connection lost'),
-  );
-  const secrets = await createSecrets(config, metrics.auth);
+  const access = await openDirectory(config.access, logger);
+  const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
+  const secrets = await createSecrets(config, { ...metrics.auth, jwksFetched });
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
   const app = await createApp(config, dependencies, () => lifecycle);
@@ -69,8 +70,14 @@ export async function startService(
   });
   const { host, port, reusePort } = config.http;
   const addresses = {
-    internal: await internal.listen({ host: config.internal.host, port: config.internal.port }),
-    public: await app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
+    internal: await starting(
+      'internal',
+      internal.listen({ host: config.internal.host, port: config.internal.port }),
+    ),
+    public: await starting(
+      'public',
+      app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
+    ),
   };
   lifecycle = 'ready';
   return {
@@ -88,6 +95,14 @@ export async function startService(
       await access.service.close();
     },
   };
+}
+
+async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
+  const isNew = config.mode === 'sqlite' && !existsSync(config.path);
+  const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
+  const access = await starting('access', openAccess(config, onError));
+  await warnOfEmptyDirectory(config, access.database, isNew, logger);
+  return access;
 }
 
 type Dependencies = {
@@ -115,6 +130,10 @@ function createApp(
     logger,
     trustProxy: http.trustProxy,
     corsOrigins: http.corsOrigins,
+    origins: {
+      onRefused: metrics.corsRefused,
+      onNewOrigin: (origin) => logger.warn({ origin }, 'origin is not in CORS_ORIGINS'),
+    },
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,
     health: { lifecycle, dependencies, auditBlocked: audit.blocked },
@@ -153,28 +172,6 @@ function audited(audit: AuditLog, metrics: Metrics) {
     metrics.decided(event.outcome, event.code, event.durationMs / 1000);
     audit.write(event);
   };
-}
-
-type Limiter = { counter: Counter; shared?: SharedCounter };
-
-async function createLimiter(
-  { redisUrl }: Config['limits'],
-  logger: Logger,
-  metrics: Metrics,
-): Promise<Limiter> {
-  const memory = createMemoryCounter();
-  if (redisUrl === undefined) return { counter: memory };
-  const { createRedisCounter } = await import('./http/redis-counter.ts');
-  const shared = createRedisCounter({
-    url: redisUrl,
-    fallback: memory,
-    onChange(yes) {
-      metrics.rateLimitShared(yes);
-      if (yes) logger.info('rate limits shared through Redis');
-      else logger.warn('Redis unreachable; this replica counts rate limits by itself');
-    },
-  });
-  return { counter: shared, shared };
 }
 
 async function closeWithin(app: FastifyInstance, timeoutMs: number): Promise<void> {

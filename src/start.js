@@ -1,9 +1,18 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+import { readFileSync } from 'node:fs';
+import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+// This file is JavaScript, as it is read before the cache is there, and by releases that read no TypeScript.
+const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const least = Number(/\d+/.exec(engines.node)?.[0]);
+if (Number.parseInt(process.versions.node, 10) < least) {
+  process.stderr.write(
+    `node: release ${process.versions.node} is too old; the service needs ${least} or later; use npm start, which brings its own\n`,
+  );
+  process.exit(2);
+}
 // Reading TypeScript takes half of a start and 40 MB: what was read once is kept beside the packages.
-// This file is read before the cache is there, so it is JavaScript.
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
+module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 if (process.argv.length > 2) await import('./cli.ts');
 else await import('./server.ts');

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { unixSecondsSchema } from '../identifiers.ts';
+import { createHealth } from '../probe.ts';
 import {
   ACCESS_DENIALS,
   type AccessDecision,
@@ -46,21 +47,32 @@ export function createBackendAccess(options: BackendOptions): AccessService {
     volumeThreshold: FAILURES_AT_LEAST,
     errorFilter: isClientError,
   });
-  let healthy = true;
+  const health = createHealth(() => probe(options), PROBE_EVERY_MS);
   return {
     async check(request) {
       try {
         const decision = await breaker.fire(request);
-        healthy = true;
+        health.up();
         return decision;
       } catch (cause) {
-        healthy = false;
+        health.down();
         throw new ServiceError('dependency_unavailable', { cause });
       }
     },
-    healthy: () => healthy,
-    close: async () => breaker.shutdown(),
+    healthy: health.healthy,
+    async close() {
+      health.close();
+      breaker.shutdown();
+    },
   };
+}
+
+/** Asks about a user, a room and a video that do not exist. A backend that refuses the question answers, too. */
+async function probe(options: BackendOptions): Promise<void> {
+  const ids = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
+  await ask(options, { ...ids, requestId: 'probe' }).catch((error) => {
+    if (!isClientError(error)) throw error;
+  });
 }
 
 /** A 4xx is about one request and says nothing of the backend: it must not open the breaker for all. */

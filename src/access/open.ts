@@ -1,8 +1,12 @@
 import type { AccessConfig } from '../config/config.ts';
 import type { Database } from '../directory/database.ts';
+import { createHealth } from '../probe.ts';
 import type { AccessDirectory, AccessService } from './access.ts';
 import { claimsDirectory } from './jwt-claims.ts';
 import { decide, explain } from './rules.ts';
+
+const PROBE_EVERY_MS = 2_000;
+const NOBODY = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
 
 /** Who decides, and the directory's database where there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
@@ -11,21 +15,23 @@ export type OpenedAccess = { service: AccessService; database: Database | undefi
  * Opens what `ACCESS_MODE` needs.
  *
  * @param onError hears of connections that break while no request waits for them
+ * @param readOnly nothing is created and no schema changed: what is not there is an error
  * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
  */
 export async function openAccess(
   config: AccessConfig,
   onError: (error: Error) => void = () => {},
+  readOnly = false,
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
       const { openSqlite } = await import('../directory/sqlite/open.ts');
-      const { directory, database } = await openSqlite(config.path);
+      const { directory, database } = await openSqlite(config.path, readOnly);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'postgres': {
       const { openPostgres } = await import('../directory/postgres/open.ts');
-      const { directory, database } = await openPostgres(config.url, onError);
+      const { directory, database } = await openPostgres(config.url, onError, readOnly);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'http': {
@@ -45,20 +51,26 @@ export function createRulesService(
   directory: AccessDirectory,
   close: () => Promise<void> = async () => {},
 ): AccessService {
-  let healthy = true;
+  const health = createHealth(
+    () => directory.facts({ ...NOBODY, requestId: 'probe' }),
+    PROBE_EVERY_MS,
+  );
   return {
     async check(request, now) {
       try {
         const facts = await directory.facts(request);
-        healthy = true;
+        health.up();
         return decide(facts, request, now);
       } catch (error) {
-        healthy = false;
+        health.down();
         throw error;
       }
     },
     explain: async (request, now) => explain(await directory.facts(request), request, now),
-    healthy: () => healthy,
-    close,
+    healthy: health.healthy,
+    async close() {
+      health.close();
+      await close();
+    },
   };
 }

@@ -33,7 +33,8 @@ export type Jwks = {
 
 export type JwksOptions = {
   url: string;
-  onFetch(result: 'ok' | 'error'): void;
+  /** With the error of a fetch that failed. */
+  onFetch(result: 'ok' | 'error', error?: unknown): void;
   /** The keys are others than before. */
   onChange(): void;
   /** Monotonic milliseconds. */
@@ -51,16 +52,18 @@ export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOp
 
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
+    let reason: unknown;
     try {
       const text = await fetchText(url, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
       const changed = kept !== undefined && kept.text !== text;
       kept = { text, fetchedAt: clock(), find: parseKeys(text) };
       failed = false;
       if (changed) onChange();
-    } catch {
+    } catch (error) {
       failed = true;
+      reason = error;
     }
-    onFetch(failed ? 'error' : 'ok');
+    onFetch(failed ? 'error' : 'ok', reason);
   }
 
   const fetching = createRepeater(fetchKeys, () => {

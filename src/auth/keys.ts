@@ -19,8 +19,8 @@ export type KeySource = {
 };
 
 export type KeyEvents = {
-  /** A key set has been fetched, or not. */
-  jwksFetched(issuer: string, result: 'ok' | 'error'): void;
+  /** A key set has been fetched, or not: then with the error. */
+  jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown): void;
   /** The keys are others than before. */
   onChange(): void;
 };
@@ -36,7 +36,8 @@ export async function openKeys(
     case 'publicKey':
       return constant(key.publicKey.key);
     case 'jwks': {
-      const onFetch = (result: 'ok' | 'error') => jwksFetched(issuer, result);
+      const onFetch = (result: 'ok' | 'error', error?: unknown) =>
+        jwksFetched(issuer, result, error);
       const { key: find, start, ...jwks } = createJwks({ url: key.url, onFetch, onChange });
       const objects = new WeakMap<CryptoKey, KeyObject>();
       await start();

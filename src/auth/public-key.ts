@@ -22,7 +22,8 @@ export function parsePublicKey(text: string): PublicKey {
   if (jwk ? 'd' in jwk || jwk.kty === 'oct' : text.includes('PRIVATE KEY')) {
     throw new Error('this is a private or secret key; give the public one');
   }
-  return classify(readKey(jwk ?? text.trim()));
+  // In a variable on one line the line ends are often written as \n.
+  return classify(readKey(jwk ?? text.trim().replaceAll('\\n', '\n')));
 }
 
 function readKey(source: string | Record<string, unknown>): KeyObject {

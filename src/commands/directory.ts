@@ -1,31 +1,91 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import type { OpenedAccess } from '../access/open.ts';
 import type { Database } from '../directory/database.ts';
-import { exportDirectory, importDirectory } from '../directory/transfer.ts';
-import type { Output } from './terminal.ts';
+import { exportDirectory } from '../directory/export.ts';
+import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
 
-/** Reads NDJSON from a file, or from standard input for `-`, all or nothing. */
-export async function importFile(
+type WithAccess = (
+  readOnly: boolean,
+  work: (access: OpenedAccess) => Promise<void>,
+) => Promise<void>;
+
+type ImportFlags = { json: boolean; dryRun: boolean; replace: boolean; restore: boolean };
+
+/** Adds `directory import` and `directory export`. */
+export function addDirectoryCommands(
+  program: Command,
+  withAccess: WithAccess,
+  terminal: Terminal,
+): void {
+  const directory = program
+    .command('directory')
+    .description('move the directory in and out as NDJSON');
+  directory
+    .command('import')
+    .description('read users, videos and rooms, all or nothing; what the file does not name stays')
+    .argument('<file>', 'an NDJSON file, or - for standard input')
+    .option('--dry-run', 'check every line, and change nothing')
+    .option('--replace', 'delete what the file does not name')
+    .option('--restore', 'take what an older release exported, with a warning where it is wrong')
+    .option('--json', 'print JSON')
+    .action((file, { json = false, dryRun = false, replace = false, restore = false }) =>
+      withAccess(false, (access) =>
+        importFile(databaseOf(access), file, { json, dryRun, replace, restore, terminal }),
+      ),
+    );
+  directory
+    .command('export')
+    .description('write the whole directory to standard output')
+    .action(() => withAccess(true, (access) => exportTo(databaseOf(access), process.stdout)));
+}
+
+function databaseOf({ database }: OpenedAccess): Database {
+  if (!database) throw new Error('This ACCESS_MODE has no directory of its own.');
+  return database;
+}
+
+async function importFile(
   database: Database,
   file: string,
-  { json, terminal }: Output,
+  { json, dryRun, replace, restore, terminal }: ImportFlags & Output,
 ): Promise<void> {
   const source = file === '-' ? process.stdin : createReadStream(file);
-  const onLine = (line: number) => {
-    if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
+  const options: ImportOptions = {
+    dryRun,
+    replace,
+    onLine(line) {
+      if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
+    },
+    ...(restore && {
+      onWarning: ({ line, message }) => terminal.note(`warning: line ${line}: ${message}`),
+    }),
   };
-  const { user, video, room } = await importDirectory(database, source, onLine);
+  const { user, video, room } = await importDirectory(database, source, options).catch(listLines);
   terminal.progress('');
+  const counts = `${user} users, ${video} videos and ${room} rooms`;
+  const rest = replace ? 'deleted' : 'left as it is';
   terminal.print(
     json
       ? JSON.stringify({ users: user, videos: video, rooms: room })
-      : `Imported ${user} users, ${video} videos and ${room} rooms.`,
+      : `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
   );
 }
 
-/** Writes the directory as NDJSON to standard output. */
-export async function exportTo(database: Database, output: NodeJS.WritableStream): Promise<void> {
+/** All bad lines in one error, a line each. */
+function listLines(error: unknown): never {
+  if (!(error instanceof ImportError)) throw error;
+  const lines = error.problems.map(({ line, message }) => `line ${line}: ${message}`);
+  if (lines.length === 0)
+    throw new Error('The file names nothing, and --replace would delete all.');
+  if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);
+  throw new Error(lines.join('\n'));
+}
+
+async function exportTo(database: Database, output: NodeJS.WritableStream): Promise<void> {
   await pipeline(exportDirectory(database), output, { end: false });
 }

@@ -1,15 +1,18 @@
-import { openAccess } from '../access/open.ts';
+import { type OpenedAccess, openAccess } from '../access/open.ts';
 import { createVerifier } from '../auth/verifier.ts';
+import { causeOf, describeCause } from '../causes.ts';
 import { type Config, loadConfig } from '../config/config.ts';
-import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
+import type { Environment, ReadFile } from '../config/environment.ts';
+import { accessFailure, addressOf } from '../config/failures.ts';
 import { ConfigError } from '../config/problems.ts';
+import { unknownVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const MAX_CLOCK_SECONDS = 5;
-const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
+const REDIS_MS = 2_000;
 
 /** One thing that the service needs, and what to do when it is not there. */
 type Finding = { check: string; ok: boolean; detail: string; fix?: string };
@@ -18,10 +21,11 @@ type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 export async function doctor(
   environment: Environment,
   readFile: ReadFile,
+  dotenv: string,
   { json, terminal }: Output,
 ): Promise<boolean> {
   const findings: Finding[] = [];
-  for await (const finding of examine(environment, readFile)) {
+  for await (const finding of examine(environment, readFile, dotenv)) {
     findings.push(finding);
     if (!json) terminal.print(render(finding, terminal));
   }
@@ -32,29 +36,35 @@ export async function doctor(
 
 function render({ check, ok, detail, fix }: Finding, terminal: Terminal): string {
   const line = verdict(terminal, ok, `${check}: ${detail}`);
-  return fix === undefined ? line : `${line}\n  ${terminal.style('dim', `→ ${fix}`)}`;
+  return fix === undefined
+    ? line
+    : `${line}\n${terminal.wrap(terminal.style('dim', `  → ${fix}`))}`;
 }
 
-async function* examine(environment: Environment, readFile: ReadFile): AsyncGenerator<Finding> {
+async function* examine(
+  environment: Environment,
+  readFile: ReadFile,
+  dotenv: string,
+): AsyncGenerator<Finding> {
+  const unknown = unknownVariables(environment).map(({ variable, suggestion }) => ({
+    check: 'configuration',
+    ok: false,
+    detail: `${variable} is not known`,
+    fix: suggestion ? `did you mean ${suggestion}?` : 'correct the name, or remove it',
+  }));
   let config: Config;
   try {
-    config = loadConfig(environment, readFile);
+    config = loadConfig(environment, readFile, dotenv);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const { variable, message } of error.problems) {
       yield { check: 'configuration', ok: false, detail: variable, fix: message };
     }
+    yield* unknown;
     return;
   }
   yield { check: 'configuration', ok: true, detail: 'every variable is in order' };
-  for (const variable of unknownVariables(environment)) {
-    yield {
-      check: 'configuration',
-      ok: false,
-      detail: `${variable} is not known`,
-      fix: 'correct the name, or remove it',
-    };
-  }
+  yield* unknown;
   yield checkToken(config);
   yield await checkKeys(config);
   yield await checkAccess(config);
@@ -79,7 +89,14 @@ function checkToken({ zego }: Config): Finding {
 }
 
 async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
-  const verifier = await createVerifier(providers, NO_EVENTS);
+  let failure: unknown;
+  const verifier = await createVerifier(providers, {
+    cache() {},
+    verified() {},
+    jwksFetched(_issuer, _result, error) {
+      failure ??= error;
+    },
+  });
   const ok = verifier.healthy();
   verifier.close();
   const check = 'keys';
@@ -88,7 +105,7 @@ async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
   return {
     check,
     ok,
-    detail: 'cannot be fetched',
+    detail: `cannot be fetched; ${describeCause(causeOf(failure))}`,
     fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
   };
 }
@@ -96,42 +113,60 @@ async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
 async function checkAccess({ access }: Config): Promise<Finding> {
   const check = `access (${access.mode})`;
   const nobody = { userId: 'doctor', roomId: 'doctor', videoId: 'doctor', country: undefined };
+  let opened: OpenedAccess | undefined;
   try {
-    const { service } = await openAccess(access);
+    opened = await openAccess(access, () => {}, true);
     const started = performance.now();
-    await service.check({ ...nobody, requestId: 'doctor' }, 0).finally(service.close);
-    return { check, ok: true, detail: `answers in ${(performance.now() - started).toFixed(1)} ms` };
-  } catch (error) {
-    const { code = 'no answer' } = ((error as Error).cause ?? {}) as { code?: string };
-    const fixes = {
-      sqlite: `the folder of ${access.mode === 'sqlite' && access.path} must exist and be writable`,
-      postgres: 'check DATABASE_URL, that the database runs, and that this machine may connect',
-      http: 'your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time',
-      claims: '',
+    await opened.service.check({ ...nobody, requestId: 'doctor' }, 0);
+    const duration = `answers in ${(performance.now() - started).toFixed(1)} ms`;
+    const rooms = await opened.database?.query('SELECT 1 FROM rooms LIMIT 1');
+    return {
+      check,
+      ok: true,
+      detail: `${duration}${rooms?.length === 0 ? '; it has no room' : ''}`,
     };
-    return { check, ok: false, detail: code, fix: fixes[access.mode] };
+  } catch (error) {
+    const { variable, what, cause } = accessFailure(access, error);
+    const { fix = 'look into its log' } = cause;
+    const contract =
+      access.mode === 'http'
+        ? '; your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time'
+        : '';
+    const detail = `${what}; ${cause.words} (${cause.code})`;
+    return { check, ok: false, detail, fix: `${variable}: ${fix}${contract}` };
+  } finally {
+    await opened?.service.close();
   }
 }
 
 async function checkRedis(url: string): Promise<Finding> {
   const { createRedisCounter } = await import('../http/redis-counter.ts');
-  const connected = Promise.withResolvers<boolean>();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let failure: unknown;
   const counter = createRedisCounter({
     url,
     fallback: createMemoryCounter(),
-    onChange: connected.resolve,
+    onChange(shared, error) {
+      failure = error;
+      if (shared) resolve();
+    },
   });
   const probe = setInterval(() => counter.increment('doctor', 1_000), 200);
-  const late = setTimeout(() => connected.resolve(false), 2_000);
   // The first attempts come before the connection stands.
-  let ok = await connected.promise;
-  if (!ok) ok = await new Promise((resolve) => setTimeout(() => resolve(counter.healthy()), 1_500));
+  const late = setTimeout(resolve, REDIS_MS);
+  await promise;
   clearInterval(probe);
   clearTimeout(late);
+  const ok = counter.healthy();
   counter.close();
   if (ok) return { check: 'Redis', ok, detail: 'answers' };
-  const fix = 'check REDIS_URL and that Redis runs; until then each replica counts for itself';
-  return { check: 'Redis', ok, detail: 'does not answer', fix };
+  const { words, code, fix = 'check that Redis runs' } = causeOf(failure);
+  return {
+    check: 'Redis',
+    ok,
+    detail: `cannot use ${addressOf(url, '6379')}; ${words} (${code})`,
+    fix: `REDIS_URL: ${fix}; until then each replica counts for itself`,
+  };
 }
 
 /** The Date header of the OpenID provider is the only other clock that we know of. */

@@ -1,4 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
 import { createDistinctCounter, type DistinctCounter } from './distinct.ts';
 import { FORMATS, type ReportFormat, type Row } from './report-format.ts';
@@ -26,30 +28,53 @@ type Group = {
   durations: Map<number, number>;
 };
 
-/** Sums up decision logs by day, film and territory. Memory grows with the groups, not with the lines. */
+/** The bytes of a log, unpacked where they are those of gzip (RFC 1952 section 2.3.1). */
+async function* unpacked(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const chunks = input[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  if (first.done) return;
+  const all = (async function* () {
+    yield first.value;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  })();
+  const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
+  yield* isGzip ? Readable.from(all).compose(createGunzip()) : all;
+}
+
+/**
+ * Sums up decision logs by day, film and territory. Memory grows with the groups, not with the lines.
+ *
+ * @throws {Error} when no line is a decision
+ */
 export async function report(
   files: readonly string[],
   { format, terminal }: { format: ReportFormat; terminal: Terminal },
 ): Promise<void> {
   const groups = new Map<string, Group>();
   let count = 0;
+  let understood = 0;
   for (const file of files) {
     const input = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 });
-    for await (const lines of splitLines(input, ignore)) {
-      for (const line of lines) if (line.includes(DECISION)) add(groups, line.toString());
+    for await (const lines of splitLines(unpacked(input), ignore)) {
+      for (const line of lines) {
+        if (line.includes(DECISION) && add(groups, line.toString())) understood++;
+      }
       count += lines.length;
       terminal.progress(`${count.toLocaleString('en')} lines`);
     }
   }
   terminal.progress('');
+  if (understood === 0) {
+    throw new Error(`${files.join(', ')}: none of ${count} lines is a decision of the service`);
+  }
   const rows = [...groups.keys()].sort().map((key) => toRow(groups.get(key) as Group));
   for (const line of FORMATS[format](rows)) terminal.print(line);
 }
 
 /** A line that is cut or not ours is left out: a log may have been rotated in the middle of one. */
-function add(groups: Map<string, Group>, line: string): void {
+function add(groups: Map<string, Group>, line: string): boolean {
   const decision = parse(line);
-  if (!decision) return;
+  if (!decision) return false;
   const {
     time = '',
     videoId = '-',
@@ -76,6 +101,7 @@ function add(groups: Map<string, Group>, line: string): void {
   }
   const bucket = Math.floor(Math.log(durationMs / SHORTEST_MS) / Math.log(BUCKET_GROWTH));
   increment(group.durations, Math.max(0, Math.min(BUCKETS - 1, bucket)));
+  return true;
 }
 
 function increment<K>(counts: Map<K, number>, key: K): void {
@@ -92,9 +118,10 @@ type LoggedDecision = {
   durationMs?: number;
 };
 
+/** Docker Compose and Kubernetes put the container, or time and stream, before each line. */
 function parse(line: string): LoggedDecision | undefined {
   try {
-    return JSON.parse(line);
+    return JSON.parse(line.slice(line.indexOf('{')));
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -11,6 +11,8 @@ export type Terminal = {
   /** Replaces the line below by `text` while a person watches; an empty text takes it away. */
   progress(text: string): void;
   style(style: Style, text: string): string;
+  /** A sentence over several lines where a person's terminal is narrow, broken at word ends. */
+  wrap(sentence: string): string;
 };
 
 /** How a command shows its result. */
@@ -22,12 +24,27 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
     note: (line) => void stderr.write(`${line}\n`),
     progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
+    wrap: (sentence) => (stdout.isTTY ? wrapAt(sentence, stdout.columns) : sentence),
   };
 }
 
 /** A mark and a sentence: ✓ what holds, ✗ what does not. */
-export function verdict({ style }: Terminal, holds: boolean, text: string): string {
-  return `${holds ? style('green', '✓') : style('red', '✗')} ${text}`;
+export function verdict({ style, wrap }: Terminal, holds: boolean, text: string): string {
+  return wrap(`${holds ? style('green', '✓') : style('red', '✗')} ${text}`);
+}
+
+/** Lines below the first are indented by two. */
+function wrapAt(sentence: string, columns: number): string {
+  let used = 0;
+  let text = '';
+  for (const word of sentence.split(' ')) {
+    const { length } = stripVTControlCharacters(word);
+    const fits = used + length < columns;
+    if (text !== '') text += fits ? ' ' : '\n  ';
+    used = fits || text === '' ? used + length + 1 : length + 3;
+    text += word;
+  }
+  return text;
 }
 
 /** Names and values in two columns. */

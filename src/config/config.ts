@@ -8,6 +8,7 @@ import {
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
+import { commonMistakes, cutSecrets } from './mistakes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { readProviders } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
@@ -51,14 +52,17 @@ export type Config = {
 /**
  * Reads the configuration.
  *
+ * @param dotenv the text of the file `.env`, whose values are in the environment already
  * @throws {ConfigError} that names every problem at once
  */
-export function loadConfig(environment: Environment, readFile: ReadFile): Config {
+export function loadConfig(environment: Environment, readFile: ReadFile, dotenv = ''): Config {
   const { value: texts, problems } = resolveFiles(environment, readFile);
   const parsed = parseVariables(texts, ALL_VARIABLES);
   const providers = readProviders(texts, readFile);
   problems.push(
     ...clientVisibleSecrets(texts),
+    ...cutSecrets(environment, dotenv),
+    ...commonMistakes(texts),
     ...crossRules(texts),
     ...parsed.problems,
     ...providers.problems,
@@ -125,10 +129,11 @@ function parseVariables<Name extends VariableName>(
   return { value: data as Pick<Variables, Name> | undefined, problems };
 }
 
-/** The first message of a variable explains the others. */
+/** The first message of a variable explains the others, and that of its file those of the variable. */
 function onePerVariable(problems: ConfigProblem[]): ConfigProblem[] {
   const byVariable = Map.groupBy(problems, ({ variable }) => variable);
-  return [...byVariable].flatMap(([variable, found]) =>
+  const explained = [...byVariable].filter(([variable]) => !byVariable.has(`${variable}_FILE`));
+  return explained.flatMap(([variable, found]) =>
     variable === 'AUTH_PROVIDERS_FILE' ? found : found.slice(0, 1),
   );
 }

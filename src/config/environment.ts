@@ -1,5 +1,6 @@
+import { causeOf } from '../causes.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
-import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
+import { FILE_VARIABLES, type VariableName } from './variables.ts';
 
 /** The environment as the operating system gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -7,7 +8,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The text of a file; throws when it cannot be read. */
 export type ReadFile = (path: string) => string;
 
-const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS)_/;
 const CLIENT_PREFIX =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
 const ZEGO_SECRET = /ZEGO.*SECRET/i;
@@ -28,24 +28,23 @@ export function resolveFiles(
   for (const name of FILE_VARIABLES) {
     const path = texts[`${name}_FILE`];
     if (path === undefined) continue;
-    if (texts[name] !== undefined)
+    if (texts[name] !== undefined) {
       problems.push(problem(name, `and ${name}_FILE are both set: keep one`));
+      continue;
+    }
     try {
       texts[name] = readTrimmed(path, readFile);
-    } catch {
-      // The path is not quoted: more than one operator has put the secret itself there.
-      problems.push({ variable: `${name}_FILE`, message: 'must be the path of a readable file' });
+    } catch (error) {
+      problems.push({ variable: `${name}_FILE`, message: unreadable(error) });
     }
   }
   return { value: texts, problems };
 }
 
-/** Names under our prefixes that we do not know: most often a typo. */
-export function unknownVariables(environment: Environment): string[] {
-  const files: readonly string[] = FILE_VARIABLES.map((name) => `${name}_FILE`);
-  return Object.keys(environment).filter(
-    (name) => OUR_PREFIX.test(name) && !(name in variables) && !files.includes(name),
-  );
+/** The path is not quoted: more than one operator has put the secret itself there. */
+export function unreadable(error: unknown): string {
+  const { words, fix } = causeOf(error);
+  return `must be the path of a readable file${fix === undefined ? '' : `; ${words}; ${fix}`}`;
 }
 
 /** A secret under a name that a bundler copies into the client is no secret any more. */

@@ -21,6 +21,7 @@ export function problem(variable: VariableName, message: string): ConfigProblem 
   return { variable, message: `${message} (for example ${variable}=${exampleOf(variable)})` };
 }
 
-function formatProblem({ variable, message }: ConfigProblem): string {
+/** As a line: the name, and what is wrong with it. */
+export function formatProblem({ variable, message }: ConfigProblem): string {
   return `${variable}: ${message}`;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
-import { type ReadFile, readTrimmed } from './environment.ts';
+import { type ReadFile, readTrimmed, unreadable } from './environment.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { splitList } from './schemas.ts';
 import type { VariableName } from './variables.ts';
@@ -77,16 +77,34 @@ function readList(path: string, readFile: ReadFile): Result<Provider[]> {
     value: [],
     problems: messages.map((message) => ({ variable: 'AUTH_PROVIDERS_FILE', message })),
   });
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    return wrong([unreadable(error)]);
+  }
   let entries: unknown;
   try {
-    entries = JSON.parse(readFile(path), (_key, value) => withFiles(value, readFile));
-  } catch {
-    return wrong(['must be the path of a JSON file, and every file that it names must exist']);
+    entries = JSON.parse(text);
+  } catch (error) {
+    return wrong([`is not JSON${positionOf(error as Error)}; check commas, quotes and brackets`]);
+  }
+  try {
+    entries = JSON.parse(text, (_key, value) => withFiles(value, readFile));
+  } catch (error) {
+    return wrong([`secretFile and publicKeyFile ${unreadable(error)}`]);
   }
   const { data, error } = z.array(providerSchema).min(1).safeParse(entries);
   if (!data)
     return wrong(error.issues.map(({ path, message }) => `[${path.join('.')}] ${message}`));
   return { ...wrong(collisions(data, entries as object[])), value: data };
+}
+
+/** V8's message quotes the text around the error, which may be a secret. */
+function positionOf({ message }: Error): string {
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
+  if (line) return ` at line ${line}, column ${column}`;
+  return message.includes('end of JSON') ? ': it ends too early' : '';
 }
 
 /** `secretFile` and `publicKeyFile` become what the files say. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FieldError } from '../errors.ts';
 import {
   plainText,
   roomIdSchema,
@@ -6,6 +7,7 @@ import {
   userIdSchema,
   videoIdSchema,
 } from '../identifiers.ts';
+import { COUNTRIES } from './countries.ts';
 
 /** ISO 3166-1 alpha-2. */
 export const countrySchema = z
@@ -25,6 +27,19 @@ export const videoSchema = z.strictObject({
   availableUntil: unixSecondsSchema.nullable().default(null),
   regions: z.array(countrySchema).nullable().default(null),
 });
+
+/** What an older release took: a window that never opens, a country that there is not. */
+export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
+  const { availableFrom, availableUntil, regions } = video;
+  const wrong = (path: string, message: string): FieldError => ({ path, message });
+  if (availableFrom !== null && availableUntil !== null && availableUntil <= availableFrom) {
+    return wrong('availableUntil', 'must be later than availableFrom');
+  }
+  const index = regions?.findIndex((country) => !COUNTRIES.has(country)) ?? -1;
+  if (index < 0) return undefined;
+  const hint = regions?.[index] === 'UK' ? '; the United Kingdom is GB' : '';
+  return wrong(`regions.${index}`, `${regions?.[index]} is no country of ISO 3166-1${hint}`);
+}
 
 /** A room. Lists that are left out stay as they are; a new room has none. */
 export const roomSchema = z.strictObject({

@@ -93,6 +93,17 @@ export async function deleteEntry(
   return (await query(`DELETE FROM ${kind} WHERE id = ${p(1)} RETURNING 1`, [id])).length > 0;
 }
 
+/** Deletes the entries of these ids, with their memberships. */
+export async function deleteEntries(
+  { query, parameter: p, list }: Session,
+  kind: Kind,
+  ids: readonly string[],
+): Promise<void> {
+  await query(`DELETE FROM ${kind} WHERE id IN (SELECT value FROM ${list(p(1))})`, [
+    JSON.stringify(ids),
+  ]);
+}
+
 export async function getUser(session: Session, id: string): Promise<User | undefined> {
   const row = await getRow(session, 'users', id);
   return row && { status: row.status as User['status'] };

@@ -2,21 +2,19 @@ import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import { ServiceError } from '../errors.ts';
 import { splitLines } from '../lines.ts';
 import type { Database, Session } from './database.ts';
-import { type Entry, entrySchema } from './entries.ts';
+import type { Entry } from './entries.ts';
+import { type LineProblem, parseLine } from './entry-lines.ts';
+import { pages } from './export.ts';
 import {
   all,
-  getRoom,
+  deleteEntries,
   LIST_ROWS,
   putRoom,
   putUser,
   putVideo,
-  toVideo,
   UnknownReferenceError,
 } from './store.ts';
 
-/** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
-const BLANKS = [0x09, 0x0d, 0x20];
-const PAGE_ROWS = 1_000;
 /**
  * So much is sent to the database before the answers are waited for. SQLite does the work at once: then the
  * requests of others get their turn.
@@ -25,73 +23,162 @@ const BYTES_IN_FLIGHT = 8 * 1024;
 /** A shorter line cannot name more than one statement takes (`"x",` is four bytes): it is sent at once, in order. */
 const LONG_LINE_BYTES = 4 * LIST_ROWS;
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const MAX_PROBLEMS = 100;
+const TABLES = { room: 'rooms', video: 'videos', user: 'users' } as const;
 
-/** One line of an import that is wrong; nothing of the import was kept. */
+/** Lines of an import that are wrong; nothing of the import was kept. */
 export class ImportError extends Error {
   override readonly name = 'ImportError';
-  /** From 1. */
+  /** The first bad line, from 1. */
   readonly line: number;
+  /** The first of them, at most 100. */
+  readonly problems: readonly LineProblem[];
+  /** How many there are. */
+  readonly count: number;
 
-  constructor(line: number, message: string) {
+  constructor(found: readonly LineProblem[], count: number) {
+    const problems = found.toSorted((a, b) => a.line - b.line);
+    const { line, message } = problems[0] ?? { line: 1, message: 'there is no entry' };
     super(`line ${line}: ${message}`);
     this.line = line;
+    this.problems = problems;
+    this.count = count;
   }
 }
 
 /** How many entries of each type an import had. */
 export type ImportCounts = Record<Entry['type'], number>;
 
+export type ImportOptions = {
+  /** Hears the number of each line that is read. */
+  onLine?(line: number): void;
+  /** Takes what an older release took and this one refuses; `onWarning` hears of each such line. */
+  onWarning?(problem: LineProblem): void;
+  /** Deletes what the file does not name; an empty file is refused. */
+  replace?: boolean;
+  /** Checks everything, and keeps nothing. */
+  dryRun?: boolean;
+};
+
+/** Ends the transaction of a dry run. */
+class DryRun extends Error {}
+
 /**
  * Reads NDJSON into the directory, all or nothing, a line at a time.
  *
- * @param onLine hears the number of each line that is read
- * @throws {ImportError} that names the first bad line
+ * @throws {ImportError} that names the bad lines
  */
-export function importDirectory(
+export async function importDirectory(
   database: Database,
   chunks: AsyncIterable<Uint8Array>,
-  onLine: (line: number) => void = () => {},
+  options: ImportOptions = {},
 ): Promise<ImportCounts> {
-  return database.transaction(async (session) => {
-    const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-    let inFlight: Promise<void>[] = [];
-    let bytes = 0;
-    let number = 0;
-    const flush = async () => {
-      await all(inFlight);
-      inFlight = [];
-      bytes = 0;
-      await setImmediate();
-    };
-    try {
-      for await (const line of linesOf(chunks)) {
-        number++;
-        const work = importLine(session, line, number, counts);
-        // A failure is found by the next flush.
-        work.catch(() => {});
-        inFlight.push(work);
-        bytes += line.length;
-        if (bytes >= BYTES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) await flush();
-        onLine(number);
-      }
-    } finally {
-      await flush();
-    }
-    return counts;
+  const counts: ImportCounts = { user: 0, video: 0, room: 0 };
+  const work = database.transaction(async (session) => {
+    const imported = createImport(session, counts, options);
+    await imported.read(linesOf(chunks));
+    if (options.replace) await removeOthers(session, imported.ids, counts);
+    if (options.dryRun) throw new DryRun();
   });
+  await work.catch((error) => {
+    if (!(error instanceof DryRun)) throw error;
+  });
+  return counts;
 }
 
-async function importLine(session: Session, line: Buffer, number: number, counts: ImportCounts) {
-  if (isBlank(line)) return;
-  const entry = parseEntry(line, number);
-  counts[entry.type]++;
-  await putEntry(session, entry, number);
+/** What a file names, for each type. */
+type Ids = Record<Entry['type'], Set<string>>;
+
+function createImport(
+  session: Session,
+  counts: ImportCounts,
+  { onLine, onWarning, replace = false }: ImportOptions,
+) {
+  const ids: Ids = { user: new Set(), video: new Set(), room: new Set() };
+  const problems: LineProblem[] = [];
+  let wrong = 0;
+  const report = (problem: LineProblem) => {
+    if (++wrong <= MAX_PROBLEMS) problems.push(problem);
+  };
+
+  async function importLine(bytes: Buffer, line: number): Promise<void> {
+    const { entry, error, warning } = parseLine(bytes, line);
+    if (warning !== undefined && onWarning) onWarning({ line, message: warning });
+    const message = error ?? (onWarning ? undefined : warning);
+    if (message !== undefined) return report({ line, message });
+    if (!entry) return;
+    counts[entry.type]++;
+    if (replace) ids[entry.type].add(entry.id);
+    try {
+      await putEntry(session, entry);
+    } catch (failure) {
+      if (!(failure instanceof UnknownReferenceError)) throw failure;
+      report({ line, message: failure.message });
+    }
+  }
+
+  return {
+    ids,
+    async read(lines: AsyncIterable<Buffer>): Promise<void> {
+      try {
+        await inPieces(lines, importLine, onLine);
+      } catch (error) {
+        if (!(error instanceof ImportError)) throw error;
+        error.problems.forEach(report);
+      }
+      if (wrong > 0) throw new ImportError(problems, wrong);
+    },
+  };
+}
+
+/** Does the work of each line, and waits for it after each piece. */
+async function inPieces(
+  lines: AsyncIterable<Buffer>,
+  work: (line: Buffer, number: number) => Promise<void>,
+  onLine: (line: number) => void = () => {},
+): Promise<void> {
+  let inFlight: Promise<void>[] = [];
+  let bytes = 0;
+  let number = 0;
+  const flush = async () => {
+    await all(inFlight);
+    inFlight = [];
+    bytes = 0;
+    await setImmediate();
+  };
+  try {
+    for await (const line of lines) {
+      number++;
+      const done = work(line, number);
+      // A failure is found by the next flush.
+      done.catch(() => {});
+      inFlight.push(done);
+      bytes += line.length;
+      if (bytes >= BYTES_IN_FLIGHT || line.length >= LONG_LINE_BYTES) await flush();
+      onLine(number);
+    }
+  } finally {
+    await flush();
+  }
+}
+
+/** @throws {ImportError} for a file that names nothing: it would delete everything */
+async function removeOthers(session: Session, ids: Ids, counts: ImportCounts): Promise<void> {
+  if (counts.user + counts.video + counts.room === 0) throw new ImportError([], 0);
+  for (const type of ['room', 'video', 'user'] as const) {
+    const others: string[] = [];
+    const remove = async () => deleteEntries(session, TABLES[type], others.splice(0));
+    for await (const { id } of pages(session, TABLES[type])) {
+      if (!ids[type].has(id as string)) others.push(id as string);
+      if (others.length >= LIST_ROWS) await remove();
+    }
+    await remove();
+  }
 }
 
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const refuse = (number: number) => {
-    throw new ImportError(number, 'is longer than 16 MiB');
+    throw new ImportError([{ line: number, message: 'is longer than 16 MiB' }], 1);
   };
   for await (const lines of splitLines(chunks, refuse)) yield* lines;
 }
@@ -117,72 +204,8 @@ export async function* withIdleTimeout(
   }
 }
 
-/** The directory of one moment, as lines that {@link importDirectory} reads. */
-export async function* exportDirectory(
-  database: Pick<Database, 'snapshot'>,
-): AsyncGenerator<string> {
-  const snapshot = await database.snapshot();
-  try {
-    yield* linesFrom(snapshot);
-  } finally {
-    await snapshot.close();
-  }
-}
-
-/** Rooms come last, as they name the others. */
-async function* linesFrom(session: Session): AsyncGenerator<string> {
-  for await (const { id, status } of pages(session, 'users'))
-    yield toLine({ type: 'user', id, status });
-  for await (const row of pages(session, 'videos')) {
-    yield toLine({ type: 'video', id: row.id, ...toVideo(row) });
-  }
-  for await (const { id } of pages(session, 'rooms')) {
-    const room = await getRoom(session, id as string);
-    if (room) yield toLine({ type: 'room', id, ...room });
-  }
-}
-
-function toLine(entry: object): string {
-  return `${JSON.stringify(entry)}\n`;
-}
-
-async function* pages({ query, parameter: p }: Session, table: 'users' | 'videos' | 'rooms') {
-  let last = '';
-  for (;;) {
-    const rows = await query(
-      `SELECT * FROM ${table} WHERE id > ${p(1)} ORDER BY id LIMIT ${PAGE_ROWS}`,
-      [last],
-    );
-    yield* rows;
-    if (rows.length < PAGE_ROWS) return;
-    last = rows.at(-1)?.id as string;
-  }
-}
-
-function isBlank(line: Uint8Array): boolean {
-  return line.every((byte) => BLANKS.includes(byte));
-}
-
-function parseEntry(line: Uint8Array, number: number): Entry {
-  let value: unknown;
-  try {
-    value = JSON.parse(utf8.decode(line));
-  } catch {
-    throw new ImportError(number, 'is not JSON in UTF-8');
-  }
-  const result = entrySchema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new ImportError(number, `${issue?.path.join('.') || 'the entry'}: ${issue?.message}`);
-}
-
-async function putEntry(session: Session, entry: Entry, number: number): Promise<void> {
-  try {
-    if (entry.type === 'user') await putUser(session, entry.id, entry);
-    else if (entry.type === 'video') await putVideo(session, entry.id, entry);
-    else await putRoom(session, entry.id, entry);
-  } catch (error) {
-    if (error instanceof UnknownReferenceError) throw new ImportError(number, error.message);
-    throw error;
-  }
+async function putEntry(session: Session, entry: Entry): Promise<void> {
+  if (entry.type === 'user') await putUser(session, entry.id, entry);
+  else if (entry.type === 'video') await putVideo(session, entry.id, entry);
+  else await putRoom(session, entry.id, entry);
 }

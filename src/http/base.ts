@@ -7,6 +7,7 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { causeOf } from '../causes.ts';
 import { ServiceError } from '../errors.ts';
 import { auditContext } from './audit.ts';
 import { createConnections } from './connections.ts';
@@ -136,7 +137,10 @@ function createProblemSender(details?: ProblemDetails): SendProblem {
   return (raised, request, reply) => {
     const errors = fieldErrors(raised);
     const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
-    const { code: reason, expected, received } = (error.extras.cause ?? {}) as Cause;
+    const cause = error.extras.cause as Cause | undefined;
+    const { expected, received } = cause ?? {};
+    const reason =
+      error.code === 'dependency_unavailable' && cause ? causeOf(cause).code : cause?.code;
     Object.assign(auditContext(request), {
       code: error.code,
       ...(reason !== undefined && { reason }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';
+import { createHealth } from '../probe.ts';
 import type { Counter } from './rate-limit.ts';
 
 const TIMEOUT_MS = 150;
@@ -28,8 +29,8 @@ export type RedisCounterOptions = {
   url: string;
   /** Counts while Redis does not answer. */
   fallback: Counter;
-  /** Redis stopped answering, or answers again. */
-  onChange(shared: boolean): void;
+  /** Redis stopped answering, with the error, or answers again. */
+  onChange(shared: boolean, error?: unknown): void;
 };
 
 /** Counts in Redis, by hashed keys, and in the fallback within 150 ms of Redis falling silent. */
@@ -49,12 +50,18 @@ export function createRedisCounter({
   });
   let shared: boolean | undefined;
   let silentUntil = 0;
-  const set = (now: boolean) => {
-    if (shared !== now) onChange(now);
+  const health = createHealth(async () => {
+    await redis.ping();
+    set(true);
+  }, RETRY_EVERY_MS);
+  const set = (now: boolean, error?: unknown) => {
+    if (now) health.up();
+    else health.down();
+    if (shared !== now) onChange(now, error);
     shared = now;
   };
   // Every failure is seen by the command that it fails; without a listener it would end the process.
-  redis.on('error', () => set(false));
+  redis.on('error', (error) => set(false, error));
 
   return {
     async increment(key, windowMs) {
@@ -64,14 +71,17 @@ export function createRedisCounter({
         set(true);
         silentUntil = 0;
         return { count, ttlMs };
-      } catch {
-        set(false);
+      } catch (error) {
+        set(false, error);
         silentUntil = performance.now() + RETRY_EVERY_MS;
         return fallback.increment(key, windowMs);
       }
     },
-    healthy: () => shared !== false,
-    close: () => redis.disconnect(),
+    healthy: health.healthy,
+    close() {
+      health.close();
+      redis.disconnect();
+    },
   };
 }
 

@@ -26,6 +26,7 @@ export function createMetrics(accessMode: string) {
   const cache = counter('auth_cache_total', 'Look-ups of verified JWTs.', ['result']);
   const jwks = counter('jwks_fetch_total', 'Fetches of key sets.', ['issuer', 'result']);
   const limited = counter('rate_limited_total', 'Requests refused by a rate limit.', ['scope']);
+  const cors = counter('cors_refused_total', 'Requests of pages of other origins.', []);
   const shared = new Gauge({
     name: 'rate_limit_shared',
     help: '1 when replicas share their rate limits, 0 when each counts for itself.',
@@ -54,6 +55,7 @@ export function createMetrics(accessMode: string) {
     /** Asks `count` at each scrape. */
     ...createGauges(registry),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
+    corsRefused: () => cors.inc(),
     rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
   };
 }

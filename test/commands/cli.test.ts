@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { explainCode } from '../../src/commands/explain-code.ts';
-import { createTerminal } from '../../src/commands/terminal.ts';
+import { createTerminal, verdict } from '../../src/commands/terminal.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
@@ -29,7 +31,8 @@ describe('the commands', () => {
     const imported = await cli(['directory', 'import', '-'], { env, input: LINES });
     expect(imported).toEqual({
       code: 0,
-      stdout: 'Imported 1 users, 1 videos and 1 rooms.\n',
+      stdout:
+        'Imported 1 users, 1 videos and 1 rooms; what the file does not name is left as it is.\n',
       stderr: '',
     });
     const { stdout } = await cli(['directory', 'export'], { env });
@@ -124,6 +127,88 @@ describe('the commands', () => {
 
   it('say whether the OpenAPI documents are up to date', async () => {
     expect(await cli(['openapi', '--check'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('read and never create a database', async () => {
+    const missing = { ...env, ACCESS_SQLITE_PATH: join(folder.path, 'mistyped.db') };
+    for (const args of [
+      ['directory', 'export'],
+      ['explain', ...TRIPLE],
+    ]) {
+      const { code, stdout, stderr } = await cli(args, { env: missing });
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/^ACCESS_SQLITE_PATH: cannot use .*mistyped\.db; no such file.*\n$/);
+    }
+    expect(existsSync(missing.ACCESS_SQLITE_PATH)).toBe(false);
+  });
+
+  it('list every bad line of an import, and keep nothing of a dry run', async () => {
+    const before = await cli(['directory', 'export'], { env });
+    const input = `{\n{"type":"user","id":"x"}\n[]\n`;
+    const bad = await cli(['directory', 'import', '-'], { env, input });
+    expect(bad.code).toBe(1);
+    expect(bad.stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^line 1: /),
+      expect.stringMatching(/^line 3: /),
+      '2 lines are wrong; nothing was imported',
+    ]);
+    const dry = await cli(['directory', 'import', '--dry-run', '--replace', '-'], {
+      env,
+      input: '{"type":"user","id":"x"}',
+    });
+    expect(dry.stdout).toBe(
+      'Would import 1 users, 0 videos and 0 rooms; what the file does not name is deleted.\n',
+    );
+    const empty = await cli(['directory', 'import', '--replace', '-'], { env });
+    expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('--replace') });
+    expect(await cli(['directory', 'export'], { env })).toEqual(before);
+  });
+
+  it('take what an older release exported with --restore, and say what is wrong with it', async () => {
+    const path = join(folder.path, 'old.db');
+    const old = {
+      env: { ...env, ACCESS_SQLITE_PATH: path },
+      input: '{"type":"video","id":"v","regions":["UK"]}',
+    };
+    expect((await cli(['directory', 'import', '-'], old)).code).toBe(1);
+    expect(await cli(['directory', 'import', '--restore', '-'], old)).toMatchObject({
+      code: 0,
+      stderr:
+        'warning: line 1: regions.0: UK is no country of ISO 3166-1; the United Kingdom is GB\n',
+    });
+  });
+
+  it('end quietly when nobody reads on', async () => {
+    for (const args of ['--help', 'doctor', 'directory export']) {
+      const command = `"${process.execPath}" src/cli.ts ${args} | true`;
+      const { stderr } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+      expect(stderr).not.toMatch(/EPIPE|^\s+at /m);
+    }
+  });
+
+  it('say their version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('inspect a token from standard input', async () => {
+    const { stdout: input } = await cli(['mint', ...TRIPLE], { env });
+    const { code, stdout } = await cli(['inspect', '-'], { env, input });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringContaining('ZEGO would take'),
+    });
+  });
+
+  it('break lines at word ends on a narrow terminal', () => {
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 20 });
+    const terminal = createTerminal(stdout as never, process.stderr);
+    const text = verdict(
+      { ...terminal, style: (_style, text) => text },
+      false,
+      'a room that is closed since yesterday',
+    );
+    expect(text.split('\n')).toEqual(['✗ a room that is', '  closed since', '  yesterday']);
   });
 
   it('teach by --help', async () => {

@@ -1,18 +1,22 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 
 const folder = temporaryFolder();
+const path = join(folder.path, 'access.db');
+await (await openSqliteDatabase(path)).close();
 afterAll(folder.remove);
 
 const ENV = {
   ZEGO_APP_ID: '1',
   ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
   AUTH_JWT_SECRET: 'doctor-jwt-secret-0123456789-0123456789',
-  ACCESS_SQLITE_PATH: join(folder.path, 'access.db'),
+  ACCESS_SQLITE_PATH: path,
 };
 
 async function examine(env: Record<string, string>) {
@@ -35,7 +39,7 @@ describe('the doctor', () => {
     expect({ code, count: wrong.length }).toEqual({ code: 1, count: 2 });
     expect(await examine({ TOKEN_TLL_SECONDS: '60' })).toMatchObject({
       healthy: false,
-      wrong: [['configuration', expect.stringContaining('correct the name')]],
+      wrong: [['configuration', expect.stringContaining('did you mean TOKEN_TTL_SECONDS?')]],
     });
     expect(await examine({ NEXT_PUBLIC_ZEGO_SERVER_SECRET: 'x' })).toMatchObject({
       healthy: false,
@@ -65,6 +69,26 @@ describe('the doctor', () => {
     ]);
     const redis = { REDIS_URL: `redis://${nobody}` };
     expect((await examine(redis)).wrong).toEqual([['Redis', expect.stringContaining('REDIS_URL')]]);
+  });
+
+  it('says what is wrong with a SQLite file, and creates none', async () => {
+    const missing = join(folder.path, 'mistyped.db');
+    const text = join(folder.path, 'text.db');
+    writeFileSync(text, 'a text of some length that is no database at all'.repeat(40));
+    const fixes = [
+      [missing, 'check the path'],
+      [folder.path, 'add the name of the file'],
+      [text, 'check the path'],
+    ];
+    for (const [file = '', fix = ''] of fixes) {
+      const { wrong } = await examine({ ACCESS_SQLITE_PATH: file });
+      expect(wrong).toEqual([
+        ['access (sqlite)', `ACCESS_SQLITE_PATH: ${fix}`].map((expected) =>
+          expect.stringContaining(expected),
+        ),
+      ]);
+    }
+    expect(existsSync(missing)).toBe(false);
   });
 
   it('notices a clock that differs from that of the OpenID provider', async () => {

@@ -1,6 +1,7 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createDistinctCounter } from '../../src/commands/distinct.ts';
 import { cli } from '../support/cli.ts';
@@ -55,6 +56,28 @@ describe('the report of decision logs', () => {
     ]);
     const csv = await cli(['report', '--csv', path]);
     expect(csv.stdout.split('\n')[2]).toMatch(/^2026-11-24,film,SG,3,2,2,2.?\d*,0,video_ended 1$/);
+  });
+
+  it.each<[string, (text: string) => string | Buffer]>([
+    ['packed by gzip', (text) => gzipSync(text)],
+    ['packed by gzip, in two members', (text) => Buffer.concat([gzipSync(text), gzipSync('{}\n')])],
+    ['of Docker Compose', (text) => `replica1-1  | ${text}`],
+    ['of Kubernetes', (text) => `2026-11-24T08:00:00.123456789Z stdout F ${text}`],
+  ])('reads a log %s, from a file and from standard input', async (_name, write) => {
+    const path = join(folder.path, 'prefixed.log');
+    const bytes = write(line({ videoId: 'film', outcome: 'issued', userId: 'a' }));
+    writeFileSync(path, bytes);
+    const { stdout } = await cli(['report', '--json', path]);
+    expect(JSON.parse(stdout)).toMatchObject([{ video: 'film', issued: 1 }]);
+    expect(await cli(['report', '--json', '-'], { input: bytes })).toMatchObject({ stdout });
+  });
+
+  it('fails with one sentence when no line is a decision', async () => {
+    const path = await writeLog('other.log', ['GET / 200\n', '{"event":"other"}\n']);
+    const { code, stdout, stderr } = await cli(['report', path]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(`${path}: none of 2 lines is a decision of the service\n`);
+    expect(await cli(['report', '-'])).toMatchObject({ code: 1 });
   });
 
   it('leaves out the megabytes of zeros of a log that was cut while it was written', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unknownVariables } from '../../src/config/environment.ts';
+import { unknownVariables } from '../../src/config/suggest.ts';
 import { FILE_VARIABLES, variables } from '../../src/config/variables.ts';
 import { LEAST, load, loadValues, refusal } from '../support/environment.ts';
 
@@ -75,7 +75,7 @@ describe('names that we do not know', () => {
       ZEGO_APP_ID_FILE: 'x',
       AUTH_PROVIDERS: 'x',
     };
-    expect(unknownVariables(environment)).toEqual([
+    expect(unknownVariables(environment).map(({ variable }) => variable)).toEqual([
       'ZEGO_SERVERSECRET',
       'TOKEN_TTL',
       'AUTH_JWKS_URI',
@@ -88,6 +88,30 @@ describe('names that we do not know', () => {
   it('are nobody else’s business', () => {
     const others = { PATH: '/bin', HOME: '/', MY_ZEGO_SECRET: 'x', AUTHOR: 'me', TOKENS: '1' };
     expect(unknownVariables({ ...others, zego_app_id: '1' })).toEqual([]);
+  });
+
+  it.each([
+    ['ZEGO_APPID', 'ZEGO_APP_ID'],
+    ['CORS_ORIGIN', 'CORS_ORIGINS'],
+    ['RATE_LIMIT_PER_UESR', 'RATE_LIMIT_PER_USER'],
+    ['REDIS_URI', 'REDIS_URL'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['PORTT', 'PORT'],
+    ['ADMIN_API_KEY_FIEL', 'ADMIN_API_KEY_FILE'],
+    ['TRUST_PROXIES', undefined],
+    ['HOME', undefined],
+    ['AUTH_NONSENSE', undefined],
+  ])('have a suggestion where they are near one of ours: %s', (name, suggestion) => {
+    expect(unknownVariables({ [name]: 'x' })[0]?.suggestion).toBe(suggestion);
+  });
+
+  it('are not those that Kubernetes injects for a Service, whatever it is called', () => {
+    for (const service of ['ZEGO_VIDEO_TOKEN', 'AUTH_API', 'TOKEN', 'DATABASE']) {
+      const names = ['SERVICE_HOST', 'SERVICE_PORT', 'SERVICE_PORT_HTTP', 'PORT', 'PORT_80_TCP'];
+      const more = ['PORT_80_TCP_ADDR', 'PORT_80_TCP_PORT', 'PORT_80_TCP_PROTO'];
+      const injected = [...names, ...more].map((name) => [`${service}_${name}`, '10.0.0.1']);
+      expect(unknownVariables(Object.fromEntries(injected))).toEqual([]);
+    }
   });
 
   it('are none of ours', () => {

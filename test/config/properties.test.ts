@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
-import { unknownVariables } from '../../src/config/environment.ts';
 import { ConfigError } from '../../src/config/problems.ts';
+import { unknownVariables } from '../../src/config/suggest.ts';
 import { FILE_VARIABLES, variables } from '../../src/config/variables.ts';
 import { LEAST } from '../support/environment.ts';
 

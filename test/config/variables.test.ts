@@ -155,8 +155,16 @@ const REFUSED: [string, string, string][] = [
   ['CORS_ORIGINS', 'https://*.example', 'must be a list of origins, never *'],
   ['CORS_ORIGINS', 'null', 'must be a list of origins, never *'],
   ['CORS_ORIGINS', 'a.example', 'must be a list of origins, never *'],
-  ['CORS_ORIGINS', 'https://a.example/', 'must be a list of origins, never *'],
-  ['CORS_ORIGINS', 'https://a.example/path', 'must be a list of origins, never *'],
+  [
+    'CORS_ORIGINS',
+    'https://a.example/',
+    'an origin has no slash or path at its end; use https://a.example',
+  ],
+  [
+    'CORS_ORIGINS',
+    'https://a.example/path',
+    'an origin has no slash or path at its end; use https://a.example',
+  ],
   ['CORS_ORIGINS', 'https://A.example', 'must be a list of origins, never *'],
   ['COUNTRY_HEADER', 'CF IPCountry', 'must be the name of a header'],
   ['COUNTRY_HEADER', 'x:y', 'must be the name of a header'],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
+import { exportDirectory } from '../../src/directory/export.ts';
 import {
   deleteEntry,
   deleteMember,
@@ -11,7 +12,6 @@ import {
   putUser,
   putVideo,
 } from '../../src/directory/store.ts';
-import { exportDirectory } from '../../src/directory/transfer.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 

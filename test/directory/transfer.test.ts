@@ -3,13 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
+import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import {
-  exportDirectory,
-  ImportError,
-  importDirectory,
-  withIdleTimeout,
-} from '../../src/directory/transfer.ts';
+import { ImportError, importDirectory, withIdleTimeout } from '../../src/directory/transfer.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -60,6 +56,7 @@ describe('an import', () => {
     ['a last line without its end', `${ALICE}\n${FILM}\n${ROOM}`],
     ['lines of Windows', `${ALICE}\r\n${FILM}\r\n${ROOM}\r\n`],
     ['blank lines', `\n\n${ALICE}\n \t\r\n${FILM}\n\n${ROOM}\n\n\n`],
+    ['a byte order mark at the start', `\ufeff${ALICE}\n${FILM}\n${ROOM}`],
     ['white space around', `  ${ALICE}\t\n${FILM} \n ${ROOM}`],
   ])('reads %s', async (_name, text) => {
     expect(await read(text)).toEqual({ user: 1, video: 1, room: 1 });
@@ -100,7 +97,9 @@ describe('an import', () => {
 
   it('tells how far it is, blank lines counted', async () => {
     const lines: number[] = [];
-    await importDirectory(database, chunks(`${ALICE}\n\n${FILM}`), (line) => lines.push(line));
+    await importDirectory(database, chunks(`${ALICE}\n\n${FILM}`), {
+      onLine: (line) => lines.push(line),
+    });
     expect(lines).toEqual([1, 2, 3]);
   });
 
@@ -209,7 +208,7 @@ describe('a bad line', () => {
     ['half a line', '{"type":"user"', /is not JSON in UTF-8/],
     ['two entries on one line', ALICE + ALICE, /is not JSON in UTF-8/],
     ['invalid UTF-8', Buffer.from('{"type":"user","id":"\xff"}', 'latin1'), /is not JSON in UTF-8/],
-    ['a byte order mark', `\ufeff${ALICE}`, /is not JSON in UTF-8/],
+    ['a byte order mark in the middle', `\ufeff${ALICE}`, /is not JSON in UTF-8/],
     ['a list', '[]', /./],
     ['null', 'null', /./],
     ['a number', '1', /./],
@@ -263,6 +262,17 @@ describe('a bad line', () => {
     ],
     ['a title with a lone surrogate', '{"type":"video","id":"v","title":"\\udc00"}', /title/],
     ['a title of 501 letters', `{"type":"video","id":"v","title":"${'t'.repeat(501)}"}`, /title/],
+    [
+      'a window that ends before it begins',
+      '{"type":"video","id":"v","availableFrom":2,"availableUntil":1}',
+      /availableUntil: must be later/,
+    ],
+    ['the country UK', '{"type":"video","id":"v","regions":["SG","UK"]}', /regions\.1: UK .* GB/],
+    [
+      'the country XX',
+      '{"type":"video","id":"v","regions":["XX"]}',
+      /regions\.0: XX is no country/,
+    ],
     ['an unknown video', '{"type":"room","id":"r","videoIds":["no"]}', /there is no video no/],
     ['an unknown member', '{"type":"room","id":"r","memberIds":["no"]}', /there is no user no/],
     [
@@ -303,12 +313,58 @@ describe('a bad line', () => {
   });
 });
 
+describe('the bad lines of an import', () => {
+  it('are all listed, and up to 100 of them with their number', async () => {
+    const few = await refusal(`{\n${ALICE}\n[]\n{"type":"room","id":"r","memberIds":["no"]}\n`);
+    expect(few.problems.map(({ line }) => line)).toEqual([1, 3, 4]);
+    const many = await refusal('{\n'.repeat(250));
+    expect([many.count, many.problems.length, many.problems.at(-1)?.line]).toEqual([250, 100, 100]);
+  });
+
+  it('may be of an older export, and are then warnings', async () => {
+    const old = '{"type":"video","id":"v","availableFrom":2,"availableUntil":1,"regions":["UK"]}';
+    expect((await refusal(old)).count).toBe(1);
+    const warnings: object[] = [];
+    await importDirectory(database, chunks(old), { onWarning: (line) => warnings.push(line) });
+    expect(warnings).toEqual([
+      { line: 1, message: 'availableUntil: must be later than availableFrom' },
+    ]);
+    expect(await exported()).toHaveLength(1);
+  });
+});
+
+describe('an import that replaces', () => {
+  const replace = (text: string) => importDirectory(database, chunks(text), { replace: true });
+  const ids = async () => (await exported()).map((line) => JSON.parse(line).id);
+
+  it('deletes what the file does not name, and keeps the lists that it leaves out', async () => {
+    const others = Array.from({ length: 1_500 }, (_, i) => `{"type":"user","id":"old-${i}"}\n`);
+    await read(`${ALICE}\n${FILM}\n${ROOM}\n${others.join('')}{"type":"room","id":"old"}`);
+    await replace(`${ALICE}\n${FILM}\n{"type":"room","id":"room"}`);
+    expect(await ids()).toEqual(['alice', 'film', 'room']);
+    expect(JSON.parse((await exported())[2] ?? '')).toMatchObject({ memberIds: ['alice'] });
+  });
+
+  it.each(['', '\n\n'])('refuses an empty file', async (text) => {
+    await read(ALICE);
+    expect(await rejectionOf(replace(text))).toMatchObject({ name: 'ImportError' });
+    expect(await ids()).toEqual(['alice']);
+  });
+
+  it('and a dry run of it, change nothing when a line is wrong or when it is dry', async () => {
+    await read(ALICE);
+    await rejectionOf(replace(`${FILM}\n{`));
+    const options = { replace: true, dryRun: true };
+    expect(await importDirectory(database, chunks(FILM), options)).toMatchObject({ video: 1 });
+    expect(await ids()).toEqual(['alice']);
+  });
+});
+
 describe('for any directory', () => {
   const id = fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
     .filter((text) => /^[^\p{Cc}\p{Cs}]+$/u.test(text) && Buffer.byteLength(text) <= 64);
-  const time = fc.option(fc.integer({ min: 0, max: 253_402_300_799 }));
-  const country = fc.stringMatching(/^[A-Z]{2}$/);
+  const country = fc.constantFrom('SG', 'MY', 'GB', 'XK');
   const user = fc.record({
     type: fc.constant('user'),
     id,
@@ -319,8 +375,8 @@ describe('for any directory', () => {
     id,
     title: fc.option(fc.string({ unit: 'grapheme', maxLength: 40 }).filter(isPlain)),
     status: fc.constantFrom('available', 'withdrawn'),
-    availableFrom: time,
-    availableUntil: time,
+    availableFrom: fc.option(fc.integer({ min: 0, max: 1_000_000 })),
+    availableUntil: fc.option(fc.integer({ min: 1_000_001, max: 253_402_300_799 })),
     regions: fc.option(fc.array(country, { maxLength: 3 })),
   });
   const unique = { selector: ({ id }: { id: string }) => id, maxLength: 6 };

@@ -15,7 +15,12 @@ export async function cli(
     cwd,
     input = '',
     program = CLI,
-  }: { env?: Record<string, string>; cwd?: string; input?: string; program?: string } = {},
+  }: {
+    env?: Record<string, string>;
+    cwd?: string;
+    input?: string | Uint8Array;
+    program?: string;
+  } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [program, ...args], {
     cwd,

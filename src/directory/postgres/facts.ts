@@ -62,6 +62,6 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error('deadline')), DEADLINE_MS);
+  const timer = setTimeout(() => late.reject({ code: 'DEADLINE' }), DEADLINE_MS);
   return guard(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
 }

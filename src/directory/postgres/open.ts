@@ -17,12 +17,15 @@ export type PostgresDirectory = { directory: AccessDirectory; database: Database
  * does it and the others wait.
  *
  * @param onError hears of connections that break while they are idle
+ * @param readOnly the schema is left as it is
  * @throws {ServiceError} `dependency_unavailable`
  */
 export async function openPostgres(
-  url: string,
+  address: string,
   onError: (error: Error) => void,
+  readOnly = false,
 ): Promise<PostgresDirectory> {
+  const url = withStrictTls(address);
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
@@ -32,9 +35,16 @@ export async function openPostgres(
   });
   pool.on('error', onError);
   const database = createPostgresDatabase(pool, url);
-  await migrate('postgres', database).catch(async (error) => {
-    await database.close();
-    throw error;
-  });
+  if (!readOnly) {
+    await migrate('postgres', database).catch(async (error) => {
+      await database.close();
+      throw error;
+    });
+  }
   return { directory: createPostgresFacts(pool), database };
+}
+
+/** `pg` takes these modes for `verify-full`, warns that it will not always do so, and means to be weaker then. */
+function withStrictTls(url: string): string {
+  return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
 }

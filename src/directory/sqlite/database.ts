@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
-import { migrate } from '../migrations.ts';
+import { migrate, SCHEMA_TABLE } from '../migrations.ts';
 import { guard, isLocked, NO_WAIT, unavailable } from './errors.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -17,36 +17,74 @@ const LOCK_RETRY_MS = 20;
 export async function openSqliteDatabase(path: string): Promise<Database> {
   const writer = guard(() => {
     mkdirSync(dirname(path), { recursive: true });
+    refuseFolder(path);
     return new DatabaseSync(path, NO_WAIT);
   });
+  refuseForeign(writer);
   await retryWhileLocked(() =>
     writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'),
   );
-  const reader = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const reader = openSqliteReader(path);
   const session = createSession(writer);
   let last: Promise<unknown> = Promise.resolve();
 
   const database: Database = {
-    ...createSession(reader),
+    ...reader,
     transaction(work) {
       const before = last;
       const result = waitFor(before).then(() => inTransaction(writer, session, work));
       last = Promise.allSettled([before, result]);
       return result;
     },
-    async snapshot() {
-      const view = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
-      view.exec('BEGIN');
-      return { ...createSession(view), close: async () => view.close() };
-    },
     async close() {
       await last;
-      reader.close();
+      await reader.close();
       writer.close();
     },
   };
   await migrate('sqlite', database);
   return database;
+}
+
+/**
+ * Opens the directory of an existing file without changing it.
+ *
+ * @throws {ServiceError} `dependency_unavailable` when there is none
+ */
+export function openSqliteReader(path: string): Database {
+  const open = () => guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  guard(() => {
+    statSync(path);
+    refuseFolder(path);
+  });
+  const db = open();
+  return {
+    ...createSession(db),
+    async transaction() {
+      throw unavailable({ code: 'SQLITE_READONLY' });
+    },
+    async snapshot() {
+      const view = open();
+      guard(() => view.exec('BEGIN'));
+      return { ...createSession(view), close: async () => view.close() };
+    },
+    close: async () => db.close(),
+  };
+}
+
+/** SQLite says no more than that it cannot open it. */
+function refuseFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw { code: 'EISDIR' };
+}
+
+/** A file with tables, but not with ours. */
+function refuseForeign(db: DatabaseSync): void {
+  const names = guard(() =>
+    db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all(),
+  );
+  if (names.length > 0 && !names.some(({ name }) => name === SCHEMA_TABLE)) {
+    throw unavailable({ code: 'FOREIGN_DATABASE' });
+  }
 }
 
 function createSession(db: DatabaseSync): Session {

@@ -1,6 +1,6 @@
 import type { AccessDirectory } from '../../access/access.ts';
 import type { Database } from '../database.ts';
-import { openSqliteDatabase } from './database.ts';
+import { openSqliteDatabase, openSqliteReader } from './database.ts';
 import { openSqliteFacts } from './facts.ts';
 
 /** A directory in a SQLite file. */
@@ -9,10 +9,11 @@ export type SqliteDirectory = { directory: AccessDirectory; database: Database }
 /**
  * Opens a SQLite file for its owner and for the requests.
  *
+ * @param readOnly the file must exist, and is not written
  * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
  */
-export async function openSqlite(path: string): Promise<SqliteDirectory> {
-  const database = await openSqliteDatabase(path);
+export async function openSqlite(path: string, readOnly: boolean): Promise<SqliteDirectory> {
+  const database = readOnly ? openSqliteReader(path) : await openSqliteDatabase(path);
   const directory = openSqliteFacts(path);
   const close = async () => {
     directory.close();

@@ -4,14 +4,10 @@ import { z } from 'zod';
 import type { AccessService } from '../../access/access.ts';
 import type { Database } from '../../directory/database.ts';
 import { countrySchema } from '../../directory/entries.ts';
+import { exportDirectory } from '../../directory/export.ts';
 import { deleteMember, putMember } from '../../directory/store.ts';
-import {
-  exportDirectory,
-  ImportError,
-  importDirectory,
-  withIdleTimeout,
-} from '../../directory/transfer.ts';
-import { invalidRequest, ServiceError } from '../../errors.ts';
+import { ImportError, importDirectory, withIdleTimeout } from '../../directory/transfer.ts';
+import { ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
@@ -121,7 +117,11 @@ function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
 
 function rethrowAsInvalid(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
-  throw invalidRequest(error.message, `line ${error.line}`);
+  const errors = error.problems.map(({ line, message }) => ({
+    path: `line ${line}`,
+    message: `line ${line}: ${message}`,
+  }));
+  throw new ServiceError('invalid_request', { errors });
 }
 
 const explanationSchema = z

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database, Session } from '../../directory/database.ts';
-import { roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
+import { checkVideo, roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
 import * as store from '../../directory/store.ts';
-import { invalidRequest, ServiceError } from '../../errors.ts';
+import { type FieldError, invalidRequest, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 
@@ -15,6 +15,8 @@ type Resource<T> = {
   schema: z.ZodType<T>;
   get(session: Session, id: string): Promise<T | undefined>;
   put(session: Session, id: string, value: T): Promise<void>;
+  /** A rule over several fields that the schema does not have: an answer may still break it. */
+  check?(value: T): FieldError | undefined;
 };
 
 /** A room may have many members. */
@@ -36,6 +38,7 @@ const videos: Resource<z.output<typeof videoSchema>> = {
   schema: videoSchema.meta({ id: 'Video' }),
   get: store.getVideo,
   put: store.putVideo,
+  check: checkVideo,
 };
 
 const rooms: Resource<z.output<typeof roomSchema>> = {
@@ -82,6 +85,8 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       },
       async (request) => {
         const id = idOf(request);
+        const wrong = resource.check?.(request.body as T);
+        if (wrong) throw invalidRequest(wrong.message, wrong.path);
         return database.transaction(async (session) => {
           await asInvalidRequest(put(session, id, request.body as T));
           return get(session, id);

@@ -4,6 +4,7 @@ import { createAdmission } from '../admission.ts';
 import { createBaseApp } from '../base.ts';
 import { createRateLimits, type RateLimitOptions } from '../rate-limit.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
+import { type OriginEvents, watchOrigins } from './origins.ts';
 import { type VideoTokenOptions, videoTokenRoute } from './video-token.ts';
 
 export type PublicAppOptions = {
@@ -18,6 +19,7 @@ export type PublicAppOptions = {
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
   corsOrigins: readonly string[];
+  origins?: OriginEvents;
   logger: FastifyBaseLogger;
 };
 
@@ -46,6 +48,7 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
     admission.leave(request);
     done();
   });
+  if (options.origins) watchOrigins(app, corsOrigins, options.origins);
   const limits = await createRateLimits(app, options.rateLimits);
   if (corsOrigins.length > 0) await addCors(app, corsOrigins, limits.byAddress);
   addHealthRoutes(app, health);

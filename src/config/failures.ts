@@ -1,0 +1,76 @@
+import { type Cause, causeOf, describeCause } from '../causes.ts';
+import type { AccessConfig, Config } from './config.ts';
+import type { ConfigProblem } from './problems.ts';
+
+/** What a start needs from outside: the source of decisions, and the two listeners. */
+export type StartPart = 'access' | 'public' | 'internal';
+
+/** A part of the start that failed; `cause` says why. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly part: StartPart;
+
+  constructor(part: StartPart, cause: unknown) {
+    super(`cannot start: ${part}`, { cause });
+    this.part = part;
+  }
+}
+
+/** @throws {StartError} where `work` rejects */
+export function starting<T>(part: StartPart, work: Promise<T>): Promise<T> {
+  return work.catch((cause) => {
+    throw new StartError(part, cause);
+  });
+}
+
+/** Something that was tried: the variable that it comes from, what it was, and why it failed. */
+export type Failure = { variable: string; what: string; cause: Cause };
+
+/** A start that failed. */
+export function startFailure(config: Config, { part, cause: error }: StartError): Failure {
+  if (part === 'access') return accessFailure(config.access, error);
+  const { host, port } = part === 'public' ? config.http : config.internal;
+  const cause = causeOf(error);
+  const isHost = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(cause.code);
+  return {
+    variable: `${part === 'public' ? '' : 'INTERNAL_'}${isHost ? 'HOST' : 'PORT'}`,
+    what: `cannot listen on ${host}:${port}`,
+    cause: cause.code === 'EACCES' ? { ...cause, fix: 'use a port from 1024 on' } : cause,
+  };
+}
+
+/** Why decisions cannot be had. Names the path or the address, never a user's password. */
+export function accessFailure(access: AccessConfig, error: unknown): Failure {
+  const cause = causeOf(error);
+  if (access.mode === 'postgres' && cause.code === 'ENOENT') {
+    cause.fix = 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL';
+  }
+  switch (access.mode) {
+    case 'sqlite':
+      return { variable: 'ACCESS_SQLITE_PATH', what: `cannot use ${access.path}`, cause };
+    case 'postgres':
+      return {
+        variable: 'DATABASE_URL',
+        what: `cannot use ${addressOf(access.url, '5432')}`,
+        cause,
+      };
+    case 'http':
+      return {
+        variable: 'ACCESS_HTTP_URL',
+        what: `cannot ask ${addressOf(access.url, '')}`,
+        cause,
+      };
+    case 'claims':
+      return { variable: 'ACCESS_MODE', what: 'cannot decide', cause };
+  }
+}
+
+export function toProblem({ variable, what, cause }: Failure): ConfigProblem {
+  return { variable, message: `${what}; ${describeCause(cause)}` };
+}
+
+/** Host and port of a URL, and nothing else of it. */
+export function addressOf(url: string, defaultPort: string): string {
+  const { hostname = '', port = '' } = URL.parse(url) ?? {};
+  return [hostname || 'localhost', port || defaultPort].filter(Boolean).join(':');
+}

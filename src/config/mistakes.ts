@@ -1,0 +1,75 @@
+import type { Environment } from './environment.ts';
+import { type ConfigProblem, problem } from './problems.ts';
+import { splitList } from './schemas.ts';
+import { FILE_VARIABLES } from './variables.ts';
+
+const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
+/** Texts of our own examples, and what people write in theirs. */
+const PLACEHOLDER =
+  /replace[-_ ]?me|change[-_ ]?me|placeholder|random characters|characters of (the console|before)|your[-_ ](\w+[-_ ])*(secret|key)/i;
+const PATH = /^[\w./~-]+\.(pem|pub|key|crt|cer|json)$|^[.~]?\/[\w./-]+$/;
+const WILDCARDS = ['0.0.0.0', '::'];
+
+/** Mistakes that are made often enough for a sentence of their own. */
+export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const add = (variable: string, message: string) => problems.push({ variable, message });
+  for (const name of SECRETS) {
+    if (PLACEHOLDER.test(texts[name] ?? '')) {
+      add(name, 'is the placeholder of an example; anybody knows it; put your own secret there');
+    }
+  }
+  if (PATH.test(texts.AUTH_JWT_PUBLIC_KEY ?? '')) {
+    add('AUTH_JWT_PUBLIC_KEY', 'is a path, not a key; give the path as AUTH_JWT_PUBLIC_KEY_FILE');
+  }
+  const algorithms = splitList(texts.AUTH_ALGORITHMS ?? '');
+  if (texts.AUTH_JWT_SECRET && algorithms.some((name) => /^(RS|PS|ES|Ed)/.test(name))) {
+    const message = 'must be of HS256, HS384 and HS512 with a shared secret';
+    add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
+  }
+  const slashed = splitList(texts.CORS_ORIGINS ?? '').find(isOriginWithPath);
+  if (slashed) {
+    const { origin } = URL.parse(slashed) as URL;
+    problems.push(
+      problem('CORS_ORIGINS', `an origin has no slash or path at its end; use ${origin}`),
+    );
+  }
+  if (sharePort(texts)) {
+    add('INTERNAL_PORT', 'and PORT are the same; give each listener a port of its own');
+  }
+  return problems;
+}
+
+function isOriginWithPath(item: string): boolean {
+  const url = /^https?:\/\/[^*@]+$/.test(item) ? URL.parse(item) : null;
+  return url !== null && url.origin !== item && `${url.origin}${url.pathname}`.startsWith(item);
+}
+
+function sharePort(texts: Readonly<Record<string, string>>): boolean {
+  const {
+    HOST = '0.0.0.0',
+    PORT = '8080',
+    INTERNAL_HOST = '127.0.0.1',
+    INTERNAL_PORT = '9090',
+  } = texts;
+  const overlap =
+    HOST === INTERNAL_HOST || [HOST, INTERNAL_HOST].some((host) => WILDCARDS.includes(host));
+  return PORT === INTERNAL_PORT && PORT !== '0' && overlap;
+}
+
+/**
+ * Secrets of a file `.env` that end where a comment begins: in a value without quotes `#` starts one.
+ *
+ * @param text of the file
+ */
+export function cutSecrets(environment: Environment, text: string): ConfigProblem[] {
+  return FILE_VARIABLES.flatMap((variable) => {
+    const line = new RegExp(
+      `^\\s*(?:export\\s+)?${variable}\\s*=\\s*([^\\s'"\`#][^#\\r\\n]*)#`,
+      'm',
+    );
+    const [, kept = ''] = line.exec(text) ?? [];
+    if (kept === '' || /\s$/.test(kept) || environment[variable] !== kept) return [];
+    return [{ variable, message: 'ends at the # in .env; put the value into single quotes' }];
+  });
+}

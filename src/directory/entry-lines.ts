@@ -1,0 +1,37 @@
+import { checkVideo, type Entry, entrySchema } from './entries.ts';
+
+/** What is wrong with one line of a file, from 1. */
+export type LineProblem = { line: number; message: string };
+
+/** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
+const BLANKS = [0x09, 0x0d, 0x20];
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The entry of a line; undefined for a blank one. What an older release took and this one does not is a warning. */
+export type ParsedLine = { entry?: Entry; error?: string; warning?: string };
+
+export function parseLine(line: Buffer, number: number): ParsedLine {
+  const bytes = number === 1 ? withoutMark(line) : line;
+  if (bytes.every((byte) => BLANKS.includes(byte))) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch {
+    return { error: 'is not JSON in UTF-8' };
+  }
+  const { data: entry, error } = entrySchema.safeParse(value);
+  if (!entry) {
+    const [issue] = error.issues;
+    return { error: `${issue?.path.join('.') || 'the entry'}: ${issue?.message}` };
+  }
+  const problem = entry.type === 'video' ? checkVideo(entry) : undefined;
+  return problem ? { entry, warning: `${problem.path}: ${problem.message}` } : { entry };
+}
+
+/** Editors of Windows begin a file of UTF-8 with one. */
+function withoutMark(line: Buffer): Buffer {
+  const { length } = BYTE_ORDER_MARK;
+  return line.subarray(0, length).equals(BYTE_ORDER_MARK) ? line.subarray(length) : line;
+}

@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import { causeOf, describeCause } from '../causes.ts';
+import type { AccessConfig } from '../config/config.ts';
+import type { Database } from '../directory/database.ts';
+
+/** An error of a dependency as fields of a log line: a code, and words for people. */
+export function reasonOf(error: unknown): { reason: string; problem: string } {
+  const cause = causeOf(error);
+  return { reason: cause.code, problem: describeCause(cause) };
+}
+
+/** Warns of a directory in which nobody can be allowed anything, most often a mistyped path. */
+export async function warnOfEmptyDirectory(
+  access: AccessConfig,
+  database: Database | undefined,
+  isNew: boolean,
+  logger: Logger,
+): Promise<void> {
+  if (!database) return;
+  const path = access.mode === 'sqlite' ? { path: access.path } : {};
+  if (isNew) {
+    logger.warn(path, 'database created; import a directory, or correct ACCESS_SQLITE_PATH');
+    return;
+  }
+  const rooms = await database.query('SELECT 1 FROM rooms LIMIT 1');
+  if (rooms.length === 0) {
+    logger.warn(path, 'directory has no room; every request is refused until one is imported');
+  }
+}
+
+type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown) => void;
+
+/** Logs when the keys of an issuer cannot be fetched, and when they can again; passes each fetch on. */
+export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
+  const failing = new Set<string>();
+  return (issuer, result, error) => {
+    next(issuer, result);
+    if (result === 'error' && !failing.has(issuer)) {
+      failing.add(issuer);
+      logger.warn({ issuer, ...reasonOf(error) }, 'jwks fetch failed');
+    }
+    if (result === 'ok' && failing.delete(issuer)) logger.info({ issuer }, 'jwks fetched again');
+  };
+}

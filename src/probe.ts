@@ -1,0 +1,49 @@
+/** Whether a dependency answers, as far as is known. */
+export type Health = {
+  /** It answered. */
+  up(): void;
+  /** It did not: it is asked again until it answers. */
+  down(): void;
+  healthy(): boolean;
+  close(): void;
+};
+
+/**
+ * Keeps the health of a dependency. While it is down `probe` asks it every `everyMs`, so that it is known to be
+ * back without a request; while it is up nothing runs.
+ *
+ * @param probe rejects while the dependency does not answer
+ */
+export function createHealth(probe: () => unknown, everyMs: number): Health {
+  let healthy = true;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  const schedule = () => {
+    if (!closed && !healthy) timer = setTimeout(ask, everyMs).unref();
+  };
+  const ask = async () => {
+    try {
+      await probe();
+      healthy = true;
+    } catch {
+      // It is asked again.
+    }
+    schedule();
+  };
+  return {
+    up() {
+      healthy = true;
+    },
+    down() {
+      if (!healthy) return;
+      healthy = false;
+      clearTimeout(timer);
+      schedule();
+    },
+    healthy: () => healthy,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,534 @@
+import { once } from 'node:events';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openPostgres } from '../../src/directory/postgres/open.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
+import { newKeys } from '../support/keys.ts';
+import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { ready, startProgram, VARIABLES, type Variables } from '../support/service.ts';
+import { writings } from '../support/writings.ts';
+
+const CANARY = 'canary-password-5f0a8c37e1b24d69';
+const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
+
+const { path: folder, remove } = temporaryFolder();
+const file = (name: string) => join(folder, name);
+let postgres: Postgres;
+let database: string;
+let taken: number;
+const blocker = createServer();
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  database = await postgres.createDatabase('mistakes');
+  await once(blocker.listen(0, '127.0.0.1'), 'listening');
+  taken = (blocker.address() as AddressInfo).port;
+  await prepareFiles();
+  await prepareRoles();
+});
+
+afterAll(async () => {
+  blocker.close();
+  await postgres.stop();
+  remove();
+});
+
+async function prepareFiles(): Promise<void> {
+  mkdirSync(file('folder'));
+  writeFileSync(
+    file('text.db'),
+    'This is a text and no database, whatever its name says. '.repeat(20),
+  );
+  writeFileSync(file('half.json'), '[{"issuer": "https://a.example",\n "secret": "x"');
+  writeFileSync(file('comma.json'), '[\n  {"issuer": "a",}\n]');
+  writeFileSync(file('names.json'), '[{"issuer": "a", "secretFile": "/nowhere/secret"}]');
+  await (await openSqliteDatabase(file('good.db'))).close();
+  await makeNewer('newer.db', 'contract-drop-titles');
+  await makeNewer('expanded.db', 'expand-room-publish');
+  const other = new DatabaseSync(file('other.db'));
+  other.exec('CREATE TABLE bookmarks (url TEXT)');
+  other.close();
+  const whole = new DatabaseSync(file('truncated.db'));
+  whole.exec('CREATE TABLE users (id TEXT); CREATE TABLE schema_version (version INTEGER)');
+  for (let i = 0; i < 500; i++) whole.exec(`INSERT INTO users VALUES ('${'x'.repeat(200)}')`);
+  whole.close();
+  truncateSync(file('truncated.db'), 6_000);
+}
+
+/** A directory as a later release would leave it. */
+async function makeNewer(name: string, migration: string): Promise<void> {
+  await (await openSqliteDatabase(file(name))).close();
+  const db = new DatabaseSync(file(name));
+  db.exec(`INSERT INTO schema_version (version, name) VALUES (2, '${migration}')`);
+  db.close();
+}
+
+async function prepareRoles(): Promise<void> {
+  const client = new pg.Client(database);
+  await client.connect();
+  await client.query(`CREATE ROLE reader LOGIN; CREATE ROLE nologin;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC`);
+  await client.end();
+}
+
+const as = (user: string, name = 'mistakes') => {
+  const url = new URL(database);
+  url.username = user;
+  url.password = CANARY;
+  url.pathname = `/${name}`;
+  return { ACCESS_MODE: 'postgres', DATABASE_URL: url.href };
+};
+const postgresAt = (host: string, query = '') => ({
+  ACCESS_MODE: 'postgres',
+  DATABASE_URL: `postgres://user:${CANARY}@${host}/directory${query}`,
+});
+const sqlite = (name: string) => ({ ACCESS_SQLITE_PATH: file(name) });
+const none = { AUTH_JWT_SECRET: '' };
+const jwks = { AUTH_JWKS_URL: 'https://a.example/jwks', AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' };
+
+type Mistake = [name: string, variables: () => Variables, variable: string, cause: RegExp];
+
+const OF_CONFIGURATION: Mistake[] = [
+  ['no AppID', () => ({ ZEGO_APP_ID: '' }), 'ZEGO_APP_ID', /is required/],
+  ['an AppID in words', () => ({ ZEGO_APP_ID: 'mine' }), 'ZEGO_APP_ID', /integer from 1/],
+  ['no ServerSecret', () => ({ ZEGO_SERVER_SECRET: '' }), 'ZEGO_SERVER_SECRET', /is required/],
+  [
+    'a short ServerSecret',
+    () => ({ ZEGO_SERVER_SECRET: CANARY.slice(0, 9) }),
+    'ZEGO_SERVER_SECRET',
+    /32 bytes/,
+  ],
+  ['the AppSign', () => ({ ZEGO_SERVER_SECRET: 'ab'.repeat(32) }), 'ZEGO_SERVER_SECRET', /AppSign/],
+  [
+    'the placeholder of the Kubernetes file',
+    () => ({ ZEGO_SERVER_SECRET: 'replace-me-32-characters-exactly' }),
+    'ZEGO_SERVER_SECRET',
+    /placeholder/,
+  ],
+  [
+    'a placeholder for the JWT secret',
+    () => ({ AUTH_JWT_SECRET: 'change-me-please-change-me-please' }),
+    'AUTH_JWT_SECRET',
+    /placeholder/,
+  ],
+  [
+    'a secret in the client bundle',
+    () => ({ VITE_ZEGO_SERVER_SECRET: SECRET }),
+    'VITE_ZEGO_SERVER_SECRET',
+    /client bundle/,
+  ],
+  [
+    'a secret file that is not there',
+    () => ({ ZEGO_SERVER_SECRET: '', ZEGO_SERVER_SECRET_FILE: '/nowhere' }),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no such file/,
+  ],
+  [
+    'a secret file that is a folder',
+    () => ({ ZEGO_SERVER_SECRET: '', ZEGO_SERVER_SECRET_FILE: file('folder') }),
+    'ZEGO_SERVER_SECRET_FILE',
+    /is a folder/,
+  ],
+  [
+    'a secret and its file',
+    () => ({ ZEGO_SERVER_SECRET_FILE: '/nowhere' }),
+    'ZEGO_SERVER_SECRET',
+    /both set/,
+  ],
+  ['no way to sign in', () => none, 'AUTH_JWT_SECRET', /exactly one of/],
+  [
+    'two ways to sign in',
+    () => jwks,
+    'AUTH_JWT_SECRET',
+    /AUTH_JWT_SECRET and AUTH_JWKS_URL are set/,
+  ],
+  ['a short JWT secret', () => ({ AUTH_JWT_SECRET: 'short' }), 'AUTH_JWT_SECRET', /32 bytes/],
+  ['RS256 with a secret', () => ({ AUTH_ALGORITHMS: 'RS256' }), 'AUTH_ALGORITHMS', /HS256.*=HS256/],
+  [
+    'a path as key',
+    () => ({ ...none, AUTH_JWT_PUBLIC_KEY: '/run/jwt.pem' }),
+    'AUTH_JWT_PUBLIC_KEY',
+    /AUTH_JWT_PUBLIC_KEY_FILE/,
+  ],
+  [
+    'a key that is none',
+    () => ({ ...none, AUTH_JWT_PUBLIC_KEY: 'MIIB' }),
+    'AUTH_JWT_PUBLIC_KEY',
+    /PEM or JWK/,
+  ],
+  [
+    'a JWKS in the clear',
+    () => ({ ...none, ...jwks, AUTH_JWKS_URL: 'http://a.example/' }),
+    'AUTH_JWKS_URL',
+    /https/,
+  ],
+  [
+    'a JWKS without an audience',
+    () => ({ ...none, ...jwks, AUTH_AUDIENCE: '' }),
+    'AUTH_AUDIENCE',
+    /is required/,
+  ],
+  [
+    'a providers file that is not there',
+    () => ({ ...none, AUTH_PROVIDERS_FILE: '/nowhere' }),
+    'AUTH_PROVIDERS_FILE',
+    /no such file/,
+  ],
+  [
+    'a providers file that ends too early',
+    () => ({ ...none, AUTH_PROVIDERS_FILE: file('half.json') }),
+    'AUTH_PROVIDERS_FILE',
+    /not JSON/,
+  ],
+  [
+    'a providers file with a comma too many',
+    () => ({ ...none, AUTH_PROVIDERS_FILE: file('comma.json') }),
+    'AUTH_PROVIDERS_FILE',
+    /line 2, column/,
+  ],
+  [
+    'a providers file that names a file that is not there',
+    () => ({ ...none, AUTH_PROVIDERS_FILE: file('names.json') }),
+    'AUTH_PROVIDERS_FILE',
+    /secretFile .*no such file/,
+  ],
+  ['a port that is none', () => ({ PORT: '80a' }), 'PORT', /integer from 0/],
+  [
+    'one port for both listeners',
+    () => ({ PORT: '9191', INTERNAL_PORT: '9191', INTERNAL_HOST: '127.0.0.1' }),
+    'INTERNAL_PORT',
+    /the same/,
+  ],
+  ['a wildcard as origin', () => ({ CORS_ORIGINS: '*' }), 'CORS_ORIGINS', /never \*/],
+  [
+    'an origin with a slash',
+    () => ({ CORS_ORIGINS: 'https://app.example/' }),
+    'CORS_ORIGINS',
+    /use https:\/\/app\.example /,
+  ],
+  ['a hop count', () => ({ TRUST_PROXY: '1' }), 'TRUST_PROXY', /CIDR/],
+  [
+    'a country header without a proxy',
+    () => ({ COUNTRY_HEADER: 'CF-IPCountry' }),
+    'TRUST_PROXY',
+    /is required/,
+  ],
+  ['PostgreSQL without a URL', () => ({ ACCESS_MODE: 'postgres' }), 'DATABASE_URL', /is required/],
+  [
+    'the URL of another database',
+    () => ({ DATABASE_URL: `mysql://u:${CANARY}@db/x` }),
+    'DATABASE_URL',
+    /postgres:\/\//,
+  ],
+  [
+    'a backend without its secret',
+    () => ({ ACCESS_MODE: 'http', ACCESS_HTTP_URL: 'https://b.example/' }),
+    'ACCESS_HTTP_SECRET',
+    /is required/,
+  ],
+  ['a Redis by HTTP', () => ({ REDIS_URL: `http://:${CANARY}@redis` }), 'REDIS_URL', /redis:\/\//],
+  [
+    'a short admin key',
+    () => ({ ADMIN_API_KEY: CANARY.slice(0, 12) }),
+    'ADMIN_API_KEY',
+    /32 characters/,
+  ],
+  [
+    'a life of a token in days',
+    () => ({ TOKEN_TTL_SECONDS: '30d' }),
+    'TOKEN_TTL_SECONDS',
+    /integer/,
+  ],
+];
+
+const OF_THE_WORLD: Mistake[] = [
+  [
+    'a SQLite path that is a folder',
+    () => sqlite('folder'),
+    'ACCESS_SQLITE_PATH',
+    /folder; it is a folder.*access\.db/,
+  ],
+  [
+    'a SQLite path that is a text',
+    () => sqlite('text.db'),
+    'ACCESS_SQLITE_PATH',
+    /text\.db; file is not a database/,
+  ],
+  [
+    'a SQLite path below a file',
+    () => sqlite('text.db/a.db'),
+    'ACCESS_SQLITE_PATH',
+    /a part of the path is a file/,
+  ],
+  [
+    'a SQLite file of another program',
+    () => sqlite('other.db'),
+    'ACCESS_SQLITE_PATH',
+    /other\.db; it is the database of another program/,
+  ],
+  [
+    'a SQLite file that was cut',
+    () => sqlite('truncated.db'),
+    'ACCESS_SQLITE_PATH',
+    /truncated\.db; database disk image is malformed/,
+  ],
+  [
+    'a SQLite path outside of what the image may use',
+    () => ({
+      ...sqlite('folder/outside.db'),
+      NODE_OPTIONS: '--permission --allow-fs-read=* --allow-net',
+    }),
+    'ACCESS_SQLITE_PATH',
+    /outside\.db; the path is outside of what the process may use/,
+  ],
+  [
+    'a directory of a newer release',
+    () => sqlite('newer.db'),
+    'ACCESS_SQLITE_PATH',
+    /newer than this release/,
+  ],
+  [
+    'PostgreSQL down',
+    () => postgresAt('127.0.0.1:2'),
+    'DATABASE_URL',
+    /127\.0\.0\.1:2; connection refused/,
+  ],
+  [
+    'PostgreSQL on an unknown host',
+    () => postgresAt('nowhere.invalid'),
+    'DATABASE_URL',
+    /nowhere\.invalid:5432; .*host/,
+  ],
+  [
+    'PostgreSQL with a TLS option that it lacks',
+    () => postgresAt(new URL(database).host, '?sslmode=require'),
+    'DATABASE_URL',
+    /does not support TLS.*sslmode/,
+  ],
+  [
+    'PostgreSQL with a certificate that is not there',
+    () => postgresAt('127.0.0.1:2', '?sslmode=verify-full&sslrootcert=/nowhere.pem'),
+    'DATABASE_URL',
+    /no such file.*sslrootcert/,
+  ],
+  [
+    'another service in place of PostgreSQL',
+    () => postgresAt(`127.0.0.1:${taken}`),
+    'DATABASE_URL',
+    /no connection in time|closed/,
+  ],
+  [
+    'an unknown user',
+    () => as('stranger'),
+    'DATABASE_URL',
+    /role "stranger" does not exist \(28000\)/,
+  ],
+  ['a user that may not log in', () => as('nologin'), 'DATABASE_URL', /not permitted to log in/],
+  [
+    'an unknown database',
+    () => as('postgres', 'nowhere'),
+    'DATABASE_URL',
+    /database "nowhere" does not exist.*create it/,
+  ],
+  ['a user without rights', () => as('reader'), 'DATABASE_URL', /schema.*grant/],
+  [
+    'a public port that is taken',
+    () => ({ PORT: String(taken) }),
+    'PORT',
+    /127\.0\.0\.1:\d+; another process listens there/,
+  ],
+  [
+    'an internal port that is taken',
+    () => ({ INTERNAL_PORT: String(taken) }),
+    'INTERNAL_PORT',
+    /another process listens there/,
+  ],
+  [
+    'a host of another machine',
+    () => ({ HOST: '203.0.113.7' }),
+    'HOST',
+    /203\.0\.113\.7.*not one of this machine/,
+  ],
+  [
+    'an internal host that does not exist',
+    () => ({ INTERNAL_HOST: 'nowhere.invalid' }),
+    'INTERNAL_HOST',
+    /nowhere\.invalid.*host/,
+  ],
+];
+
+/** Starts the program with one mistake and reads what it says until it ends. */
+async function start(variables: Variables) {
+  const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables });
+  onTestFinished(program.stop);
+  const { code } = await program.exited;
+  const [stdout, stderr] = [program.stdout(), program.stderr()];
+  expect(writings(CANARY).filter((text) => (stdout + stderr).includes(text))).toEqual([]);
+  expect(stdout + stderr).not.toMatch(/^\s+at |node_modules/m);
+  return { code, lines: stderr.trimEnd().split('\n') };
+}
+
+describe('a mistake in the configuration', () => {
+  it.each(OF_CONFIGURATION)(
+    'is one line and exit code 2: %s',
+    async (_name, variables, variable, cause) => {
+      const { code, lines } = await start(variables());
+      expect(lines).toEqual([expect.stringMatching(cause)]);
+      expect([code, lines[0]?.split(':')[0]]).toEqual([2, variable]);
+    },
+  );
+});
+
+describe('a mistake in the world outside', () => {
+  it.each(OF_THE_WORLD)(
+    'is one line and exit code 1: %s',
+    async (_name, variables, variable, cause) => {
+      const { code, lines } = await start(variables());
+      expect(lines).toEqual([expect.stringMatching(cause)]);
+      expect([code, lines[0]?.split(':')[0]]).toEqual([1, variable]);
+    },
+  );
+});
+
+it('a release of Node.js that is too old is named, with the one that is needed', async () => {
+  const old = `Object.defineProperty(process, 'versions', { value: { node: '20.19.0' } })`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(old)}`;
+  const { code, lines } = await start({ NODE_OPTIONS });
+  expect([code, lines]).toEqual([
+    2,
+    [expect.stringMatching(/^node: release 20\.19\.0 .*needs 24/)],
+  ]);
+});
+
+describe('a name that is mistyped', () => {
+  it('stands beside the name that is missing, with what was meant', async () => {
+    const { code, lines } = await start({ ZEGO_APP_ID: '', ZEGO_APPID: '1234567890' });
+    expect([code, lines.length]).toEqual([2, 2]);
+    expect(lines[1]).toBe('ZEGO_APPID: is not known; did you mean ZEGO_APP_ID?');
+  });
+
+  it('is a warning after a good start, from the environment and from .env', async () => {
+    const { path, remove } = temporaryFolder();
+    onTestFinished(remove);
+    writeFileSync(join(path, '.env'), 'CORS_ORIGIN=https://app.example\nREDIS_URI=redis://r\n');
+    const names = {
+      RATE_LIMIT_PER_UESR: '5',
+      MY_API_SERVICE_HOST: '10.0.0.1',
+      MY_API_PORT: 'tcp://10.0.0.1',
+    };
+    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...names }, path);
+    onTestFinished(program.stop);
+    await ready(program);
+    const warnings = program
+      .stdout()
+      .split('\n')
+      .filter((line) => line.includes('"unknown variable"'))
+      .map((line) => JSON.parse(line));
+    expect(warnings.map(({ variable, suggestion }) => [variable, suggestion]).sort()).toEqual([
+      ['CORS_ORIGIN', 'CORS_ORIGINS'],
+      ['RATE_LIMIT_PER_UESR', 'RATE_LIMIT_PER_USER'],
+      ['REDIS_URI', 'REDIS_URL'],
+    ]);
+  });
+});
+
+describe('a file .env', () => {
+  async function startIn(prepare: (path: string) => void) {
+    const { path, remove } = temporaryFolder();
+    onTestFinished(remove);
+    prepare(path);
+    const { ZEGO_SERVER_SECRET: _, ...others } = VARIABLES;
+    const program = startProgram({ ...others, ...sqlite('good.db') }, path);
+    onTestFinished(program.stop);
+    return program;
+  }
+
+  it('that cuts a secret at an unquoted # ends the start', async () => {
+    const text = 'ZEGO_SERVER_SECRET=abcdefghijklmnopqrstuvwxyzabcdef#canary\n';
+    const program = await startIn((path) => writeFileSync(join(path, '.env'), text));
+    expect((await program.exited).code).toBe(2);
+    expect(program.stderr()).toBe(
+      'ZEGO_SERVER_SECRET: ends at the # in .env; put the value into single quotes\n',
+    );
+  });
+
+  it('may hold a # in quotes, and a comment behind a space', async () => {
+    const text = `ZEGO_SERVER_SECRET='#bcdefghijklmnopqrstuvwxyzabcdef'\nADMIN_API_KEY=${SECRET} # mine\n`;
+    await ready(await startIn((path) => writeFileSync(join(path, '.env'), text)));
+  });
+
+  it('that is a folder ends the start', async () => {
+    const program = await startIn((path) => mkdirSync(join(path, '.env')));
+    expect((await program.exited).code).toBe(2);
+    expect(program.stderr()).toMatch(/^\.env: cannot be read; it is a folder.*\n$/);
+  });
+});
+
+describe('a start that can serve nobody', () => {
+  async function warning(variables: Variables, message: RegExp) {
+    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables });
+    onTestFinished(program.stop);
+    await ready(program);
+    return program.line(({ level, msg }) => level === 'warn' && message.test(String(msg)));
+  }
+
+  it('warns of a SQLite file that had to be created, with its path', async () => {
+    const line = await warning(sqlite('mistyped.db'), /database created/);
+    expect(line).toMatchObject({ path: file('mistyped.db') });
+  });
+
+  it('warns of a directory without a room', async () => {
+    expect(await warning({}, /no room/)).toMatchObject({ path: file('good.db') });
+  });
+
+  it('warns of keys that cannot be fetched, with the cause', async () => {
+    const url = `http://127.0.0.1:${await freePort()}/jwks`;
+    const line = await warning({ ...none, ...jwks, AUTH_JWKS_URL: url }, /jwks fetch failed/);
+    expect(line).toMatchObject({ issuer: 'i', reason: 'ECONNREFUSED' });
+  });
+
+  it('warns of a Redis that is not there, with the cause, and serves', async () => {
+    const url = `redis://:${CANARY}@127.0.0.1:${await freePort()}`;
+    const line = await warning({ REDIS_URL: url }, /Redis unreachable/);
+    expect(line).toMatchObject({ reason: 'ECONNREFUSED' });
+  });
+});
+
+describe('what looks like a mistake and is none', () => {
+  it.each<[string, () => Variables]>([
+    ['a schema that a newer release has only expanded', () => sqlite('expanded.db')],
+    [
+      'a PEM with \\n in place of its line ends',
+      () => ({ ...none, AUTH_JWT_PUBLIC_KEY: newKeys('ES256').publicPem.replaceAll('\n', '\\n') }),
+    ],
+  ])('starts: %s', async (_name, variables) => {
+    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables() });
+    onTestFinished(program.stop);
+    await ready(program);
+  });
+
+  it('is a schema of PostgreSQL that a newer release has only expanded, and one that it has not is', async () => {
+    const url = await postgres.createDatabase('newer');
+    const { database } = await openPostgres(url, () => {});
+    const add = (version: number, name: string) =>
+      database.query('INSERT INTO schema_version (version, name) VALUES ($1, $2)', [version, name]);
+    await add(2, 'expand-room-publish');
+    const variables = { ...VARIABLES, ACCESS_MODE: 'postgres', DATABASE_URL: url };
+    const program = startProgram(variables);
+    onTestFinished(program.stop);
+    await ready(program);
+    await add(3, 'contract-titles');
+    await database.close();
+    const { code, lines } = await start(variables);
+    expect([code, lines]).toEqual([
+      1,
+      [expect.stringMatching(/^DATABASE_URL: .*newer than this release/)],
+    ]);
+  });
+});
