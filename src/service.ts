@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import type { AccessConfig, Config } from './config/config.ts';
 import { starting } from './config/failures.ts';
+import { kindOfPath } from './directory/sqlite/path.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import { createInternalApp } from './http/internal/app.ts';
@@ -98,7 +98,7 @@ export async function startService(
 }
 
 async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
-  const isNew = config.mode === 'sqlite' && !existsSync(config.path);
+  const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
   const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
   const access = await starting('access', openAccess(config, onError));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);

@@ -282,7 +282,8 @@ const OF_THE_WORLD: Mistake[] = [
     'a SQLite path outside of what the image may use',
     () => ({
       ...sqlite('folder/outside.db'),
-      NODE_OPTIONS: '--permission --allow-fs-read=* --allow-net',
+      NODE_OPTIONS:
+        '--permission --allow-fs-read=* --disable-warning=ExperimentalWarning --allow-net',
     }),
     'ACCESS_SQLITE_PATH',
     /outside\.db; the path is outside of what the process may use/,

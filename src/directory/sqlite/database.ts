@@ -1,10 +1,11 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
 import { migrate, SCHEMA_TABLE } from '../migrations.ts';
 import { guard, isLocked, NO_WAIT, unavailable } from './errors.ts';
+import { kindOfPath } from './path.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_RETRY_MS = 20;
@@ -54,7 +55,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
 export function openSqliteReader(path: string): Database {
   const open = () => guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   guard(() => {
-    statSync(path);
+    if (kindOfPath(path) === 'nothing') throw { code: 'ENOENT' };
     refuseFolder(path);
   });
   const db = open();
@@ -74,7 +75,7 @@ export function openSqliteReader(path: string): Database {
 
 /** SQLite says no more than that it cannot open it. */
 function refuseFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw { code: 'EISDIR' };
+  if (kindOfPath(path) === 'folder') throw { code: 'EISDIR' };
 }
 
 /** A file with tables, but not with ours. */
