@@ -54,7 +54,7 @@ export function checkClaims(value: unknown, rules: ClaimRules, now: number): Cre
 
 function checkIssuer({ iss }: Claims, { issuer }: ClaimRules): string | undefined {
   if (iss !== undefined && typeof iss !== 'string')
-    throw refuse('claim_iss', 'a string', kindOf(iss));
+    throw refuse('claim_iss_type', 'a string', kindOf(iss));
   if (issuer !== undefined && iss !== issuer) throw refuse('claim_iss', issuer, quote(iss));
   return iss;
 }
@@ -64,7 +64,7 @@ function checkAudience({ aud }: Claims, { audience }: ClaimRules): void {
   if (audience === undefined) return;
   const given: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!given.some((one) => audience.includes(one as string))) {
-    throw refuse('claim_aud', audience.join(' or '), given.map(quote).join(', '));
+    throw refuse('claim_aud', audience.join(' or '), given.map(quote).join(', ').slice(0, 200));
   }
 }
 
@@ -90,7 +90,7 @@ function checkTimes(
 
 function checkUser(claims: Claims, { userClaim, userPrefix }: ClaimRules): string {
   const subject = Object.hasOwn(claims, userClaim) ? claims[userClaim] : undefined;
-  const name = `claim_${userClaim}`;
+  const name = `claim_${/^\w+$/.test(userClaim) ? userClaim : 'user'}`;
   if (subject === undefined) throw refuse(`${name}_missing`, 'a user id', 'missing');
   if (typeof subject !== 'string') throw refuse(`${name}_type`, 'a string', kindOf(subject));
   const userId = userPrefix + subject;
@@ -106,6 +106,7 @@ function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
   return typeof value === 'string' ? `${Buffer.byteLength(value)} bytes` : `a ${typeof value}`;
 }
 

@@ -142,9 +142,10 @@ async function findKey(keys: KeySource, header: JWTHeaderParameters) {
   try {
     return await keys.find(header);
   } catch (error) {
+    if (error instanceof ServiceError) throw error;
     if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');
-    if (error instanceof errors.JOSEError) throw refuse('key_unusable', undefined, error.code);
-    throw error;
+    // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
+    throw refuse('key_unusable', undefined, (error as Error).name);
   }
 }
 

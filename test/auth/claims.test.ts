@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, type Part } from '../support/compact.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
-import { expectRefused, openVerifier } from '../support/verifier.ts';
+import { expectReason, expectRefused, openVerifier } from '../support/verifier.ts';
 
 const sign = (payload: Part) => compact({ alg: 'HS256' }, payload, hmac(JWT_SECRET));
 const withClaims = (claims: object) => sign({ ...CLAIMS, ...claims });
@@ -16,19 +16,21 @@ function withRaw(name: string, text: string): string {
 
 describe('exp', () => {
   it.each([
-    ['missing', undefined],
-    ['null', null],
-    ['a text', String(NOW + 600)],
-    ['a date', '2033-05-18T03:33:20Z'],
-    ['true', true],
-    ['a list', [NOW + 600]],
-    ['a fraction', NOW + 600.5],
-    ['past every safe integer', 1e300],
-    ['past 53 bits', 2 ** 53],
-    ['in milliseconds', (NOW + 600) * 1000],
-    ['a second after the year 9999', 253_402_300_800],
-  ])('that is %s is refused', async (_name, exp) => {
-    await expectRefused(await open(), withClaims({ exp }));
+    ['missing', undefined, 'claim_exp_missing', 'missing'],
+    ['null', null, 'claim_exp_type', 'null'],
+    ['a text', String(NOW + 600), 'claim_exp_type', '10 bytes'],
+    ['a date', '2033-05-18T03:33:20Z', 'claim_exp_type', '20 bytes'],
+    ['true', true, 'claim_exp_type', 'a boolean'],
+    ['a list', [NOW + 600], 'claim_exp_type', 'a list'],
+    ['a fraction', NOW + 600.5, 'claim_exp_type', 'a number'],
+    ['past every safe integer', 1e300, 'claim_exp', '1e+300'],
+    ['past 53 bits', 2 ** 53, 'claim_exp', String(2 ** 53)],
+    ['in milliseconds', (NOW + 600) * 1000, 'claim_exp', String((NOW + 600) * 1000)],
+    ['a second after the year 9999', 253_402_300_800, 'claim_exp', '253402300800'],
+  ])('that is %s is refused', async (_name, exp, code, received) => {
+    const verifier = await open();
+    await expectRefused(verifier, withClaims({ exp }));
+    await expectReason(verifier, withClaims({ exp }), { code, expected: 'Unix seconds', received });
   });
 
   it('may be the last second of the year 9999', async () => {
@@ -38,7 +40,8 @@ describe('exp', () => {
   });
 
   it('that JSON reads as infinite is refused', async () => {
-    await expectRefused(await open(), withRaw('exp', '1e400'));
+    const reason = { code: 'claim_exp_type', expected: 'Unix seconds', received: 'a number' };
+    await expectReason(await open(), withRaw('exp', '1e400'), reason);
   });
 
   it('is over at its very second, whatever the tolerance', async () => {
@@ -62,17 +65,20 @@ describe('nbf and iat', () => {
     const verifier = await open();
     const { verify } = verifier;
     expect(await verify(withClaims({ [claim]: NOW + 5 }), NOW)).toBeTruthy();
-    await expectRefused(verifier, withClaims({ [claim]: NOW + 6 }));
-    await expectRefused(verifier, withClaims({ [claim]: 1e300 }));
+    const reason = { code: `claim_${claim}`, expected: `at most ${NOW + 5}` };
+    const late = { ...reason, received: String(NOW + 6) };
+    await expectReason(verifier, withClaims({ [claim]: NOW + 6 }), late);
+    await expectReason(verifier, withClaims({ [claim]: 1e300 }), { ...reason, received: '1e+300' });
     await expectRefused(await open({ clockToleranceSeconds: 0 }), withClaims({ [claim]: NOW + 1 }));
   });
 
   it.each(['nbf', 'iat'])('%s must be a number', async (claim) => {
     const verifier = await open();
     for (const value of ['now', String(NOW), null, {}, [NOW], true]) {
-      await expectRefused(verifier, withClaims({ [claim]: value }));
+      const reason = { code: `claim_${claim}_type`, expected: 'Unix seconds' };
+      await expectReason(verifier, withClaims({ [claim]: value }), reason);
     }
-    await expectRefused(verifier, withRaw(claim, '1e400'));
+    await expectReason(verifier, withRaw(claim, '1e400'), { code: `claim_${claim}` });
   });
 
   it.each(['nbf', 'iat'])('%s may be left out', async (claim) => {
@@ -92,18 +98,28 @@ describe('aud', () => {
   });
 
   it.each([
-    ['missing', undefined],
-    ['null', null],
-    ["another's", 'other'],
-    ['an object', { video: true }],
-    ['an empty list', []],
-    ['a list in a list', [['video']]],
-    ['a part of ours', 'vid'],
-    ['ours in capitals', 'VIDEO'],
-    ['two in one text', 'video films'],
-  ])('that is %s is refused', async (_name, aud) => {
-    await expectRefused(await open({ audience: ['video', 'films'] }), withClaims({ aud }));
-    await expectRefused(await open({ audience: 'video' }), withClaims({ aud }));
+    ['missing', undefined, 'missing'],
+    ['null', null, 'null'],
+    ["another's", 'other', 'other'],
+    ['an object', { video: true }, 'an object'],
+    ['an empty list', [], ''],
+    ['a list in a list', [['video']], 'a list'],
+    ['a part of ours', 'vid', 'vid'],
+    ['ours in capitals', 'VIDEO', 'VIDEO'],
+    ['two in one text', 'video films', 'video films'],
+  ])('that is %s is refused', async (_name, aud, received) => {
+    const token = withClaims({ aud });
+    const code = 'claim_aud';
+    const either = await open({ audience: ['video', 'films'] });
+    await expectReason(either, token, { code, expected: 'video or films', received });
+    const one = await open({ audience: 'video' });
+    await expectReason(one, token, { code, expected: 'video', received });
+  });
+
+  it('of a thousand names is told to the log in 200 characters', async () => {
+    const aud = Array.from({ length: 1_000 }, (_, i) => `${i}`);
+    const reason = { code: 'claim_aud', received: expect.stringMatching(/^0, 1, .{194}$/) };
+    await expectReason(await open({ audience: 'video' }), withClaims({ aud }), reason);
   });
 });
 
@@ -114,32 +130,46 @@ describe('iss', () => {
     const iss = 'https://login.example';
     expect(await verify(withClaims({ iss }), NOW)).toMatchObject({ issuer: iss });
     const wrong = [undefined, null, 'https://login.example/', '', [iss], { iss }, 'evil'];
-    for (const value of wrong) await expectRefused(verifier, withClaims({ iss: value }));
+    for (const value of wrong) {
+      const isText = value === undefined || typeof value === 'string';
+      await expectReason(verifier, withClaims({ iss: value }), {
+        code: isText ? 'claim_iss' : 'claim_iss_type',
+        expected: isText ? iss : 'a string',
+        received:
+          typeof value === 'string' ? value : expect.stringMatching(/^(missing|null|an? .*)$/),
+      });
+    }
   });
 
   it('must be a text where none is set', async () => {
     const verifier = await open();
-    for (const iss of [['us'], {}, 1, null]) await expectRefused(verifier, withClaims({ iss }));
+    for (const iss of [['us'], {}, 1, null]) {
+      await expectReason(verifier, withClaims({ iss }), { code: 'claim_iss_type' });
+    }
   });
 });
 
 describe('the user claim', () => {
   it.each([
-    ['missing', undefined],
-    ['null', null],
-    ['a number', 123],
-    ['true', true],
-    ['an object', { id: 'alice' }],
-    ['a list', ['alice']],
-    ['empty', ''],
-    ['with a NUL', 'ali\0ce'],
-    ['with a line end', 'alice\n'],
-    ['with a control character of Latin-1', 'ali\u0085ce'],
-    ['65 bytes long', 'a'.repeat(65)],
-    ['33 letters in 66 bytes', 'é'.repeat(33)],
-  ])('that is %s is refused', async (_name, sub) => {
-    await expectRefused(await open(), withClaims({ sub }));
-  });
+    ['missing', undefined, 'claim_sub_missing', 'missing'],
+    ['null', null, 'claim_sub_type', 'null'],
+    ['a number', 123, 'claim_sub_type', 'a number'],
+    ['true', true, 'claim_sub_type', 'a boolean'],
+    ['an object', { id: 'alice' }, 'claim_sub_type', 'an object'],
+    ['a list', ['alice'], 'claim_sub_type', 'a list'],
+    ['empty', '', 'claim_sub', '0 bytes'],
+    ['with a NUL', 'ali\0ce', 'claim_sub', '6 bytes'],
+    ['with a line end', 'alice\n', 'claim_sub', '6 bytes'],
+    ['with a control character of Latin-1', 'ali\u0085ce', 'claim_sub', '7 bytes'],
+    ['65 bytes long', 'a'.repeat(65), 'claim_sub', '65 bytes'],
+    ['33 letters in 66 bytes', 'é'.repeat(33), 'claim_sub', '66 bytes'],
+  ])(
+    'that is %s is refused, and the log has its kind alone',
+    async (_name, sub, code, received) => {
+      const reason = { code, expected: expect.any(String), received };
+      await expectReason(await open(), withClaims({ sub }), reason);
+    },
+  );
 
   it('with a lone surrogate is refused', async () => {
     await expectRefused(await open(), withRaw('sub', '"ali\\ud800ce"'));

@@ -13,7 +13,7 @@ const second = newKeys('ES256', 'second').publicJwk;
 const UNAVAILABLE = {
   name: 'ServiceError',
   code: 'dependency_unavailable',
-  cause: { code: 'JWKS_UNAVAILABLE' },
+  cause: { code: 'jwks_unavailable' },
 };
 
 type Opened = Jwks & {

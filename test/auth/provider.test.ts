@@ -95,7 +95,7 @@ describe('a public key', () => {
     ['P-256', ec, ['ES256']],
     ['P-384', newKeys('ES384'), ['ES384']],
     ['P-521', newKeys('ES512'), ['ES512']],
-    ['Ed25519', ed, ['EdDSA']],
+    ['Ed25519', ed, ['EdDSA', 'Ed25519']],
   ])('of %s has its usual algorithm', (_name, { publicPem, publicJwk }, algorithms) => {
     for (const publicKey of [publicPem, `\n ${publicPem}\n`, JSON.stringify(publicJwk)]) {
       expect(accept({ publicKey }).algorithms).toEqual(algorithms);
@@ -177,9 +177,9 @@ describe('a public key', () => {
 });
 
 describe('a JWKS', () => {
-  it('has the four usual algorithms', () => {
+  it('has the usual algorithms, EdDSA under both of its names', () => {
     expect(accept(JWKS)).toMatchObject({
-      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
       key: { kind: 'jwks', url: JWKS.jwksUrl },
     });
   });

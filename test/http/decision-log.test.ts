@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import supertest from 'supertest';
-import { expect, it, test } from 'vitest';
+import { expect, it } from 'vitest';
 import type { AccessDecision } from '../../src/access/access.ts';
 import { type AppOptions, openApp, type TestApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
@@ -11,7 +11,7 @@ import { signJwt } from '../support/jwt.ts';
 
 const ABORTED = { outcome: 'failed', code: 'aborted', ip: '127.0.0.1' };
 
-test('a token that was issued is one decision, with everything that an auditor asks for', async () => {
+it('a token that was issued is one decision, with everything that an auditor asks for', async () => {
   const app = await openApp({ trustProxy: ['127.0.0.1'], countryHeader: 'cf-ipcountry' });
   const credential = await signJwt({ iss: 'https://login.example' });
   const headers = { 'x-forwarded-for': '203.0.113.9', 'cf-ipcountry': 'SG', 'x-request-id': 'r1' };
@@ -34,7 +34,7 @@ test('a token that was issued is one decision, with everything that an auditor a
   ]);
 });
 
-test('every POST is one decision, however it ends', async () => {
+it('every POST is one decision, however it ends', async () => {
   const app = await openApp();
   const json = { 'content-type': 'application/json' };
   await ask(app, { credential: null });
@@ -53,7 +53,7 @@ test('every POST is one decision, however it ends', async () => {
   ]);
 });
 
-test('a refusal names the user, the room and the video, and no expiry', async () => {
+it('a refusal names the user, the room and the video, and no expiry', async () => {
   const app = await openApp();
   await ask(app, { body: { ...BODY, roomId: 'room_foreign' } });
   const [decision] = app.decisions;
@@ -61,19 +61,16 @@ test('a refusal names the user, the room and the video, and no expiry', async ()
   expect(decision).not.toHaveProperty('expireAt');
 });
 
-test('a credential that fails is told apart in the log, and not in the answer', async () => {
+it('a credential that fails is told apart in the log, and not in the answer', async () => {
   const app = await openApp();
   const forged = await signJwt({}, 'another secret of more than 32 bytes');
   const answers = [];
   for (const credential of [forged, 'a b']) answers.push(await ask(app, { credential }));
-  expect(app.decisions.map(({ reason }) => reason)).toEqual([
-    'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
-    'NOT_BEARER',
-  ]);
-  expect(JSON.stringify(answers.map(({ body }) => body))).not.toMatch(/ERR_|NOT_BEARER/);
+  expect(app.decisions.map(({ reason }) => reason)).toEqual(['signature', 'not_bearer']);
+  expect(JSON.stringify(answers.map(({ body }) => body))).not.toMatch(/signature|not_bearer/);
 });
 
-test('probes, other addresses and other methods are no decisions', async () => {
+it('probes, other addresses and other methods are no decisions', async () => {
   const app = await openApp();
   for (const path of ['/healthz', '/readyz', '/nope', '/%zz', '/video-token']) {
     await supertest(app.origin).get(path);
@@ -81,7 +78,7 @@ test('probes, other addresses and other methods are no decisions', async () => {
   expect(app.decisions).toEqual([]);
 });
 
-test('a client that hangs up while access is checked is one decision, and not issued', async () => {
+it('a client that hangs up while access is checked is one decision, and not issued', async () => {
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<AccessDecision>();
   const check = () => {
@@ -101,7 +98,7 @@ test('a client that hangs up while access is checked is one decision, and not is
   expect(decisions[0]).not.toHaveProperty('expireAt');
 });
 
-test('a client that hangs up in the middle of its body is one decision, and not issued', async () => {
+it('a client that hangs up in the middle of its body is one decision, and not issued', async () => {
   const decided = Promise.withResolvers<unknown>();
   const app = await openApp({ videoToken: { onAuditEvent: decided.resolve } });
   const socket = await post(app, '{"roomId":', 200);
@@ -122,7 +119,7 @@ it('logs the request in front of bytes that are no HTTP as issued', async () => 
   expect(await decided()).toMatchObject([{ outcome: 'issued' }]);
 });
 
-test.each<[string, AppOptions]>([
+it.each<[string, AppOptions]>([
   ['would have got a token', {}],
   ['would have been limited', { perIp: 0 }],
   ['would have been shed', { overloaded: () => true }],
@@ -137,7 +134,7 @@ test.each<[string, AppOptions]>([
   expect(await decided()).toMatchObject([{ outcome: 'failed', ip: '127.0.0.1' }]);
 });
 
-test('a client that says with its request that it is the last gets its answer', async () => {
+it('a client that says with its request that it is the last gets its answer', async () => {
   const app = await openApp();
   const socket = await post(app, JSON.stringify(BODY));
   socket.end();

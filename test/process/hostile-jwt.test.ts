@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
@@ -45,11 +45,11 @@ describe('with a shared secret', () => {
     expect(service.decisions().map(({ code }) => code)).not.toContain('internal_error');
   });
 
-  test('the forger of these tests can make a good one', async () => {
+  it('the forger of these tests can make a good one', async () => {
     expect((await present(service, forge(HS256, alice()))).status).toBe(200);
   });
 
-  test.each<[string, () => string]>([
+  it.each<[string, () => string]>([
     ['alg none', () => `${encode({ alg: 'none' })}.${encode(alice())}.`],
     ['alg None', () => forge({ alg: 'None' }, alice())],
     ['no alg', () => forge({}, alice())],
@@ -90,24 +90,24 @@ describe('with a shared secret', () => {
     expectProblem(await present(service, make()), 401, 'credential_invalid', 'sign_in');
   });
 
-  test('spare bits make no difference after the good one is known', async () => {
+  it('spare bits make no difference after the good one is known', async () => {
     const good = forge(HS256, alice());
     expect((await present(service, good)).status).toBe(200);
     const answer = await present(service, flipSpareBits(good));
     expectProblem(answer, 401, 'credential_invalid', 'sign_in');
   });
 
-  test('a user of 64 bytes is only unknown', async () => {
+  it('a user of 64 bytes is only unknown', async () => {
     const answer = await present(service, forge(HS256, alice({ sub: 'a'.repeat(64) })));
     expectProblem(answer, 403, 'user_not_allowed', 'contact_support');
   });
 
-  test('one that expires now is 401 credential_expired', async () => {
+  it('one that expires now is 401 credential_expired', async () => {
     const answer = await present(service, await signFreshJwt({ exp: seconds() }));
     expectProblem(answer, 401, 'credential_expired', 'sign_in');
   });
 
-  test('of two claims of one name the last one counts, in the token too', async () => {
+  it('of two claims of one name the last one counts, in the token too', async () => {
     const twice = forge(HS256, `{"sub":"bob","exp":${seconds() + HOUR},"sub":"alice"}`);
     const { status, headers } = await present(service, twice);
     expect(status).toBe(200);
@@ -115,7 +115,7 @@ describe('with a shared secret', () => {
     expect(decision).toMatchObject({ userId: 'alice' });
   });
 
-  test.each(['jku', 'x5u'])('nobody follows %s', async (name) => {
+  it.each(['jku', 'x5u'])('nobody follows %s', async (name) => {
     let connections = 0;
     const canary = createServer((_request, response) => response.end('{"keys":[]}'));
     canary.on('connection', () => connections++);
@@ -127,7 +127,7 @@ describe('with a shared secret', () => {
     expect(connections).toBe(0);
   });
 
-  test.each(['../../../../dev/null', "' OR 1=1", 'k'.repeat(4_000), { a: 1 }])(
+  it.each(['../../../../dev/null', "' OR 1=1", 'k'.repeat(4_000), { a: 1 }])(
     'a kid of %j opens nothing',
     async (kid) => {
       const jwt = forge({ ...HS256, kid }, alice(), '');
@@ -156,13 +156,13 @@ describe('with a public key', () => {
 
   const ours = { iss: 'https://login.example', aud: 'films' };
 
-  test('one of the private key is good, and the audience may be one of several', async () => {
+  it('one of the private key is good, and the audience may be one of several', async () => {
     expect((await present(service, await sign(ours))).status).toBe(200);
     const several = await sign({ ...ours, aud: ['other', 'films'] });
     expect((await present(service, several)).status).toBe(200);
   });
 
-  test.each([
+  it.each([
     ['another issuer', { ...ours, iss: 'https://evil.example' }],
     ['a list of issuers', { ...ours, iss: ['https://login.example'] }],
     ['another audience', { ...ours, aud: 'other' }],
@@ -173,14 +173,14 @@ describe('with a public key', () => {
     expectProblem(answer, 401, 'credential_invalid', 'sign_in');
   });
 
-  test('the public key is no secret of HS256, however it is written', async () => {
+  it('the public key is no secret of HS256, however it is written', async () => {
     for (const key of [pem, pem.trim(), ` ${pem}`, `\n${pem}`, pem.replaceAll('\n', '\r\n')]) {
       const answer = await present(service, forge(HS256, alice(ours), key));
       expectProblem(answer, 401, 'credential_invalid', 'sign_in');
     }
   });
 
-  test('a key that the token brings along vouches for nothing', async () => {
+  it('a key that the token brings along vouches for nothing', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
     const header = { alg: 'ES256', jwk: await exportJWK(publicKey) };
     const jwt = await new SignJWT(alice(ours)).setProtectedHeader(header).sign(privateKey);

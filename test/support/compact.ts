@@ -31,7 +31,7 @@ export const unsigned: Signer = () => Buffer.alloc(0);
 
 /** Signs as `alg` does. */
 export function signer(key: KeyObject, alg: string): Signer {
-  const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`;
+  const hash = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`;
   const padding = alg.startsWith('PS') && {
     padding: constants.RSA_PKCS1_PSS_PADDING,
     saltLength: constants.RSA_PSS_SALTLEN_DIGEST,

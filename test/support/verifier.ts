@@ -23,6 +23,16 @@ export async function openVerifier(...providers: object[]): Promise<TestVerifier
   return { ...verifier, events, cache };
 }
 
+/** Asserts that a JWT is refused, and what the log says of it: the reason, what was expected and received. */
+export async function expectReason(
+  verifier: Pick<Verifier, 'verify'>,
+  token: string,
+  reason: { code: string; expected?: unknown; received?: unknown },
+): Promise<void> {
+  const error = await rejectionOf(verifier.verify(token, NOW));
+  expect(error).toMatchObject({ name: 'ServiceError', code: 'credential_invalid', cause: reason });
+}
+
 /** Asserts that a JWT is refused with this code, which is all that a client may see of the reason. */
 export async function expectRefused(
   verifier: Pick<Verifier, 'verify'>,
@@ -34,7 +44,7 @@ export async function expectRefused(
   expect(error).toMatchObject({ name: 'ServiceError', code, message: code });
   if (code === 'credential_invalid') {
     // For the log alone, where the reason is told.
-    expect(error).toMatchObject({ cause: { code: expect.stringMatching(/^[A-Z][A-Z_]+$/) } });
+    expect(error).toMatchObject({ cause: { code: expect.stringMatching(/^[a-z]\w+$/) } });
   }
   expect((error as { extras: object }).extras).not.toHaveProperty('detail');
 }
