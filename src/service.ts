@@ -10,6 +10,7 @@ import { createPublicApp } from './http/public/app.ts';
 import type { Lifecycle } from './http/public/health.ts';
 import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
 import type { SharedCounter } from './http/redis-counter.ts';
+import { logKeyFetches, warnOfPlainHttp } from './ops/key-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
@@ -41,7 +42,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const access = await openAccess(config.access, (err) =>
     logger.warn({ err }, 'database connection lost'),
   );
-  const secrets = await createSecrets(config, metrics.auth);
+  const secrets = await createSecrets(config, logKeyFetches(metrics.auth, logger));
+  warnOfPlainHttp(config.auth.providers, logger);
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, metrics, load, access: access.service, secrets, limiter };
   const app = await createApp(config, dependencies, () => lifecycle);
@@ -93,7 +95,7 @@ type Dependencies = {
 };
 
 function createApp(
-  { http, limits, token }: Config,
+  { http, limits, token, auth: { ids } }: Config,
   { logger, metrics, load, access, secrets, limiter }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
@@ -123,6 +125,8 @@ function createApp(
       countryOf: createCountryOf(http.countryHeader, http.trustProxy),
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,
+      repliesUserId: ids.hashKey !== undefined,
+      strictIds: ids.strict,
       now: unixSeconds,
       onAuditEvent: createAuditLog(logger, metrics),
     },

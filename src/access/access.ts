@@ -9,6 +9,9 @@ export type AccessRequest = {
   /** ISO 3166-1 alpha-2, upper case; undefined when not known. */
   country: string | undefined;
   requestId: string;
+  /** The user claim as it came, and its issuer; only ACCESS_MODE=http reads them. */
+  subject?: string;
+  issuer?: string | undefined;
   /** The credential's `video_access` claim, unchecked; only ACCESS_MODE=claims reads it. */
   videoAccess?: unknown;
 };

@@ -1,4 +1,5 @@
 import { openAccess } from '../access/open.ts';
+import type { Provider } from '../auth/provider.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type Environment, type ReadFile, unknownVariables } from '../config/environment.ts';
@@ -84,13 +85,22 @@ async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
   verifier.close();
   const check = 'keys';
   if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
-  const urls = providers.flatMap(({ key }) => (key.kind === 'jwks' ? [key.url] : []));
+  const urls = providers.flatMap(keySetUrls);
   return {
     check,
     ok,
     detail: 'cannot be fetched',
-    fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
+    fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
   };
+}
+
+/** Where the keys of a provider come from by HTTP. */
+function keySetUrls({ keys }: Provider): string[] {
+  return keys.flatMap((key) => {
+    if (key.kind === 'jwks') return [key.url];
+    if (key.kind !== 'discovery') return [];
+    return [`${key.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`];
+  });
 }
 
 async function checkAccess({ access }: Config): Promise<Finding> {
@@ -137,11 +147,11 @@ async function checkRedis(url: string): Promise<Finding> {
 /** The Date header of the OpenID provider is the only other clock that we know of. */
 async function checkClock({ auth: { providers } }: Config): Promise<Finding> {
   const check = 'clock';
-  const jwks = providers.find(({ key }) => key.kind === 'jwks')?.key;
-  if (jwks?.kind !== 'jwks')
+  const [url] = providers.flatMap(keySetUrls);
+  if (url === undefined)
     return { check, ok: true, detail: 'not compared: no other clock is known' };
   try {
-    const response = await fetch(jwks.url, {
+    const response = await fetch(url, {
       redirect: 'manual',
       signal: AbortSignal.timeout(2_000),
     });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Provider } from '../auth/provider.ts';
+import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
 import {
   clientVisibleSecrets,
@@ -43,7 +44,7 @@ export type Config = {
     mode: Token04Mode;
   };
   token: { ttlSeconds: number; outlivesSession: boolean };
-  auth: { providers: Provider[] };
+  auth: { providers: Provider[]; ids: UserIdRules };
   access: AccessConfig;
   shutdown: { delayMs: number; timeoutMs: number };
 };
@@ -164,10 +165,18 @@ function toConfig(values: Variables, providers: Provider[]): Config {
       ttlSeconds: values.TOKEN_TTL_SECONDS,
       outlivesSession: values.TOKEN_OUTLIVES_SESSION,
     },
-    auth: { providers },
+    auth: { providers, ids: userIdRules(values) },
     access: accessConfig(values),
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };
+}
+
+const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
+
+/** How user ids are made and which are taken. */
+export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
+  const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
+  return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };
 }
 
 /** What open connections use for as long as the process lives, with the variable of each. */

@@ -23,13 +23,16 @@ describe('the AUTH_ variables', () => {
     });
     expect(config.auth.providers).toEqual([
       {
-        issuer: 'https://login.example',
+        issuers: [{ iss: 'https://login.example', canonical: 'https://login.example' }],
         audience: ['video', 'films'],
-        algorithms: ['RS256', 'ES256'],
+        audienceClaim: 'aud',
+        audienceOptional: false,
+        requiredClaims: {},
         userClaim: 'email',
+        userClaimNumeric: false,
         userPrefix: '',
         clockToleranceSeconds: 30,
-        key: { kind: 'jwks', url: 'https://login.example/jwks' },
+        keys: [{ kind: 'jwks', algorithms: ['RS256', 'ES256'], url: 'https://login.example/jwks' }],
       },
     ]);
   });
@@ -39,7 +42,7 @@ describe('the AUTH_ variables', () => {
     const inFile = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY_FILE: 'key.pem' };
     for (const config of [load(inPlace), load(inFile, { 'key.pem': rsa.publicPem })]) {
       expect(config.auth.providers).toMatchObject([
-        { algorithms: ['RS256'], key: { kind: 'publicKey' } },
+        { keys: [{ algorithms: ['RS256'], kind: 'publicKey' }] },
       ]);
     }
   });
@@ -56,7 +59,7 @@ describe('the AUTH_ variables', () => {
   it.each(pairs)('set one key: not %s and %s', (a, b) => {
     const two = { AUTH_JWT_SECRET: undefined, [a]: KEYS[a], [b]: KEYS[b] };
     expect(refusal(two)).toEqual([
-      `${a}: exactly one of ${names.join(', ')} must be set; ${a} and ${b} are set`,
+      `${a}: exactly one of ${[...names, 'AUTH_PROVIDER'].join(', ')} must be set, or AUTH_ISSUER alone; ${a} and ${b} are set`,
     ]);
   });
 
@@ -119,14 +122,18 @@ describe('AUTH_PROVIDERS_FILE', () => {
       'c.pem': rsa.publicPem,
     };
     const [a, b, c] = load(variables, files).auth.providers;
-    expect(a).toMatchObject({ issuer: A.issuer, userPrefix: 'a|', key: { kind: 'secret' } });
-    expect(b?.key).toEqual({ kind: 'secret', secret: Buffer.from(OTHER) });
-    expect(c?.key).toMatchObject({ kind: 'publicKey' });
+    const issuers = [{ iss: A.issuer, canonical: A.issuer }];
+    expect(a).toMatchObject({ issuers, userPrefix: 'a|', keys: [{ kind: 'secret' }] });
+    const secret = Buffer.from(OTHER);
+    expect(b?.keys).toEqual([{ kind: 'secret', algorithms: ['HS256'], secret }]);
+    expect(c?.keys).toMatchObject([{ kind: 'publicKey' }]);
   });
 
   it('may list one provider, without a prefix', () => {
     const files = { 'providers.json': JSON.stringify([{ issuer: 'a', secret: SECRET }]) };
-    expect(load(variables, files).auth.providers).toMatchObject([{ issuer: 'a', userPrefix: '' }]);
+    expect(load(variables, files).auth.providers).toMatchObject([
+      { issuers: [{ iss: 'a' }], userPrefix: '' },
+    ]);
   });
 
   it('may give the same empty prefix to all, if that is meant', () => {
