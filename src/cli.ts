@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { config as loadDotenv } from 'dotenv';
 import { type OpenedAccess, openAccess } from './access/open.ts';
+import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { ConfigError } from './config/problems.ts';
@@ -17,6 +18,7 @@ CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = (path: string) => readFileSync(path, 'utf8');
+const context = { environment: process.env, readFile, terminal };
 
 loadDotenv({ quiet: true });
 
@@ -71,36 +73,31 @@ withTriple(program.command('mint'), true)
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseInteger)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
-    const { mint } = await import('./commands/mint.ts');
-    const values = loadVariables(process.env, readFile, [
-      'ZEGO_APP_ID',
-      'ZEGO_SERVER_SECRET',
-      'TOKEN_MODE',
-      'TOKEN_TTL_SECONDS',
-    ]);
-    const ttlSeconds = ttl ?? values.TOKEN_TTL_SECONDS;
-    mint(
-      { userId: user, roomId: room, videoId: video, ttlSeconds, now: unixSeconds() },
-      { appId: values.ZEGO_APP_ID, secret: values.ZEGO_SERVER_SECRET, mode: values.TOKEN_MODE },
-      { json, terminal },
-    );
+    const { MINT_VARIABLES, mint } = await import('./commands/mint.ts');
+    const values = loadVariables(process.env, readFile, MINT_VARIABLES);
+    const request = { userId: user, roomId: room, videoId: video, ttlSeconds: ttl };
+    mint({ ...request, now: unixSeconds() }, values, { json, terminal });
   });
 
 withTriple(program.command('explain'), false)
   .description('say why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2')
   .addOption(CODE)
+  .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, country, code, json = false }, command: Command) => {
+  .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
+    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
     const { explainCode } = await import('./commands/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
-    if (!(user && room && video)) command.error('error: --user, --room and --video, or --code');
+    if (!(user && room && video)) command.error('error: --user --room --video, --code or --jwt');
     const { explainAccess } = await import('./commands/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(async ({ service }) => {
       succeed(await explainAccess(service, request, unixSeconds(), { json, terminal }));
     });
   });
+
+addUserIdCommand(program, context);
 
 const directory = program
   .command('directory')
@@ -127,8 +124,10 @@ directory
 program
   .command('doctor')
   .description('check configuration, keys, access, Redis and clock, with what to do')
+  .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ json = false }) => {
+  .action(async ({ jwt, json = false }) => {
+    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
     const { doctor } = await import('./commands/doctor.ts');
     succeed(await doctor(process.env, readFile, { json, terminal }));
   });

@@ -61,6 +61,40 @@ export function checkClaims(
   return { userId, subject, issuer, expiresAt, videoAccess: claims.video_access };
 }
 
+/** One check of the claims, and why it does not hold. */
+export type ExplainedClaim = { claim: string; refusal?: Refusal };
+
+/** Every check of {@link checkClaims}, for people. */
+export function explainClaims(
+  claims: Claims,
+  rules: ClaimRules,
+  ids: UserIdRules,
+  now: number,
+): ExplainedClaim[] {
+  const issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
+  const checks: Record<string, () => unknown> = {
+    iss: () => checkIssuer(claims, rules.issuers),
+    [rules.audienceClaim]: () => checkAudience(claims, rules),
+    ...(Object.keys(rules.requiredClaims).length > 0 && {
+      [Object.keys(rules.requiredClaims).join(', ')]: () => checkRequired(claims, rules),
+    }),
+    'exp, nbf, iat': () => checkTimes(claims, rules, now),
+    [rules.userClaim]: () => {
+      const subject = readSubject(claims, rules, ids);
+      toUserId(subject, { issuer, prefix: rules.userPrefix }, ids);
+    },
+  };
+  return Object.entries(checks).map(([claim, check]) => {
+    try {
+      check();
+      return { claim };
+    } catch (error) {
+      const { code, extras } = error as ServiceError;
+      return { claim, refusal: (extras.cause as Refusal | undefined) ?? { code } };
+    }
+  });
+}
+
 function checkIssuer({ iss, tid }: Claims, issuers: readonly Issuer[]): string | undefined {
   if (iss !== undefined && typeof iss !== 'string') {
     throw refuse('claim_iss_type', 'a string', kindOf(iss));

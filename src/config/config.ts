@@ -10,7 +10,7 @@ import {
   resolveFiles,
 } from './environment.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
-import { readProviders } from './providers.ts';
+import { readProviders, userIdRules } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
 /** Where the decision about access comes from. */
@@ -169,14 +169,6 @@ function toConfig(values: Variables, providers: Provider[]): Config {
     access: accessConfig(values),
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };
-}
-
-const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
-
-/** How user ids are made and which are taken. */
-export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
-  const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
-  return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };
 }
 
 /** What open connections use for as long as the process lives, with the variable of each. */

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
+import type { UserIdRules } from '../auth/user-id.ts';
 import { type ReadFile, readTrimmed } from './environment.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { splitList } from './schemas.ts';
-import type { VariableName } from './variables.ts';
+import type { VariableName, Variables } from './variables.ts';
 
 /** Each says who signs in the users; beside AUTH_PROVIDER the first three replace or add keys. */
 const KEY_VARIABLES = [
@@ -142,4 +143,12 @@ function collisions(providers: Provider[], entries: object[]): string[] {
 
 function overlap(a: string, b: string): boolean {
   return a !== b && (a.startsWith(b) || b.startsWith(a));
+}
+
+export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
+
+/** How user ids are made and which are taken. */
+export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
+  const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
+  return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };
 }
