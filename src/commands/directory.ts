@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory, importDirectory } from '../directory/transfer.ts';
+import { createRefusedIds } from '../directory/zego-ids.ts';
 import type { Output } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
@@ -16,8 +17,11 @@ export async function importFile(
   const onLine = (line: number) => {
     if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
   };
-  const { user, video, room } = await importDirectory(database, source, onLine);
+  const refused = createRefusedIds();
+  const { user, video, room } = await importDirectory(database, source, onLine, refused.see);
   terminal.progress('');
+  const warning = refused.summary();
+  if (warning) terminal.note(`Warning: ${warning}.`);
   terminal.print(
     json
       ? JSON.stringify({ users: user, videos: video, rooms: room })

@@ -7,9 +7,11 @@ import { ConfigError } from '../config/problems.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
+import { warnOfIds } from './doctor-ids.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const MAX_CLOCK_SECONDS = 5;
+const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
 
 /** One thing that the service needs, and what to do when it is not there. */
@@ -58,7 +60,10 @@ async function* examine(environment: Environment, readFile: ReadFile): AsyncGene
   }
   yield checkToken(config);
   yield await checkKeys(config);
-  yield await checkAccess(config);
+  const access = await checkAccess(config);
+  yield access;
+  const ids = access.ok ? await warnOfIds(config) : undefined;
+  if (ids) yield { check: 'ids', ok: true, detail: ids, fix: ID_FIX };
   if (config.limits.redisUrl !== undefined) yield await checkRedis(config.limits.redisUrl);
   yield await checkClock(config);
 }

@@ -46,12 +46,14 @@ export type ImportCounts = Record<Entry['type'], number>;
  * Reads NDJSON into the directory, all or nothing, a line at a time.
  *
  * @param onLine hears the number of each line that is read
+ * @param onEntry hears of each entry
  * @throws {ImportError} that names the first bad line
  */
 export function importDirectory(
   database: Database,
   chunks: AsyncIterable<Uint8Array>,
   onLine: (line: number) => void = () => {},
+  onEntry: (entry: Entry) => void = () => {},
 ): Promise<ImportCounts> {
   return database.transaction(async (session) => {
     const counts: ImportCounts = { user: 0, video: 0, room: 0 };
@@ -67,7 +69,10 @@ export function importDirectory(
     try {
       for await (const line of linesOf(chunks)) {
         number++;
-        const work = importLine(session, line, number, counts);
+        const work = importLine(session, line, number, (entry) => {
+          counts[entry.type]++;
+          onEntry(entry);
+        });
         // A failure is found by the next flush.
         work.catch(() => {});
         inFlight.push(work);
@@ -82,10 +87,15 @@ export function importDirectory(
   });
 }
 
-async function importLine(session: Session, line: Buffer, number: number, counts: ImportCounts) {
+async function importLine(
+  session: Session,
+  line: Buffer,
+  number: number,
+  onEntry: (entry: Entry) => void,
+) {
   if (isBlank(line)) return;
   const entry = parseEntry(line, number);
-  counts[entry.type]++;
+  onEntry(entry);
   await putEntry(session, entry, number);
 }
 

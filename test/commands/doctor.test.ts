@@ -19,9 +19,9 @@ async function examine(env: Record<string, string>) {
   const { code, stdout } = await cli(['doctor', '--json'], { env: { ...ENV, ...env } });
   const { healthy, findings } = JSON.parse(stdout) as {
     healthy: boolean;
-    findings: { check: string; ok: boolean; detail: string; mend?: string }[];
+    findings: { check: string; ok: boolean; detail: string; fix?: string }[];
   };
-  const wrong = findings.filter(({ ok }) => !ok).map(({ check, mend }) => [check, mend]);
+  const wrong = findings.filter(({ ok }) => !ok).map(({ check, fix }) => [check, fix]);
   return { code, healthy, wrong };
 }
 
