@@ -5,7 +5,7 @@ import { NOW } from './clock.ts';
 import { rejectionOf } from './errors.ts';
 
 /** Ids as they come: what ZEGO takes has tests of its own. */
-export const ANY_IDS = { strict: false, hashKey: undefined };
+const ANY_IDS = { strict: false, hashKey: undefined };
 
 /** A verifier with everything that it reported, in order. */
 export type TestVerifier = Verifier & {
