@@ -106,6 +106,64 @@ describe('the AUTH_ variables', () => {
   });
 });
 
+describe('AUTH_PROVIDER', () => {
+  const preset = { AUTH_JWT_SECRET: undefined, AUTH_PROVIDER: 'auth0:films.eu.auth0.com' };
+
+  it('says which audience it needs, and where the console shows it', () => {
+    expect(refusal(preset)).toEqual([
+      'AUTH_AUDIENCE: is required: the identifier of your API (Auth0 dashboard, Applications, APIs) (for example AUTH_AUDIENCE=zego-video-token)',
+    ]);
+  });
+
+  it('has its values replaced by the variables beside it', () => {
+    const [provider] = load({
+      ...preset,
+      AUTH_AUDIENCE: 'films',
+      AUTH_JWKS_URL: 'http://localhost:8081/jwks',
+      AUTH_JWT_SECRET: SECRET,
+      AUTH_ISSUER: 'https://login.films.example/',
+      AUTH_AUDIENCE_CLAIM: 'azp',
+      AUTH_AUDIENCE_OPTIONAL: 'true',
+      AUTH_USER_CLAIM: '/app_metadata/uid',
+      AUTH_USER_CLAIM_NUMERIC: 'true',
+      AUTH_ALGORITHMS: 'ES256,HS512',
+    }).auth.providers;
+    const iss = 'https://login.films.example/';
+    expect(provider).toMatchObject({
+      issuers: [{ iss, canonical: iss }],
+      audienceClaim: 'azp',
+      audienceOptional: true,
+      userClaim: '/app_metadata/uid',
+      userClaimNumeric: true,
+      keys: [
+        { kind: 'jwks', url: 'http://localhost:8081/jwks', algorithms: ['ES256'] },
+        { kind: 'secret', algorithms: ['HS512'] },
+      ],
+    });
+  });
+
+  it('is no entry of its own beside a file of providers', () => {
+    const both = { ...preset, AUTH_PROVIDERS_FILE: 'providers.json' };
+    expect(refusal(both)[0]).toContain('AUTH_PROVIDERS_FILE and AUTH_PROVIDER are set');
+  });
+
+  it('that is none, or no claim that names an app, is named with what would be right', () => {
+    expect(refusal({ ...preset, AUTH_PROVIDER: 'auth0:films.eu.auth0.com:8443' })).toEqual([
+      expect.stringContaining('AUTH_PROVIDER: must be of the form auth0:DOMAIN'),
+    ]);
+    expect(refusal({ ...preset, AUTH_AUDIENCE: 'films', AUTH_AUDIENCE_CLAIM: 'sub' })).toEqual([
+      expect.stringContaining('AUTH_AUDIENCE_CLAIM: must be one of aud, client_id, azp'),
+    ]);
+  });
+
+  it('is not needed where AUTH_ISSUER has a discovery document', () => {
+    const issuer = { AUTH_JWT_SECRET: undefined, AUTH_ISSUER: 'https://login.example' };
+    const { auth } = load({ ...issuer, AUTH_AUDIENCE: 'films' });
+    expect(auth.providers).toMatchObject([{ keys: [{ kind: 'discovery' }] }]);
+    expect(refusal(issuer)[0]).toContain('AUTH_AUDIENCE: is required');
+  });
+});
+
 describe('AUTH_PROVIDERS_FILE', () => {
   const A = { issuer: 'https://a.example', secret: SECRET, userPrefix: 'a|' };
   const B = { issuer: 'https://b.example', secret: OTHER, userPrefix: 'b|' };
