@@ -21,7 +21,7 @@ module.exports = {
     only('the-port-is-a-leaf', '^src/access/access\\.ts$', []),
     only('claims-are-pure', '^src/auth/claims\\.ts$', [
       '^src/(errors|identifiers)\\.ts$',
-      '^src/auth/provider\\.ts$',
+      '^src/auth/(provider|user-id)\\.ts$',
     ]),
     {
       name: 'public-http-knows-no-adapter',

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
 import { HELP } from './commands/help.ts';
+import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
@@ -24,6 +25,7 @@ const readFile = (path: string) => readFileSync(path, 'utf8');
 const { version } = JSON.parse(
   readFile(fileURLToPath(new URL('../package.json', import.meta.url))),
 );
+const context = { environment: process.env, readFile, terminal };
 let dotenv = '';
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
@@ -84,30 +86,23 @@ withTriple(program.command('mint'), true)
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseInteger)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
-    const { mint } = await import('./commands/mint.ts');
-    const values = loadVariables(process.env, readFile, [
-      'ZEGO_APP_ID',
-      'ZEGO_SERVER_SECRET',
-      'TOKEN_MODE',
-      'TOKEN_TTL_SECONDS',
-    ]);
-    const ttlSeconds = ttl ?? values.TOKEN_TTL_SECONDS;
-    mint(
-      { userId: user, roomId: room, videoId: video, ttlSeconds, now: unixSeconds() },
-      { appId: values.ZEGO_APP_ID, secret: values.ZEGO_SERVER_SECRET, mode: values.TOKEN_MODE },
-      { json, terminal },
-    );
+    const { MINT_VARIABLES, mint } = await import('./commands/mint.ts');
+    const values = loadVariables(process.env, readFile, MINT_VARIABLES);
+    const request = { userId: user, roomId: room, videoId: video, ttlSeconds: ttl };
+    mint({ ...request, now: unixSeconds() }, values, { json, terminal });
   });
 
 withTriple(program.command('explain'), false)
   .description('say why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2')
   .addOption(CODE)
+  .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, country, code, json = false }, command: Command) => {
+  .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
+    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
     const { explainCode } = await import('./commands/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
-    if (!(user && room && video)) command.error('error: --user, --room and --video, or --code');
+    if (!(user && room && video)) command.error('error: --user --room --video, --code or --jwt');
     const { explainAccess } = await import('./commands/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(true, async ({ service }) => {
@@ -116,12 +111,15 @@ withTriple(program.command('explain'), false)
   });
 
 addDirectoryCommands(program, withAccess, terminal);
+addUserIdCommand(program, context);
 
 program
   .command('doctor')
   .description('check configuration, keys, access, Redis and clock, with what to do')
+  .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ json = false }) => {
+  .action(async ({ jwt, json = false }) => {
+    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
     const { doctor } = await import('./commands/doctor.ts');
     succeed(await doctor(process.env, readFile, dotenv, { json, terminal }));
   });

@@ -20,6 +20,7 @@ export const ERROR_CODES = [
   'rate_limited',
   'internal_error',
   'dependency_unavailable',
+  'retry',
   'overloaded',
 ] as const;
 

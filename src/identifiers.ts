@@ -38,3 +38,29 @@ export const videoIdSchema = identifier(128);
 export const MAX_UNIX_SECONDS = 253_402_300_799;
 
 export const unixSecondsSchema = z.int().min(0).max(MAX_UNIX_SECONDS);
+
+/** What ZEGO takes as an id, with the error numbers of its SDKs (developer documentation, `loginRoom`). */
+type ZegoRule = { noun: string; maxBytes: number; charactersError: number; lengthError: number };
+
+export const ZEGO_RULES = {
+  user: { noun: 'userId', maxBytes: 63, charactersError: 1002006, lengthError: 1002007 },
+  room: { noun: 'roomId', maxBytes: 127, charactersError: 1002012, lengthError: 1002013 },
+} as const satisfies Record<string, ZegoRule>;
+
+const NOT_ZEGO = /[^A-Za-z0-9~!@#$%^&*()_+=\-`;',.<>\\]/u;
+
+/** Why ZEGO refuses an id, or undefined: what it takes, what came (never the id itself), its error number. */
+export function zegoRefusal(
+  id: string,
+  { maxBytes, charactersError, lengthError }: ZegoRule,
+): { expected: string; received: string; zegoError: number } | undefined {
+  const expected = `at most ${maxBytes} ASCII letters, digits and ~!@#$%^&*()_+=-\`;',.<>\\`;
+  const [character] = NOT_ZEGO.exec(id) ?? [];
+  if (character !== undefined) {
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    return { expected, received: `U+${code}`, zegoError: charactersError };
+  }
+  const bytes = Buffer.byteLength(id);
+  if (bytes <= maxBytes) return undefined;
+  return { expected, received: `${bytes} bytes`, zegoError: lengthError };
+}

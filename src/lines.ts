@@ -1,4 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { ServiceError } from './errors.ts';
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const LF = 0x0a;
@@ -36,4 +37,25 @@ export async function* splitLines(
     rest = NOTHING;
   }
   if (rest.length > 0) yield [rest];
+}
+
+/**
+ * Passes chunks on while they come.
+ *
+ * @throws {ServiceError} `request_timeout` when none has come for `idleMs`
+ */
+export async function* withIdleTimeout(
+  chunks: AsyncIterable<Uint8Array>,
+  idleMs: number,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  for (;;) {
+    const waiting = new AbortController();
+    const idle = delay(idleMs, undefined, { signal: waiting.signal }).then(() => {
+      throw new ServiceError('request_timeout');
+    });
+    const next = await Promise.race([iterator.next(), idle]).finally(() => waiting.abort());
+    if (next.done) return;
+    yield next.value;
+  }
 }

@@ -20,13 +20,13 @@ export type Secrets = {
 /** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let current = config;
-  let verifier = await createVerifier(config.auth.providers, events);
+  let verifier = await createVerifier(config.auth.providers, events, config.auth.ids);
   let generate = createGenerator(config.zego);
 
   /** Providers that have not changed keep their keys, which may be all there is during an outage. */
-  async function renewVerifier({ auth: { providers } }: Config): Promise<Verifier> {
-    if (isDeepStrictEqual(providers, current.auth.providers)) return verifier;
-    const replacement = await createVerifier(providers, events);
+  async function renewVerifier({ auth }: Config): Promise<Verifier> {
+    if (isDeepStrictEqual(auth, current.auth)) return verifier;
+    const replacement = await createVerifier(auth.providers, events, auth.ids);
     if (verifier.usable() && !replacement.usable()) {
       replacement.close();
       throw new Error('the keys of a provider cannot be fetched');

@@ -14,7 +14,7 @@ import { createLimiter, type Limiter } from './limiter.ts';
 import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
-import { createJwksLog, reasonOf, warnOfEmptyDirectory } from './ops/notices.ts';
+import { createJwksLog, reasonOf, warnOfEmptyDirectory, warnOfPlainHttp } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
 
@@ -48,8 +48,7 @@ export async function startService(
   metrics.auditWaitingBytes(auditWaitingBytes);
   const load = createLoadMonitor();
   const access = await openDirectory(config.access, logger);
-  const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
-  const secrets = await createSecrets(config, { ...metrics.auth, jwksFetched });
+  const secrets = await openSecrets(config, logger, metrics);
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
   const app = await createApp(config, dependencies, () => lifecycle);
@@ -97,6 +96,12 @@ export async function startService(
   };
 }
 
+function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
+  warnOfPlainHttp(config.auth.providers, logger);
+  const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
+  return createSecrets(config, { ...metrics.auth, jwksFetched });
+}
+
 async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
   const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
   const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
@@ -116,7 +121,7 @@ type Dependencies = {
 };
 
 function createApp(
-  { http, limits, token }: Config,
+  { http, limits, token, auth: { ids } }: Config,
   { logger, audit, metrics, load, access, secrets, limiter }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
@@ -150,6 +155,8 @@ function createApp(
       countryOf: createCountryOf(http.countryHeader, http.trustProxy),
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,
+      repliesUserId: ids.hashKey !== undefined,
+      strictIds: ids.strict,
       now: unixSeconds,
       onAuditEvent: audited(audit, metrics),
     },

@@ -1,7 +1,7 @@
 // Made from openapi.yaml by `npm run client:types`.
 export interface VideoTokenRequest {
   /**
-   * The room that the user is logged in to: at most 128 bytes of UTF-8, valid Unicode, no control characters.
+   * The room that the user is logged in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
    */
   roomId: string;
   /**
@@ -23,6 +23,10 @@ export interface VideoToken {
    * Unix seconds; equal to the expiry inside the token.
    */
   expireAt: number;
+  /**
+   * The id that the client must log in to ZEGO with, where it is not the one in the credential (AUTH_USER_ID=hash).
+   */
+  userId?: string;
 }
 
 /**
@@ -63,6 +67,7 @@ export interface Problem {
     | 'rate_limited'
     | 'internal_error'
     | 'dependency_unavailable'
+    | 'retry'
     | 'overloaded';
   /**
    * What the client should do.

@@ -78,6 +78,10 @@ export const WORDS: Record<VideoTokenCode, Words> = {
     title: 'We cannot check your access',
     text: 'A part of our service is down. We keep trying.',
   },
+  retry: {
+    title: 'One moment longer',
+    text: 'We are checking your sign-in. We keep trying, and the film starts by itself.',
+  },
   overloaded: {
     title: 'We are very busy right now',
     text: 'Very many people want to watch. We keep trying, and the film starts by itself.',

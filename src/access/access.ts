@@ -9,6 +9,9 @@ export type AccessRequest = {
   /** ISO 3166-1 alpha-2, upper case; undefined when not known. */
   country: string | undefined;
   requestId: string;
+  /** The user claim as it came, and its issuer; only ACCESS_MODE=http reads them. */
+  subject?: string;
+  issuer?: string | undefined;
   /** The credential's `video_access` claim, unchecked; only ACCESS_MODE=claims reads it. */
   videoAccess?: unknown;
 };
@@ -70,7 +73,7 @@ export type AccessService = {
 };
 
 /** One rule, whether it holds, and the fact behind it. */
-export type ExplainedRule = { rule: string; holds: boolean; fact: string };
+type ExplainedRule = { rule: string; holds: boolean; fact: string };
 
 /** A decision with its reasons. */
 export type Explanation = {

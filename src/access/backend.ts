@@ -84,12 +84,14 @@ function isClientError(error: unknown): boolean {
 
 async function ask(
   { url, secret, timeoutMs }: BackendOptions,
-  { userId, roomId, videoId, country, requestId }: AccessRequest,
+  request: AccessRequest,
 ): Promise<AccessDecision> {
+  const { userId, roomId, videoId, requestId } = request;
+  const { country = null, issuer = null, subject = null } = request;
   const text = await fetchText(url, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ userId, roomId, videoId, country: country ?? null, requestId }),
+    body: JSON.stringify({ userId, roomId, videoId, country, requestId, issuer, subject }),
     maxBytes: MAX_BYTES,
     timeoutMs,
   });

@@ -1,11 +1,15 @@
 import { ServiceError } from '../errors.ts';
-import { MAX_UNIX_SECONDS, userIdSchema } from '../identifiers.ts';
-import type { Provider } from './provider.ts';
+import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import type { Issuer, Provider } from './provider.ts';
+import { subjectProblem, toUserId, type UserIdRules } from './user-id.ts';
 
 /** Who asks, after the JWT has been verified. */
 export type Credential = {
-  /** 1 to 64 bytes, the provider's prefix included. */
+  /** The id that the user logs in to ZEGO with, the provider's prefix included. */
   userId: string;
+  /** The user claim as it came. */
+  subject: string;
+  /** The canonical spelling. */
   issuer: string | undefined;
   /** Unix seconds. */
   expiresAt: number;
@@ -27,10 +31,7 @@ export function refuse(code: string, expected?: string, received?: string): Serv
 }
 
 /** What of a provider its claims are checked with. */
-export type ClaimRules = Pick<
-  Provider,
-  'issuer' | 'audience' | 'userClaim' | 'userPrefix' | 'clockToleranceSeconds'
->;
+export type ClaimRules = Omit<Provider, 'keys'>;
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -38,33 +39,93 @@ type Claims = Readonly<Record<string, unknown>>;
  * Checks the claims of a JWT whose signature has been verified (RFC 7519 section 4.1), and reads the user
  * from them. `now` is Unix seconds.
  *
- * @throws {ServiceError} `credential_invalid` with a {@link Refusal}, or `credential_expired`
+ * @throws {ServiceError} `credential_invalid` with a {@link Refusal}, `credential_expired`, or
+ * `user_not_allowed` for an id that ZEGO would refuse
  */
-export function checkClaims(value: unknown, rules: ClaimRules, now: number): Credential {
+export function checkClaims(
+  value: unknown,
+  rules: ClaimRules,
+  ids: UserIdRules,
+  now: number,
+): Credential {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw refuse('claims', 'a JSON object', kindOf(value));
   }
   const claims = value as Claims;
-  const issuer = checkIssuer(claims, rules);
+  const issuer = checkIssuer(claims, rules.issuers);
   checkAudience(claims, rules);
+  checkRequired(claims, rules);
   const expiresAt = checkTimes(claims, rules, now);
-  const userId = checkUser(claims, rules);
-  return { userId, issuer, expiresAt, videoAccess: claims.video_access };
+  const subject = readSubject(claims, rules, ids);
+  const userId = toUserId(subject, { issuer, prefix: rules.userPrefix }, ids);
+  return { userId, subject, issuer, expiresAt, videoAccess: claims.video_access };
 }
 
-function checkIssuer({ iss }: Claims, { issuer }: ClaimRules): string | undefined {
-  if (iss !== undefined && typeof iss !== 'string')
+/** One check of the claims, and why it does not hold. */
+export type ExplainedClaim = { claim: string; refusal?: Refusal };
+
+/** Every check of {@link checkClaims}, for people. */
+export function explainClaims(
+  claims: Claims,
+  rules: ClaimRules,
+  ids: UserIdRules,
+  now: number,
+): ExplainedClaim[] {
+  const issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
+  const checks: Record<string, () => unknown> = {
+    iss: () => checkIssuer(claims, rules.issuers),
+    [rules.audienceClaim]: () => checkAudience(claims, rules),
+    ...(Object.keys(rules.requiredClaims).length > 0 && {
+      [Object.keys(rules.requiredClaims).join(', ')]: () => checkRequired(claims, rules),
+    }),
+    'exp, nbf, iat': () => checkTimes(claims, rules, now),
+    [rules.userClaim]: () => {
+      const subject = readSubject(claims, rules, ids);
+      toUserId(subject, { issuer, prefix: rules.userPrefix }, ids);
+    },
+  };
+  return Object.entries(checks).map(([claim, check]) => {
+    try {
+      check();
+      return { claim };
+    } catch (error) {
+      const { code, extras } = error as ServiceError;
+      return { claim, refusal: (extras.cause as Refusal | undefined) ?? { code } };
+    }
+  });
+}
+
+function checkIssuer({ iss, tid }: Claims, issuers: readonly Issuer[]): string | undefined {
+  if (iss !== undefined && typeof iss !== 'string') {
     throw refuse('claim_iss_type', 'a string', kindOf(iss));
-  if (issuer !== undefined && iss !== issuer) throw refuse('claim_iss', issuer, quote(iss));
-  return iss;
+  }
+  if (issuers.length === 0) return iss;
+  const issuer = issuers.find((one) => one.iss === iss);
+  if (!issuer) throw refuse('claim_iss', listed(issuers.map((one) => one.iss)), quote(iss));
+  const { canonical, tenant } = issuer;
+  if (tenant !== undefined && tid !== tenant) throw refuse('claim_tid', tenant, quote(tid));
+  return canonical;
 }
 
-/** RFC 7519 section 4.1.3: a string, or a list that has ours among others. */
-function checkAudience({ aud }: Claims, { audience }: ClaimRules): void {
-  if (audience === undefined) return;
-  const given: unknown[] = Array.isArray(aud) ? aud : [aud];
+/** RFC 7519 section 4.1.3: a string, or a list that has ours among others. Other claims are one string. */
+function checkAudience(claims: Claims, rules: ClaimRules): void {
+  const { audience, audienceClaim, audienceOptional } = rules;
+  const value = own(claims, audienceClaim);
+  if (audience === undefined || (audienceOptional && value === undefined)) return;
+  const given: unknown[] = audienceClaim === 'aud' && Array.isArray(value) ? value : [value];
   if (!given.some((one) => audience.includes(one as string))) {
-    throw refuse('claim_aud', audience.join(' or '), given.map(quote).join(', ').slice(0, 200));
+    throw refuse(
+      `claim_${audienceClaim}`,
+      listed(audience),
+      given.map(quote).join(', ').slice(0, 200),
+    );
+  }
+}
+
+function checkRequired(claims: Claims, { requiredClaims }: ClaimRules): void {
+  for (const [name, required] of Object.entries(requiredClaims)) {
+    const value = own(claims, name);
+    if (value !== required) throw refuse(`claim_${name}`, required, quote(value));
   }
 }
 
@@ -88,17 +149,34 @@ function checkTimes(
   return exp as number;
 }
 
-function checkUser(claims: Claims, { userClaim, userPrefix }: ClaimRules): string {
-  const subject = Object.hasOwn(claims, userClaim) ? claims[userClaim] : undefined;
+function readSubject(claims: Claims, rules: ClaimRules, ids: UserIdRules): string {
+  const { userClaim, userClaimNumeric, userPrefix } = rules;
   const name = `claim_${/^\w+$/.test(userClaim) ? userClaim : 'user'}`;
-  if (subject === undefined) throw refuse(`${name}_missing`, 'a user id', 'missing');
+  const value = userClaim.startsWith('/') ? atPointer(claims, userClaim) : own(claims, userClaim);
+  if (value === undefined) throw refuse(`${name}_missing`, `a user id in ${userClaim}`, 'missing');
+  const isId = userClaimNumeric && Number.isSafeInteger(value) && (value as number) > 0;
+  const subject = isId ? String(value) : value;
   if (typeof subject !== 'string') throw refuse(`${name}_type`, 'a string', kindOf(subject));
-  const userId = userPrefix + subject;
-  for (const text of [subject, userId]) {
-    const { error } = userIdSchema.safeParse(text);
-    if (error) throw refuse(name, error.issues[0]?.message, kindOf(text));
+  for (const text of [subject, userPrefix + subject]) {
+    const problem = subjectProblem(text, ids);
+    if (problem) throw refuse(name, problem, kindOf(text));
   }
-  return userId;
+  return subject;
+}
+
+/** RFC 6901, through objects alone. */
+function atPointer(claims: Claims, pointer: string): unknown {
+  const names = pointer.slice(1).split('/');
+  return names.reduce<unknown>(
+    (value, name) => own(value, name.replaceAll('~1', '/').replaceAll('~0', '~')),
+    claims,
+  );
+}
+
+/** A member that is not inherited. */
+function own(value: unknown, name: string): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, name) ? (value as Claims)[name] : undefined;
 }
 
 /** The kind of a value that may be personal data. */
@@ -110,8 +188,12 @@ function kindOf(value: unknown): string {
   return typeof value === 'string' ? `${Buffer.byteLength(value)} bytes` : `a ${typeof value}`;
 }
 
-/** A value that names an app or a time, never a person. */
+/** A value that names an app, an issuer or a time, never a person. */
 function quote(value: unknown): string {
   const isShown = typeof value === 'string' || typeof value === 'number';
   return isShown ? String(value).slice(0, 200) : kindOf(value);
+}
+
+function listed(values: readonly string[]): string {
+  return values.join(' or ');
 }

@@ -6,9 +6,13 @@ import { fetchText } from '../fetch.ts';
 const MAX_BYTES = 256 * 1024;
 const TIMEOUT_MS = 2_000;
 const KEEP_MS = 3_600_000;
-const REFRESH_MS = 300_000;
-const COOLDOWN_MS = 30_000;
+/** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */
+const REFRESH_MS = 54_000;
+const RETRY_MS = 30_000;
 const RETRY_COLD_MS = 2_000;
+const UNKNOWN_MS = 5_000;
+const FRUITLESS_MS = 30_000;
+const FRUITLESS = 10;
 
 /** The key for a JWS header; rejects with an error of jose when none or several fit. */
 type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
@@ -18,7 +22,8 @@ export type Jwks = {
   /**
    * The key for a JWS header.
    *
-   * @throws {ServiceError} `dependency_unavailable` when there is nothing to verify with
+   * @throws {ServiceError} `dependency_unavailable` when there is nothing to verify with, `retry` when the
+   * key is unknown and it is too early to ask for it
    * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
    */
   key: FindKey;
@@ -32,66 +37,116 @@ export type Jwks = {
 };
 
 export type JwksOptions = {
-  url: string;
-  /** With the error of a fetch that failed. */
-  onFetch(result: 'ok' | 'error', error?: unknown): void;
-  /** The keys are others than before. */
+  /** The address of the key set; may reject. */
+  locate(): Promise<string>;
+  /** Without an error when the fetch went well. */
+  onFetch(error?: unknown): void;
+  /** The keys are others than before, or too old to be used. */
   onChange(): void;
   /** Monotonic milliseconds. */
   clock?: () => number;
 };
 
-type KeySet = { text: string; fetchedAt: number; find: FindKey };
-
-/** Keys by HTTP, kept for an hour when the provider is down, fetched for strangers every 30 s at most. */
-export function createJwks({ url, onFetch, onChange, clock = monotonic }: JwksOptions): Jwks {
-  let kept: KeySet | undefined;
+/**
+ * Keys by HTTP, kept for an hour when the provider is down. For unknown keys they are fetched every 5 s at
+ * most, and every 30 s after ten such fetches in a row have found nothing.
+ */
+export function createJwks(options: JwksOptions): Jwks {
+  const { locate, onFetch, clock = monotonic } = options;
+  const store = createKeyStore(options.onChange, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let failed = false;
-  const usable = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
+  let fruitless = 0;
 
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
-    let reason: unknown;
     try {
-      const text = await fetchText(url, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
-      const changed = kept !== undefined && kept.text !== text;
-      kept = { text, fetchedAt: clock(), find: parseKeys(text) };
+      store.keep(await fetchText(await locate(), { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS }));
       failed = false;
-      if (changed) onChange();
+      onFetch();
     } catch (error) {
       failed = true;
-      reason = error;
+      onFetch(error);
     }
-    onFetch(failed ? 'error' : 'ok', reason);
   }
 
   const fetching = createRepeater(fetchKeys, () => {
-    if (!usable()) return RETRY_COLD_MS;
-    return failed ? COOLDOWN_MS : REFRESH_MS;
+    if (!store.usable()) return RETRY_COLD_MS;
+    return failed ? RETRY_MS : REFRESH_MS;
   });
+
+  /** @returns false when it is too early to ask for an unknown key */
+  async function fetchFor(header: JWTHeaderParameters): Promise<boolean> {
+    const wait = fruitless < FRUITLESS ? UNKNOWN_MS : FRUITLESS_MS;
+    if (clock() - attemptedAt < wait) {
+      await fetching.pending();
+      return false;
+    }
+    await fetching.run();
+    fruitless = (await store.find(header)) ? 0 : fruitless + 1;
+    return true;
+  }
 
   return {
     async key(header) {
-      if (!usable()) await fetching.pending();
-      const keys = usable();
-      if (!keys) throw unavailable();
-      try {
-        return await keys.find(header);
-      } catch (error) {
-        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      }
-      if (clock() - attemptedAt >= COOLDOWN_MS) await fetching.run();
-      else await fetching.pending();
-      const fresh = usable();
+      if (!store.usable()) await fetching.pending();
+      if (!store.usable()) throw unavailable();
+      const key = await store.find(header);
+      if (key) return key;
+      // It is there, for another use or algorithm: a fetch would find the same.
+      if (store.has(header.kid)) throw new errors.JWKSNoMatchingKey();
+      const wasFetched = await fetchFor(header);
+      const fetched = await store.find(header);
+      if (fetched) return fetched;
       // A key that a provider out of reach may just have made can neither be trusted nor refused.
-      if (failed || !fresh) throw unavailable();
-      return fresh.find(header);
+      if (failed || !store.usable()) throw unavailable();
+      if (wasFetched || store.wasTakenAway(header.kid)) throw new errors.JWKSNoMatchingKey();
+      throw new ServiceError('retry', { retryAfter: 5, cause: { code: 'key_unknown' } });
     },
     start: fetching.run,
-    healthy: () => usable() !== undefined && !failed,
-    usable: () => usable() !== undefined,
-    close: fetching.stop,
+    healthy: () => store.usable() && !failed,
+    usable: store.usable,
+    close() {
+      store.close();
+      fetching.stop();
+    },
+  };
+}
+
+type KeySet = { text: string; kids: Set<unknown>; fetchedAt: number; find: FindKey };
+
+/** The key set that was read last, for an hour. */
+function createKeyStore(onChange: () => void, clock: () => number) {
+  let kept: KeySet | undefined;
+  let takenAway: Set<unknown> = new Set();
+  let expiry: NodeJS.Timeout | undefined;
+  const current = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
+  return {
+    usable: () => current() !== undefined,
+    /** Undefined when no key fits. */
+    async find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
+      try {
+        return await current()?.find(header);
+      } catch (error) {
+        if (error instanceof errors.JWKSNoMatchingKey) return undefined;
+        throw error;
+      }
+    },
+    has: (kid: unknown) => kid !== undefined && current()?.kids.has(kid) === true,
+    /** The provider had such a key, and withdrew it. */
+    wasTakenAway: (kid: unknown) => takenAway.has(kid),
+    keep(text: string): void {
+      const fresh = { text, ...parseKeys(text), fetchedAt: clock() };
+      if (kept && kept.text !== text) {
+        takenAway = kept.kids.difference(fresh.kids);
+        onChange();
+      }
+      kept = fresh;
+      // What was verified with these keys ends with them.
+      clearTimeout(expiry);
+      expiry = setTimeout(onChange, KEEP_MS).unref();
+    },
+    close: () => clearTimeout(expiry),
   };
 }
 
@@ -125,8 +180,9 @@ function createRepeater(work: () => Promise<void>, delay: () => number) {
 const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 /** jose picks by algorithm, id and use, and lends no symmetric, private or encryption key. */
-function parseKeys(text: string): FindKey {
-  return createLocalJWKSet(keySetSchema.parse(JSON.parse(text)));
+function parseKeys(text: string): Pick<KeySet, 'find' | 'kids'> {
+  const set = keySetSchema.parse(JSON.parse(text));
+  return { find: createLocalJWKSet(set), kids: new Set(set.keys.map(({ kid }) => kid)) };
 }
 
 function unavailable(): ServiceError {

@@ -1,17 +1,21 @@
 import { createSecretKey, KeyObject } from 'node:crypto';
 import type { CryptoKey, JWTHeaderParameters } from 'jose';
+import { createDiscovery } from './discovery.ts';
 import { createJwks } from './jwks.ts';
-import type { Provider } from './provider.ts';
+import type { ProviderKey } from './provider-keys.ts';
 
-/** The keys that one provider's signatures are verified with. */
+/** The keys that signatures of some algorithms are verified with. */
 export type KeySource = {
+  algorithms: readonly string[];
   /**
    * The key for the header of a JWS.
    *
-   * @throws {ServiceError} `dependency_unavailable` when the keys cannot be had
+   * @throws {ServiceError} `dependency_unavailable` or `retry` when the keys cannot be had now
    * @throws {errors.JOSEError} when no key fits
    */
   find(header: JWTHeaderParameters): KeyObject | Promise<KeyObject>;
+  /** The issuer as its discovery document spells it. */
+  discoveredIssuer(): string | undefined;
   healthy(): boolean;
   /** There are keys to verify with, fresh or kept. */
   usable(): boolean;
@@ -19,41 +23,70 @@ export type KeySource = {
 };
 
 export type KeyEvents = {
-  /** A key set has been fetched, or not: then with the error. */
+  /** A key set has been fetched, or why not. */
   jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown): void;
-  /** The keys are others than before. */
+  /** The keys are others than before, or too old to be used. */
   onChange(): void;
 };
 
-/** Opens a provider's keys; those of a JWKS when the first fetch has ended, well or not. */
+/** Opens a key of a provider; a key set when the first fetch has ended, well or not. */
 export async function openKeys(
-  { key, issuer = '' }: Provider,
-  { jwksFetched, onChange }: KeyEvents,
+  key: ProviderKey,
+  issuer: string,
+  events: KeyEvents,
 ): Promise<KeySource> {
   switch (key.kind) {
     case 'secret':
-      return constant(createSecretKey(key.secret));
+      return constant(key.algorithms, createSecretKey(key.secret));
     case 'publicKey':
-      return constant(key.publicKey.key);
-    case 'jwks': {
-      const onFetch = (result: 'ok' | 'error', error?: unknown) =>
-        jwksFetched(issuer, result, error);
-      const { key: find, start, ...jwks } = createJwks({ url: key.url, onFetch, onChange });
-      const objects = new WeakMap<CryptoKey, KeyObject>();
-      await start();
-      return {
-        ...jwks,
-        async find(header) {
-          const found = await find(header);
-          const object = objects.get(found) ?? KeyObject.from(found);
-          objects.set(found, object);
-          return object;
+      return constant(key.algorithms, key.publicKey.key);
+    case 'jwks':
+      return openKeySet(key.algorithms, async () => key.url, issuer, events);
+    case 'discovery': {
+      const { jwksUrl, issuer: discoveredIssuer, forget } = createDiscovery(key);
+      const source = await openKeySet(key.algorithms, jwksUrl, issuer, {
+        ...events,
+        jwksFetched(name, result, error) {
+          if (result === 'error') forget();
+          events.jwksFetched(name, result, error);
         },
-      };
+      });
+      return { ...source, discoveredIssuer };
     }
   }
 }
 
-function constant(key: KeyObject): KeySource {
-  return { find: () => key, healthy: () => true, usable: () => true, close: () => {} };
+async function openKeySet(
+  algorithms: readonly string[],
+  locate: () => Promise<string>,
+  issuer: string,
+  { jwksFetched, onChange }: KeyEvents,
+): Promise<KeySource> {
+  const onFetch = (error?: unknown) =>
+    jwksFetched(issuer, error === undefined ? 'ok' : 'error', error);
+  const { key, start, ...jwks } = createJwks({ locate, onFetch, onChange });
+  const objects = new WeakMap<CryptoKey, KeyObject>();
+  await start();
+  return {
+    ...jwks,
+    algorithms,
+    discoveredIssuer: () => undefined,
+    async find(header) {
+      const found = await key(header);
+      const object = objects.get(found) ?? KeyObject.from(found);
+      objects.set(found, object);
+      return object;
+    },
+  };
+}
+
+function constant(algorithms: readonly string[], key: KeyObject): KeySource {
+  return {
+    algorithms,
+    find: () => key,
+    discoveredIssuer: () => undefined,
+    healthy: () => true,
+    usable: () => true,
+    close: () => {},
+  };
 }

@@ -1,123 +1,161 @@
 import { z } from 'zod';
-import { DEFAULT_ALGORITHMS, familiesOf } from './algorithms.ts';
-import { type PublicKey, parsePublicKey } from './public-key.ts';
+import { AUDIENCE_CLAIMS, type AudienceClaim, PRESETS } from './presets.ts';
+import { type ProviderKey, resolveKeys } from './provider-keys.ts';
 
-const MIN_SECRET_BYTES = 32;
+/** A spelling of `iss` that a provider's credentials may have. */
+export type Issuer = {
+  iss: string;
+  /** The one spelling by which users are told apart. */
+  canonical: string;
+  /** Where several tenants share the keys: what the claim `tid` must be. */
+  tenant?: string;
+};
 
-/** What a provider's signatures are checked with. */
-type ProviderKey =
-  | { kind: 'secret'; secret: Buffer<ArrayBuffer> }
-  | { kind: 'publicKey'; publicKey: PublicKey }
-  | { kind: 'jwks'; url: string };
-
-/** One issuer of credentials and everything that is bound to it. */
+/** One identity provider and everything that is bound to it. */
 export type Provider = {
-  issuer: string | undefined;
+  /** None: any, or the issuer of the discovery document. */
+  issuers: Issuer[];
   audience: string[] | undefined;
-  algorithms: string[];
+  audienceClaim: AudienceClaim;
+  /** A credential may be without the audience claim, but not with another one. */
+  audienceOptional: boolean;
+  /** Claims that must have exactly these values. */
+  requiredClaims: Record<string, string>;
+  /** The name of a claim, or a JSON Pointer (RFC 6901) into nested ones. */
   userClaim: string;
+  userClaimNumeric: boolean;
   /** Put before the user claim, so that equal subjects of two providers stay two users. */
   userPrefix: string;
   /** For `nbf` and `iat`; `exp` has none. */
   clockToleranceSeconds: number;
-  key: ProviderKey;
+  /** No algorithm appears twice: the algorithm of a credential decides whose key it is verified with. */
+  keys: ProviderKey[];
 };
 
 const text = z.string().min(1);
+const textOrList = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+const TENANT = '{tenantid}';
+
+const keyFields = {
+  secret: text.optional(),
+  publicKey: text.optional(),
+  jwksUrl: text.optional(),
+  algorithms: z.array(text).min(1).optional(),
+};
 
 /** One provider as an operator writes it: an entry of AUTH_PROVIDERS_FILE, or the AUTH_ variables. */
-export const providerSchema = z
-  .strictObject({
-    issuer: text.optional(),
-    audience: z.union([text.transform((one) => [one]), z.array(text).min(1)]).optional(),
-    secret: text.optional(),
-    publicKey: text.optional(),
-    jwksUrl: text.optional(),
-    algorithms: z.array(text).min(1).optional(),
-    userClaim: text.default('sub'),
-    userPrefix: z.string().max(32).default(''),
-    clockToleranceSeconds: z.int().min(0).max(60).default(5),
-  })
-  .transform((input, context): Provider => {
-    const report: Report = (field, message) => {
-      context.addIssue({ code: 'custom', path: [field], message });
-    };
-    const resolved = resolveKey(input, report);
-    if (!resolved) return z.NEVER;
-    const { issuer, audience, userClaim, userPrefix, clockToleranceSeconds } = input;
-    const { key, algorithms } = resolved;
-    return { issuer, audience, algorithms, userClaim, userPrefix, clockToleranceSeconds, key };
+const inputSchema = z.strictObject({
+  provider: text.optional(),
+  issuer: text.optional(),
+  tenants: z.array(text).min(1).optional(),
+  audience: textOrList.optional(),
+  audienceClaim: z.enum(AUDIENCE_CLAIMS).optional(),
+  audienceOptional: z.boolean().default(false),
+  ...keyFields,
+  /** Several keys, each with algorithms of its own. */
+  keys: z.array(z.strictObject(keyFields)).min(1).optional(),
+  allowHttp: z.boolean().default(false),
+  userClaim: text.optional(),
+  userClaimNumeric: z.boolean().default(false),
+  userPrefix: z.string().max(32).default(''),
+  clockToleranceSeconds: z.int().min(0).max(60).default(5),
+});
+
+export type ProviderInput = z.output<typeof inputSchema>;
+
+/** Says what is wrong with a field. */
+export type Report = (field: string, message: string) => undefined;
+
+export const providerSchema = inputSchema.transform((input, context): Provider => {
+  const report: Report = (field, message) => {
+    context.addIssue({ code: 'custom', path: [field], message });
+  };
+  const preset = readPreset(input, report);
+  if (input.provider !== undefined && !preset) return z.NEVER;
+  const given: GivenProvider = { ...preset, ...withoutUndefined(input) };
+  const keys = resolveKeys(given, report);
+  const issuers = resolveIssuers(given, report);
+  checkAudienceFields(given, report);
+  if (!keys) return z.NEVER;
+  const { audienceClaim = 'aud', audience, userClaim = 'sub' } = given;
+  return {
+    // A discovery document says how its issuer is spelt.
+    issuers: keys.some(({ kind }) => kind === 'discovery') ? eitherSlash(issuers) : issuers,
+    audience,
+    audienceClaim,
+    audienceOptional: input.audienceOptional,
+    requiredClaims: preset?.requiredClaims?.(audienceClaim) ?? {},
+    userClaim,
+    userClaimNumeric: input.userClaimNumeric,
+    userPrefix: input.userPrefix,
+    clockToleranceSeconds: input.clockToleranceSeconds,
+    keys,
+  };
+});
+
+/** What an operator wrote, with what a preset says where the operator is silent. */
+export type GivenProvider = ProviderInput & { presetIssuers?: string[]; whichAudience?: string };
+
+function readPreset({ provider }: ProviderInput, report: Report) {
+  if (provider === undefined) return undefined;
+  const [, name = '', first = '', more] = /^([^:]*):?([^,]*)(?:,(.*))?$/.exec(provider) ?? [];
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+  if (!preset) {
+    const forms = Object.values(PRESETS).map(({ form }) => form);
+    return report('provider', `must be one of ${forms.join(', ')}`);
+  }
+  const value = first.replace(/\/$/, '');
+  if (!preset.value.test(value)) return report('provider', `must be of the form ${preset.form}`);
+  const audience = more?.split(',') ?? (preset.audience ? [preset.audience(value)] : undefined);
+  return {
+    presetIssuers: preset.issuers(value),
+    jwksUrl: preset.jwksUrl(value),
+    algorithms: [...preset.algorithms],
+    audienceClaim: preset.audienceClaim,
+    whichAudience: preset.whichAudience,
+    ...(audience && { audience }),
+    ...(preset.requiredClaims && { requiredClaims: preset.requiredClaims }),
+    ...(preset.userClaim && { userClaim: preset.userClaim(value) }),
+  };
+}
+
+function withoutUndefined(input: ProviderInput): ProviderInput {
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as ProviderInput;
+}
+
+function resolveIssuers(given: GivenProvider, report: Report): Issuer[] {
+  const { issuer, presetIssuers = [], tenants } = given;
+  const spellings = issuer === undefined ? presetIssuers : [issuer];
+  const [canonical = ''] = spellings;
+  if (!canonical.includes(TENANT)) {
+    if (tenants) report('tenants', `is for an issuer with ${TENANT}, such as entra:common`);
+    return spellings.map((iss) => ({ iss, canonical }));
+  }
+  if (!tenants) report('tenants', 'is required where many tenants share an issuer: list who may');
+  return (tenants ?? []).flatMap((tenant) =>
+    spellings.map((spelling) => ({
+      iss: spelling.replace(TENANT, tenant),
+      canonical: canonical.replace(TENANT, tenant),
+      tenant,
+    })),
+  );
+}
+
+function eitherSlash(issuers: Issuer[]): Issuer[] {
+  return issuers.flatMap(({ iss }) => {
+    const bare = iss.replace(/\/$/, '');
+    return [bare, `${bare}/`].map((spelling) => ({ iss: spelling, canonical: spelling }));
   });
-
-type Report = (field: string, message: string) => undefined;
-type KeyInput = {
-  issuer?: string | undefined;
-  audience?: string[] | undefined;
-  secret?: string | undefined;
-  publicKey?: string | undefined;
-  jwksUrl?: string | undefined;
-  algorithms?: string[] | undefined;
-};
-type Resolved = { key: ProviderKey; algorithms: string[] } | undefined;
-
-function resolveKey(input: KeyInput, report: Report): Resolved {
-  const { secret, publicKey, jwksUrl } = input;
-  const given = [secret, publicKey, jwksUrl].filter((value) => value !== undefined);
-  if (given.length !== 1) {
-    return report('secret', 'give exactly one of secret, publicKey and jwksUrl');
-  }
-  if (secret !== undefined) return resolveSecret(secret, input.algorithms, report);
-  if (publicKey !== undefined) return resolvePublicKey(publicKey, input.algorithms, report);
-  return resolveJwks(jwksUrl as string, input, report);
 }
 
-function resolveSecret(secret: string, listed: string[] | undefined, report: Report): Resolved {
-  const bytes = Buffer.from(secret);
-  if (bytes.length < MIN_SECRET_BYTES) {
-    return report('secret', `must be at least ${MIN_SECRET_BYTES} bytes long`);
+function checkAudienceFields(given: GivenProvider, report: Report): void {
+  const { audience, audienceClaim = 'aud', audienceOptional, whichAudience } = given;
+  if (audience === undefined && whichAudience) report('audience', `is required: ${whichAudience}`);
+  if (audienceOptional && audienceClaim !== 'azp') {
+    report('audienceOptional', 'is for the audience claim azp alone');
   }
-  const algorithms = listed ?? [...DEFAULT_ALGORITHMS.secret];
-  if ([...familiesOf(algorithms)].some((family) => family !== 'HMAC')) {
-    return report('algorithms', 'must be of HS256, HS384 and HS512 with a shared secret');
+  if (audience === undefined && audienceClaim !== 'aud' && !whichAudience) {
+    report('audience', `is required with the audience claim ${audienceClaim}`);
   }
-  return { key: { kind: 'secret', secret: bytes }, algorithms };
-}
-
-function resolvePublicKey(pem: string, listed: string[] | undefined, report: Report): Resolved {
-  try {
-    const publicKey = parsePublicKey(pem);
-    const algorithms = listed ?? publicKey.defaultAlgorithms;
-    const families = [...familiesOf(algorithms)];
-    const fits = families.every((family) => family && publicKey.families.includes(family));
-    // An EC key's curve decides between ES256, ES384 and ES512.
-    const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
-    if (!fits || !curveFits || families.length !== 1) {
-      return report('algorithms', 'must be of one family, and one that the public key is for');
-    }
-    return { key: { kind: 'publicKey', publicKey }, algorithms };
-  } catch (error) {
-    return report('publicKey', (error as Error).message);
-  }
-}
-
-function resolveJwks(address: string, input: KeyInput, report: Report): Resolved {
-  const algorithms = input.algorithms ?? [...DEFAULT_ALGORITHMS.jwks];
-  const families = familiesOf(algorithms);
-  if (!isSafeUrl(address)) report('jwksUrl', SAFE_URL_RULE);
-  if (input.issuer === undefined) report('issuer', 'is required with a JWKS URL');
-  if (input.audience === undefined) report('audience', 'is required with a JWKS URL');
-  if (families.has('HMAC') || families.has(undefined)) {
-    report('algorithms', 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA');
-  }
-  return { key: { kind: 'jwks', url: address }, algorithms };
-}
-
-export const SAFE_URL_RULE = 'must be an https URL, or http on loopback';
-
-/** https anywhere, http on loopback only, and no credentials inside. */
-export function isSafeUrl(address: string): boolean {
-  const url = URL.parse(address);
-  if (url === null || url.username !== '' || url.password !== '') return false;
-  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback);
 }

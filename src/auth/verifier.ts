@@ -6,8 +6,9 @@ import { type Credential, checkClaims, refuse } from './claims.ts';
 import { type KeyEvents, type KeySource, openKeys } from './keys.ts';
 import type { Provider } from './provider.ts';
 import { verifySignature } from './signature.ts';
+import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 
-const MAX_JWT_BYTES = 8 * 1024;
+const MAX_JWT_BYTES = 12 * 1024;
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 const CACHE_MS = 59_000;
 /** Reading the clock costs more than the lookup: with this, entries live for 60 s at most. */
@@ -30,8 +31,8 @@ export type Verifier = {
   /**
    * The credential in a JWT. `now` is Unix seconds.
    *
-   * @throws {ServiceError} `credential_invalid`, `credential_expired`, or `dependency_unavailable`
-   * when a provider's keys cannot be had
+   * @throws {ServiceError} `credential_invalid`, `credential_expired`, `user_not_allowed` for an id that
+   * ZEGO refuses, or `dependency_unavailable` or `retry` when a provider's keys cannot be had now
    */
   verify(token: string, now: number): Promise<Credential>;
   healthy(): boolean;
@@ -56,17 +57,21 @@ const headerSchema = z.object({
 export async function createVerifier(
   providers: readonly Provider[],
   events: AuthEvents,
+  ids: UserIdRules = STRICT_IDS,
 ): Promise<Verifier> {
   let cache = createCache();
   const clear = () => {
     cache = createCache();
   };
+  const keyEvents = { jwksFetched: events.jwksFetched, onChange: clear };
   const sources = await Promise.all(
-    providers.map(async (provider) => ({
-      provider,
-      keys: await openKeys(provider, { jwksFetched: events.jwksFetched, onChange: clear }),
-    })),
+    providers.map(async (provider) => {
+      const issuer = provider.issuers[0]?.canonical ?? '';
+      const opened = provider.keys.map((key) => openKeys(key, issuer, keyEvents));
+      return { provider, keys: await Promise.all(opened) };
+    }),
   );
+  const keys = sources.flatMap((source) => source.keys);
   const select = createSelector(sources);
 
   async function verify(token: string, now: number): Promise<Credential> {
@@ -77,7 +82,7 @@ export async function createVerifier(
     const target = cache;
     const started = performance.now();
     try {
-      const credential = await verifyWith(select(token), token, now);
+      const credential = await verifyWith(select(token), ids, token, now);
       target.set(token, credential);
       return credential;
     } finally {
@@ -87,13 +92,13 @@ export async function createVerifier(
 
   return {
     verify,
-    healthy: () => sources.every(({ keys }) => keys.healthy()),
-    usable: () => sources.every(({ keys }) => keys.usable()),
-    close: () => sources.forEach(({ keys }) => void keys.close()),
+    healthy: () => keys.every(({ healthy }) => healthy()),
+    usable: () => keys.every(({ usable }) => usable()),
+    close: () => keys.forEach(({ close }) => void close()),
   };
 }
 
-type Source = { provider: Provider; keys: KeySource };
+type Source = { provider: Provider; keys: KeySource[] };
 
 function createCache(): LRUCache<string, Credential> {
   return new LRUCache({
@@ -108,9 +113,11 @@ function createCache(): LRUCache<string, Credential> {
 function createSelector(sources: Source[]): (token: string) => Source {
   const [only] = sources;
   if (only && sources.length === 1) return () => only;
-  const byIssuer = new Map(sources.map((source) => [source.provider.issuer, source]));
+  const byIssuer = new Map(
+    sources.flatMap((source) => source.provider.issuers.map(({ iss }) => [iss, source])),
+  );
   return (token) => {
-    const source = byIssuer.get(unverifiedIssuer(token));
+    const source = byIssuer.get(unverifiedIssuer(token) ?? '');
     if (!source) throw refuse('issuer_unknown', 'the issuer of a provider');
     return source;
   };
@@ -124,23 +131,36 @@ function unverifiedIssuer(token: string): string | undefined {
   }
 }
 
-async function verifyWith({ provider, keys }: Source, token: string, now: number) {
+async function verifyWith(
+  { provider, keys }: Source,
+  ids: UserIdRules,
+  token: string,
+  now: number,
+): Promise<Credential> {
   if (token.length > MAX_JWT_BYTES) throw refuse('too_long', `at most ${MAX_JWT_BYTES} bytes`);
   const signature = decodeSignature(token);
   const header = decodeHeader(token);
   const { alg } = header;
-  if (!provider.algorithms.includes(alg)) {
-    throw refuse('alg_not_allowed', provider.algorithms.join(' or '), alg.slice(0, 20));
+  const source = keys.find(({ algorithms }) => algorithms.includes(alg));
+  if (!source) {
+    const algorithms = keys.flatMap((one) => one.algorithms);
+    throw refuse('alg_not_allowed', algorithms.join(' or '), alg.slice(0, 20));
   }
-  const key = await findKey(keys, header);
+  const key = await findKey(source, header);
   const end = token.lastIndexOf('.');
   if (!verifySignature(alg, key, token.slice(0, end), signature)) throw refuse('signature');
-  return checkClaims(decodeClaims(token.slice(token.indexOf('.') + 1, end)), provider, now);
+  const claims = decodeClaims(token.slice(token.indexOf('.') + 1, end));
+  return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now);
 }
 
-async function findKey(keys: KeySource, header: JWTHeaderParameters) {
+/** A discovery document says how its issuer is spelt, to the letter. */
+function rulesOf(provider: Provider, iss: string | undefined): Provider {
+  return iss === undefined ? provider : { ...provider, issuers: [{ iss, canonical: iss }] };
+}
+
+async function findKey(source: KeySource, header: JWTHeaderParameters) {
   try {
-    return await keys.find(header);
+    return await source.find(header);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');

@@ -5,6 +5,7 @@ import type { OpenedAccess } from '../access/open.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
+import { createRefusedIds } from '../directory/zego-ids.ts';
 import type { Output, Terminal } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
@@ -55,8 +56,10 @@ async function importFile(
   { json, dryRun, replace, restore, terminal }: ImportFlags & Output,
 ): Promise<void> {
   const source = file === '-' ? process.stdin : createReadStream(file);
+  const refused = createRefusedIds();
   const options: ImportOptions = {
     dryRun,
+    onEntry: refused.see,
     replace,
     onLine(line) {
       if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
@@ -67,6 +70,8 @@ async function importFile(
   };
   const { user, video, room } = await importDirectory(database, source, options).catch(listLines);
   terminal.progress('');
+  const warning = refused.summary();
+  if (warning) terminal.note(`warning: ${warning}`);
   const counts = `${user} users, ${video} videos and ${room} rooms`;
   const rest = replace ? 'deleted' : 'left as it is';
   terminal.print(

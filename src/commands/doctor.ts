@@ -1,6 +1,5 @@
 import { type OpenedAccess, openAccess } from '../access/open.ts';
-import { createVerifier } from '../auth/verifier.ts';
-import { causeOf, describeCause } from '../causes.ts';
+import { causeOf } from '../causes.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, addressOf } from '../config/failures.ts';
@@ -9,13 +8,12 @@ import { unknownVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
+import { warnOfIds } from './doctor-ids.ts';
+import { checkClock, checkKeys, type Finding } from './doctor-providers.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
-const MAX_CLOCK_SECONDS = 5;
 const REDIS_MS = 2_000;
-
-/** One thing that the service needs, and what to do when it is not there. */
-type Finding = { check: string; ok: boolean; detail: string; fix?: string };
+const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 
 /** Checks what the service needs before it is started, or while it is not well; false when something is wrong. */
 export async function doctor(
@@ -67,7 +65,10 @@ async function* examine(
   yield* unknown;
   yield checkToken(config);
   yield await checkKeys(config);
-  yield await checkAccess(config);
+  const access = await checkAccess(config);
+  yield access;
+  const ids = access.ok ? await warnOfIds(config) : undefined;
+  if (ids) yield { check: 'ids', ok: true, detail: ids, fix: ID_FIX };
   if (config.limits.redisUrl !== undefined) yield await checkRedis(config.limits.redisUrl);
   yield await checkClock(config);
 }
@@ -85,28 +86,6 @@ function checkToken({ zego }: Config): Finding {
     check: 'token',
     ok: true,
     detail: `made and read in ${zego.mode} mode for AppID ${zego.appId}`,
-  };
-}
-
-async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
-  let failure: unknown;
-  const verifier = await createVerifier(providers, {
-    cache() {},
-    verified() {},
-    jwksFetched(_issuer, _result, error) {
-      failure ??= error;
-    },
-  });
-  const ok = verifier.healthy();
-  verifier.close();
-  const check = 'keys';
-  if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
-  const urls = providers.flatMap(({ key }) => (key.kind === 'jwks' ? [key.url] : []));
-  return {
-    check,
-    ok,
-    detail: `cannot be fetched; ${describeCause(causeOf(failure))}`,
-    fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a JWKS within 2 s, without a redirect`,
   };
 }
 
@@ -167,28 +146,4 @@ async function checkRedis(url: string): Promise<Finding> {
     detail: `cannot use ${addressOf(url, '6379')}; ${words} (${code})`,
     fix: `REDIS_URL: ${fix}; until then each replica counts for itself`,
   };
-}
-
-/** The Date header of the OpenID provider is the only other clock that we know of. */
-async function checkClock({ auth: { providers } }: Config): Promise<Finding> {
-  const check = 'clock';
-  const jwks = providers.find(({ key }) => key.kind === 'jwks')?.key;
-  if (jwks?.kind !== 'jwks')
-    return { check, ok: true, detail: 'not compared: no other clock is known' };
-  try {
-    const response = await fetch(jwks.url, {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(2_000),
-    });
-    const theirs = Date.parse(response.headers.get('date') ?? '');
-    if (Number.isNaN(theirs)) return { check, ok: true, detail: 'not compared: no Date header' };
-    const seconds = Math.round((Date.now() - theirs) / 1000);
-    const ok = Math.abs(seconds) <= MAX_CLOCK_SECONDS;
-    const fix = ok
-      ? {}
-      : { fix: 'set the clock of this machine by NTP: ZEGO refuses tokens of the future' };
-    return { check, ok, detail: `differs by ${seconds} s from the OpenID provider's`, ...fix };
-  } catch {
-    return { check, ok: true, detail: 'not compared: the OpenID provider does not answer' };
-  }
 }

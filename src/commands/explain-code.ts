@@ -14,11 +14,11 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
   credential_missing: 'The app sends no Authorization header, or a proxy takes it away.',
   credential_invalid:
-    'The log says reason: another key, issuer or audience than AUTH_… expects? doctor checks the keys.',
+    'The log says reason, expected and received. explain --jwt walks through one JWT; doctor checks the keys.',
   credential_expired:
     'The app must refresh its JWT sooner; if it is fresh, compare the clocks (doctor).',
   subject_mismatch: 'The app sends the userId of somebody else; it may leave it out.',
-  user_not_allowed: `Directory: the user is unknown or suspended. ${EXPLAIN}`,
+  user_not_allowed: `Directory: the user is unknown or suspended. With reason user_id_refused_by_zego: AUTH_USER_ID=hash. ${EXPLAIN}`,
   room_not_allowed: `Directory: no such room, closed, or the user is no member. ${EXPLAIN}`,
   video_not_allowed: `Directory: no such video, withdrawn, or not in videoIds of the room. ${EXPLAIN}`,
   video_not_started: `${WINDOW} ${EXPLAIN}`,
@@ -36,6 +36,8 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   internal_error: 'A fault of ours: the log has an error with the same requestId.',
   dependency_unavailable:
     'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
+  retry:
+    'The identity provider signs with a key that is a few seconds old, or somebody sends JWTs with invented key ids: reason is key_unknown.',
   overloaded: 'The event loop is late: add replicas, or look at the load of the machine.',
 };
 

@@ -1,3 +1,4 @@
+import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import { decodeVideoPayload } from '../token/payload.ts';
 import {
   decode,
@@ -89,6 +90,11 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
     const message = `It is for user ${claims.userId}, not ${userId}: the SDK must log in with the token's user id.`;
     add('user_id_mismatch', message, ZEGO.userId);
   }
+  const refusal = zegoRefusal(claims.userId, ZEGO_RULES.user);
+  if (refusal) {
+    const message = `ZEGO takes user ids of ${refusal.expected}; got ${refusal.received}.`;
+    add('user_id_refused', message, refusal.zegoError);
+  }
   if (claims.expireAt <= now) {
     const message = `It expired ${now - claims.expireAt} s ago: ask for a new one before each load.`;
     add('expired', message, ZEGO.expired);
@@ -111,14 +117,25 @@ function payloadProblems(payload: string, { roomId, videoId }: Expectations): Pr
       'The payload is not the JSON text {"room_id":…,"video_id":…} that a video token needs.';
     return [{ code: 'payload_invalid', message, zegoError: ZEGO.payload }];
   }
+  const refusal = zegoRefusal(fields.roomId, ZEGO_RULES.room);
+  const refused = refusal
+    ? [
+        {
+          code: 'room_id_refused',
+          message: `ZEGO takes room ids of ${refusal.expected}; got ${refusal.received}.`,
+          zegoError: refusal.zegoError,
+        },
+      ]
+    : [];
   const differing = [
     ['room', fields.roomId, roomId],
     ['video', fields.videoId, videoId],
   ] as const;
-  return differing
+  const mismatches = differing
     .filter(([, actual, wanted]) => wanted !== undefined && actual !== wanted)
     .map(([noun, actual, wanted]) => ({
       code: `${noun}_id_mismatch`,
       message: `It is for ${noun} ${actual}, not ${wanted}.`,
     }));
+  return [...refused, ...mismatches];
 }

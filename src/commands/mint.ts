@@ -1,13 +1,22 @@
+import type { Variables } from '../config/variables.ts';
 import { encodeVideoPayload } from '../token/payload.ts';
-import { createGenerator, type GeneratorOptions } from '../token04/index.ts';
+import { createGenerator } from '../token04/index.ts';
 import type { Output } from './terminal.ts';
+
+/** What of the configuration a token is made with. */
+export const MINT_VARIABLES = [
+  'ZEGO_APP_ID',
+  'ZEGO_SERVER_SECRET',
+  'TOKEN_MODE',
+  'TOKEN_TTL_SECONDS',
+] as const;
 
 /** For whom and for how long. */
 export type MintInput = {
   userId: string;
   roomId: string;
   videoId: string;
-  ttlSeconds: number;
+  ttlSeconds: number | undefined;
   /** Unix seconds. */
   now: number;
 };
@@ -15,11 +24,17 @@ export type MintInput = {
 /** Prints a token that no rule was asked about: for support and tests. */
 export function mint(
   { userId, roomId, videoId, ttlSeconds, now }: MintInput,
-  options: GeneratorOptions,
+  values: Pick<Variables, (typeof MINT_VARIABLES)[number]>,
   { json, terminal }: Output,
 ): void {
   const payload = encodeVideoPayload({ roomId, videoId });
-  const expireAt = now + ttlSeconds;
-  const token = createGenerator(options)({ userId, payload, createdAt: now, expireAt });
+  const expireAt = now + (ttlSeconds ?? values.TOKEN_TTL_SECONDS);
+  const { ZEGO_APP_ID: appId, ZEGO_SERVER_SECRET: secret, TOKEN_MODE: mode } = values;
+  const token = createGenerator({ appId, secret, mode })({
+    userId,
+    payload,
+    createdAt: now,
+    expireAt,
+  });
   terminal.print(json ? JSON.stringify({ token, expireAt }) : token);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Provider } from '../auth/provider.ts';
+import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
 import {
   clientVisibleSecrets,
@@ -10,7 +11,7 @@ import {
 } from './environment.ts';
 import { commonMistakes, cutSecrets } from './mistakes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
-import { readProviders } from './providers.ts';
+import { readProviders, userIdRules } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
 /** Where the decision about access comes from. */
@@ -44,7 +45,7 @@ export type Config = {
     mode: Token04Mode;
   };
   token: { ttlSeconds: number; outlivesSession: boolean };
-  auth: { providers: Provider[] };
+  auth: { providers: Provider[]; ids: UserIdRules };
   access: AccessConfig;
   shutdown: { delayMs: number; timeoutMs: number };
 };
@@ -169,7 +170,7 @@ function toConfig(values: Variables, providers: Provider[]): Config {
       ttlSeconds: values.TOKEN_TTL_SECONDS,
       outlivesSession: values.TOKEN_OUTLIVES_SESSION,
     },
-    auth: { providers },
+    auth: { providers, ids: userIdRules(values) },
     access: accessConfig(values),
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };

@@ -74,6 +74,7 @@ export function crossRules(texts: Record<string, string>): ConfigProblem[] {
     demand('ACCESS_HTTP_URL', 'with ACCESS_MODE=http');
     demand('ACCESS_HTTP_SECRET', 'with ACCESS_MODE=http');
   }
+  if (texts.AUTH_USER_ID === 'hash') demand('AUTH_USER_ID_KEY', 'with AUTH_USER_ID=hash');
   if (has('COUNTRY_HEADER')) {
     demand('TRUST_PROXY', 'with COUNTRY_HEADER, as only a trusted proxy may say the country');
   }

@@ -1,45 +1,59 @@
 import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
+import type { UserIdRules } from '../auth/user-id.ts';
 import { type ReadFile, readTrimmed, unreadable } from './environment.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { splitList } from './schemas.ts';
-import type { VariableName } from './variables.ts';
+import type { VariableName, Variables } from './variables.ts';
 
+/** Each says who signs in the users; beside AUTH_PROVIDER the first three replace or add keys. */
 const KEY_VARIABLES = [
   'AUTH_JWT_SECRET',
   'AUTH_JWT_PUBLIC_KEY',
   'AUTH_JWKS_URL',
   'AUTH_PROVIDERS_FILE',
+  'AUTH_PROVIDER',
 ] as const satisfies VariableName[];
+const KEYS_BESIDE_PRESET: readonly string[] = KEY_VARIABLES.slice(0, 3);
 
 /** The AUTH_ variables that describe a single provider, by the field of the provider schema. */
 const VARIABLE_OF: Record<string, VariableName> = {
+  provider: 'AUTH_PROVIDER',
   secret: 'AUTH_JWT_SECRET',
   publicKey: 'AUTH_JWT_PUBLIC_KEY',
   jwksUrl: 'AUTH_JWKS_URL',
   issuer: 'AUTH_ISSUER',
+  tenants: 'AUTH_TENANTS',
   audience: 'AUTH_AUDIENCE',
+  audienceClaim: 'AUTH_AUDIENCE_CLAIM',
+  audienceOptional: 'AUTH_AUDIENCE_OPTIONAL',
+  allowHttp: 'AUTH_ALLOW_HTTP',
   algorithms: 'AUTH_ALGORITHMS',
   userClaim: 'AUTH_USER_CLAIM',
+  userClaimNumeric: 'AUTH_USER_CLAIM_NUMERIC',
   clockToleranceSeconds: 'AUTH_CLOCK_TOLERANCE_SECONDS',
 };
 
-const LISTS: readonly string[] = ['audience', 'algorithms'];
+const LISTS: readonly string[] = ['audience', 'algorithms', 'tenants'];
+const FLAGS: readonly string[] = ['audienceOptional', 'allowHttp', 'userClaimNumeric'];
 
 /** Reads the identity providers. */
 export function readProviders(
   texts: Record<string, string>,
   readFile: ReadFile,
 ): Result<Provider[]> {
-  const given = KEY_VARIABLES.filter((name) => texts[name] !== undefined);
+  const hasPreset = texts.AUTH_PROVIDER !== undefined;
+  const given = KEY_VARIABLES.filter(
+    (name) => texts[name] !== undefined && !(hasPreset && KEYS_BESIDE_PRESET.includes(name)),
+  );
   const [mode] = given;
-  if (mode === undefined || given.length > 1) {
+  if (given.length > 1 || (mode === undefined && texts.AUTH_ISSUER === undefined)) {
     const which = given.length > 1 ? `${given.join(' and ')} are set` : 'none is set';
-    const message = `exactly one of ${KEY_VARIABLES.join(', ')} must be set; ${which}`;
+    const message = `exactly one of ${KEY_VARIABLES.join(', ')} must be set, or AUTH_ISSUER alone; ${which}`;
     return { value: [], problems: [{ variable: mode ?? 'AUTH_JWT_SECRET', message }] };
   }
   if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts);
-  const { value, problems } = readList(texts[mode] ?? '', readFile);
+  const { value, problems } = readList(texts.AUTH_PROVIDERS_FILE ?? '', readFile);
   return { value, problems: [...unreadVariables(texts), ...problems] };
 }
 
@@ -57,6 +71,8 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
     const value = texts[variable];
     if (value === undefined) continue;
     input[field] = LISTS.includes(field) ? splitList(value) : value;
+    // A variable's own rule reports what is neither true nor false.
+    if (FLAGS.includes(field)) input[field] = value === 'true';
   }
   // The variable's own rule reports a tolerance that is no number.
   if ('clockToleranceSeconds' in input) {
@@ -66,8 +82,9 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
   if (result.success) return { value: [result.data], problems: [] };
   const problems = result.error.issues.flatMap(({ path, message }) => {
     const variable = VARIABLE_OF[String(path[0])];
-    if (!variable || variable === 'AUTH_CLOCK_TOLERANCE_SECONDS') return [];
-    return [problem(variable, message)];
+    // Its own rule has reported it, with an example of what would be right.
+    const isOwn = variable === 'AUTH_CLOCK_TOLERANCE_SECONDS' || variable === 'AUTH_AUDIENCE_CLAIM';
+    return variable && !isOwn ? [problem(variable, message)] : [];
   });
   return { value: [], problems };
 }
@@ -122,15 +139,18 @@ function withFiles(value: unknown, readFile: ReadFile): unknown {
 /** What would let one provider's token pass as another's, or two users become one. */
 function collisions(providers: Provider[], entries: object[]): string[] {
   const found: string[] = [];
-  for (const [index, { issuer, userPrefix }] of providers.entries()) {
-    if (issuer === undefined) found.push(`[${index}] issuer is required: it binds the key`);
+  for (const [index, { issuers, userPrefix }] of providers.entries()) {
+    const spellings = new Set(issuers.map(({ iss }) => iss));
+    if (issuers.length === 0) found.push(`[${index}] issuer is required: it binds the key`);
     if (providers.length > 1 && !Object.hasOwn(entries[index] ?? {}, 'userPrefix')) {
       found.push(
         `[${index}] userPrefix is required with several providers, or equal subjects of two of them would be one user; give "" to all if that is meant`,
       );
     }
     for (const earlier of providers.slice(0, index)) {
-      if (earlier.issuer === issuer) found.push(`[${index}] the issuer appears twice`);
+      if (earlier.issuers.some(({ iss }) => spellings.has(iss))) {
+        found.push(`[${index}] the issuer appears twice`);
+      }
       if (overlap(earlier.userPrefix, userPrefix)) {
         found.push(`[${index}] userPrefix begins like another one: their users would collide`);
       }
@@ -141,4 +161,12 @@ function collisions(providers: Provider[], entries: object[]): string[] {
 
 function overlap(a: string, b: string): boolean {
   return a !== b && (a.startsWith(b) || b.startsWith(a));
+}
+
+export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
+
+/** How user ids are made and which are taken. */
+export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
+  const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
+  return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider.ts';
+import { AUDIENCE_CLAIMS } from '../auth/presets.ts';
+import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider-keys.ts';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import {
   choice,
@@ -36,17 +37,29 @@ export const variables = {
   ZEGO_APP_ID: variable('1234567890', integer(1, 4_294_967_295)),
   ZEGO_SERVER_SECRET: variable('the 32 characters of the console', serverSecret()),
   ZEGO_SERVER_SECRET_PREVIOUS: variable('the 32 characters of before', serverSecret().optional()),
+  ZEGO_ID_RULE: variable('strict', choice(['strict', 'off']).default('strict')),
   TOKEN_MODE: variable('cbc', choice(['cbc', 'gcm']).default('cbc')),
   TOKEN_TTL_SECONDS: variable('3600', integer(60, MAX_LIFETIME_SECONDS).default(3600)),
   TOKEN_OUTLIVES_SESSION: variable('false', flag()),
+  AUTH_PROVIDER: variable('auth0:example.eu.auth0.com', z.string().optional()),
   AUTH_JWT_SECRET: variable('32 or more random characters', z.string().optional()),
   AUTH_JWT_PUBLIC_KEY: variable('-----BEGIN PUBLIC KEY-----…', z.string().optional()),
   AUTH_JWKS_URL: variable('https://login.example/jwks', z.string().optional()),
   AUTH_PROVIDERS_FILE: variable('/run/config/providers.json', z.string().optional()),
   AUTH_ISSUER: variable('https://login.example', z.string().optional()),
   AUTH_AUDIENCE: variable('zego-video-token', list(anything, 'must be a list').optional()),
+  AUTH_AUDIENCE_CLAIM: variable('client_id', choice(AUDIENCE_CLAIMS).optional()),
+  AUTH_AUDIENCE_OPTIONAL: variable('false', flag()),
+  AUTH_TENANTS: variable(
+    '11111111-2222-3333-4444-555555555555',
+    list(anything, 'must be a list').optional(),
+  ),
+  AUTH_ALLOW_HTTP: variable('false', flag()),
   AUTH_ALGORITHMS: variable('RS256', list(anything, 'must be a list').optional()),
-  AUTH_USER_CLAIM: variable('sub', z.string().default('sub')),
+  AUTH_USER_CLAIM: variable('sub', z.string().optional()),
+  AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
+  AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
+  AUTH_USER_ID_KEY: variable('32 or more random characters', secret().optional()),
   AUTH_CLOCK_TOLERANCE_SECONDS: variable('5', integer(0, 60).default(5)),
   ACCESS_MODE: variable(
     'sqlite',
@@ -92,6 +105,7 @@ export const FILE_VARIABLES = [
   'ZEGO_SERVER_SECRET_PREVIOUS',
   'AUTH_JWT_SECRET',
   'AUTH_JWT_PUBLIC_KEY',
+  'AUTH_USER_ID_KEY',
   'DATABASE_URL',
   'ACCESS_HTTP_SECRET',
   'REDIS_URL',

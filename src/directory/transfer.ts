@@ -1,5 +1,4 @@
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
-import { ServiceError } from '../errors.ts';
+import { setImmediate } from 'node:timers/promises';
 import { splitLines } from '../lines.ts';
 import type { Database, Session } from './database.ts';
 import type { Entry } from './entries.ts';
@@ -52,6 +51,8 @@ export type ImportCounts = Record<Entry['type'], number>;
 export type ImportOptions = {
   /** Hears the number of each line that is read. */
   onLine?(line: number): void;
+  /** Hears of each entry. */
+  onEntry?(entry: Entry): void;
   /** Takes what an older release took and this one refuses; `onWarning` hears of each such line. */
   onWarning?(problem: LineProblem): void;
   /** Deletes what the file does not name; an empty file is refused. */
@@ -92,7 +93,7 @@ type Ids = Record<Entry['type'], Set<string>>;
 function createImport(
   session: Session,
   counts: ImportCounts,
-  { onLine, onWarning, replace = false }: ImportOptions,
+  { onLine, onEntry, onWarning, replace = false }: ImportOptions,
 ) {
   const ids: Ids = { user: new Set(), video: new Set(), room: new Set() };
   const problems: LineProblem[] = [];
@@ -108,6 +109,7 @@ function createImport(
     if (message !== undefined) return report({ line, message });
     if (!entry) return;
     counts[entry.type]++;
+    onEntry?.(entry);
     if (replace) ids[entry.type].add(entry.id);
     try {
       await putEntry(session, entry);
@@ -181,27 +183,6 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
     throw new ImportError([{ line: number, message: 'is longer than 16 MiB' }], 1);
   };
   for await (const lines of splitLines(chunks, refuse)) yield* lines;
-}
-
-/**
- * Passes chunks on while they come.
- *
- * @throws {ServiceError} `request_timeout` when none has come for `idleMs`
- */
-export async function* withIdleTimeout(
-  chunks: AsyncIterable<Uint8Array>,
-  idleMs: number,
-): AsyncGenerator<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  for (;;) {
-    const waiting = new AbortController();
-    const idle = delay(idleMs, undefined, { signal: waiting.signal }).then(() => {
-      throw new ServiceError('request_timeout');
-    });
-    const next = await Promise.race([iterator.next(), idle]).finally(() => waiting.abort());
-    if (next.done) return;
-    yield next.value;
-  }
 }
 
 async function putEntry(session: Session, entry: Entry): Promise<void> {

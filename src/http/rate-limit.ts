@@ -9,7 +9,7 @@ const WINDOW_MS = 60_000;
 const MAX_KEYS = 100_000;
 
 /** How often in this window, the last time included, and the milliseconds that it still lasts. */
-export type Count = { count: number; ttlMs: number };
+type Count = { count: number; ttlMs: number };
 
 /** Counts events by key in fixed windows. */
 export type Counter = {

@@ -31,6 +31,8 @@ export async function describePublicApi(): Promise<object> {
     onAuditEvent: unused,
     ttlSeconds: 0,
     outlivesSession: false,
+    repliesUserId: false,
+    strictIds: true,
   };
   const document = await describe(
     {

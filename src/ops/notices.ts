@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { Provider } from '../auth/provider.ts';
+import { isSafeUrl } from '../auth/provider-keys.ts';
 import { causeOf, describeCause } from '../causes.ts';
 import type { AccessConfig } from '../config/config.ts';
 import type { Database } from '../directory/database.ts';
@@ -41,4 +43,12 @@ export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
     }
     if (result === 'ok' && failing.delete(issuer)) logger.info({ issuer }, 'jwks fetched again');
   };
+}
+
+/** Warns of keys that cross a network in the clear (AUTH_ALLOW_HTTP). */
+export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
+  for (const key of providers.flatMap(({ keys }) => keys)) {
+    const url = key.kind === 'jwks' ? key.url : key.kind === 'discovery' ? key.issuer : undefined;
+    if (url && !isSafeUrl(url)) logger.warn({ url }, 'keys are fetched over plain http');
+  }
 }

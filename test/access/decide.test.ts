@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { AccessDecision, AccessFacts } from '../../src/access/access.ts';
-import { decide } from '../../src/access/rules.ts';
+import {
+  ACCESS_DENIALS,
+  type AccessDecision,
+  type AccessFacts,
+} from '../../src/access/access.ts';
+import { decide, RULES } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 
 type User = NonNullable<AccessFacts['user']>;
@@ -161,5 +165,11 @@ describe('the regions of a licence', () => {
   it('keep the end of the window in the answer', () => {
     const video = { regions, availableUntil: NOW + 60 };
     expect(decideOn({ video, country: 'SG' })).toEqual({ allow: true, notAfter: NOW + 60 });
+  });
+});
+
+describe('the list of rules', () => {
+  it('gives every deny code, and no other', () => {
+    expect(new Set(RULES.map(({ code }) => code))).toEqual(new Set(ACCESS_DENIALS));
   });
 });

@@ -126,6 +126,29 @@ describe('when the keys of a provider change', () => {
     expect(verifier.healthy()).toBe(false);
   });
 
+  it('what they vouched for ends when keys kept through an outage are an hour old', async () => {
+    const { server, verifier, time } = await open();
+    await server.stop();
+    time.advance(3_599_000);
+    const token = tokenOf(old, 'old');
+    await verifier.verify(token, NOW);
+    expect(await verifier.verify(token, NOW)).toMatchObject({ userId: 'alice' });
+    time.advance(1_000);
+    await expectRefused(verifier, token, 'dependency_unavailable');
+    expect(verifier.cache()).toEqual(['miss', 'hit', 'miss']);
+  });
+
+  it('a cached credential of a key that was taken away is refused within 60 s', async () => {
+    const { server, verifier, time } = await open();
+    const token = tokenOf(old, 'old');
+    await verifier.verify(token, NOW);
+    server.answer = keySet(fresh.publicJwk);
+    const read = verifier.nextFetch();
+    time.advance(54_000);
+    await read;
+    await expectRefused(verifier, token);
+  });
+
   it('a key set that cannot be used is the credential and no failure of ours', async () => {
     const { server, verifier, time } = await open();
     server.answer = keySet(old.publicJwk, { ...fresh.publicJwk, kid: 'old' });

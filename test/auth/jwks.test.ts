@@ -34,10 +34,11 @@ async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
   let changes = 0;
   let now = 0;
   const jwks = createJwks({
-    url: server.url,
+    locate: async () => server.url,
     clock: () => now,
     onChange: () => void changes++,
-    onFetch(result) {
+    onFetch(error) {
+      const result = error === undefined ? 'ok' : 'error';
       results.push(result);
       waiting.resolve(result);
       waiting = Promise.withResolvers();
@@ -193,30 +194,72 @@ describe('a key set', () => {
 });
 
 describe('an unknown key id', () => {
-  it('is asked for once in 30 s, however many there are', async () => {
+  const RETRY = { name: 'ServiceError', code: 'retry', extras: { retryAfter: 5 } };
+  const storm = async (jwks: Opened) => {
+    const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));
+    const found = await Promise.all(kids.map(rejectionOf));
+    const refused = found.filter((error) => error instanceof errors.JWKSNoMatchingKey).length;
+    const later = found.filter((error) => (error as { code: string }).code === 'retry').length;
+    return { requests: jwks.server.requests(), refused, later };
+  };
+
+  it('is asked for once in 5 s, however many there are', async () => {
     const jwks = await open();
-    const storm = async () => {
-      const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));
-      const found = await Promise.all(kids.map(rejectionOf));
-      for (const error of found) expect(error).toBeInstanceOf(errors.JWKSNoMatchingKey);
-      return jwks.server.requests();
-    };
     await jwks.start();
-    expect(await storm()).toBe(1);
-    jwks.pass(29_999);
-    expect(await storm()).toBe(1);
+    expect(await storm(jwks)).toEqual({ requests: 1, refused: 0, later: 50 });
+    jwks.pass(4_999);
+    expect(await storm(jwks)).toEqual({ requests: 1, refused: 0, later: 50 });
     jwks.pass(1);
-    expect(await storm()).toBe(2);
-    expect(await storm()).toBe(2);
+    expect(await storm(jwks)).toEqual({ requests: 2, refused: 1, later: 49 });
+    expect(await storm(jwks)).toEqual({ requests: 2, refused: 0, later: 50 });
+    expect([jwks.healthy(), jwks.usable()]).toEqual([true, true]);
   });
 
-  it('is found when the provider has it by then', async () => {
+  it('is asked for once in 30 s after ten fetches in a row that found nothing', async () => {
+    const jwks = await open();
+    await jwks.start();
+    for (let i = 0; i < 10; i++) {
+      jwks.pass(5_000);
+      expect(await rejectionOf(jwks.find('x'))).toBeInstanceOf(errors.JWKSNoMatchingKey);
+    }
+    jwks.pass(29_999);
+    expect(await rejectionOf(jwks.find('x'))).toMatchObject(RETRY);
+    expect(jwks.server.requests()).toBe(11);
+    jwks.server.answer = keySet(first, second);
+    jwks.pass(1);
+    expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+    jwks.pass(5_000);
+    expect(await rejectionOf(jwks.find('x'))).toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(jwks.server.requests()).toBe(13);
+  });
+
+  it('is found at its first request when the last fetch is 5 s old', async () => {
     const jwks = await open();
     await jwks.start();
     jwks.server.answer = keySet(first, second);
-    jwks.pass(30_000);
+    jwks.pass(5_000);
     expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
     expect(jwks.changes()).toBe(1);
+  });
+
+  it('is to be tried again within 5 s of a fetch, which is no failure of the provider', async () => {
+    const jwks = await open();
+    await jwks.start();
+    jwks.server.answer = keySet(first, second);
+    jwks.pass(4_999);
+    expect(await rejectionOf(jwks.find('second'))).toMatchObject(RETRY);
+    expect([jwks.healthy(), jwks.results]).toEqual([true, ['ok']]);
+    jwks.pass(1);
+    expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+  });
+
+  it('that the provider has taken away is refused at once', async () => {
+    const jwks = await open(keySet(first, second));
+    await jwks.start();
+    jwks.server.answer = keySet(second);
+    await jwks.start();
+    expect(await rejectionOf(jwks.find('first'))).toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(jwks.server.requests()).toBe(2);
   });
 
   it('waits for a fetch that is under way', async () => {
@@ -242,7 +285,7 @@ describe('an unknown key id', () => {
     const jwks = await open();
     await jwks.start();
     jwks.server.answer = html;
-    jwks.pass(30_000);
+    jwks.pass(5_000);
     expect(await rejectionOf(jwks.find('second'))).toMatchObject(UNAVAILABLE);
     expect(await rejectionOf(jwks.find('second'))).toMatchObject(UNAVAILABLE);
     expect(jwks.server.requests()).toBe(2);
@@ -272,6 +315,17 @@ describe('keys are kept', () => {
     expect([jwks.healthy(), jwks.usable()]).toEqual([false, false]);
   });
 
+  it('and whoever cached what they verified hears when they are too old', async () => {
+    const time = jumpingTime();
+    const jwks = await open();
+    await jwks.start();
+    await jwks.server.stop();
+    time.advance(3_599_999);
+    expect(jwks.changes()).toBe(0);
+    time.advance(1);
+    expect(jwks.changes()).toBe(1);
+  });
+
   it('without a change being reported when they are the same', async () => {
     const jwks = await open();
     await jwks.start();
@@ -293,15 +347,16 @@ describe('in the background', () => {
     expect(jwks.server.requests()).toBe(1);
   });
 
-  it('keys are read again every five minutes, or after 30 s when that failed', async () => {
+  it('keys are read again every 54 s, or after 30 s when that failed', async () => {
     const time = jumpingTime();
     const asked = countFetches();
     const jwks = await open();
     await jwks.start();
-    time.advance(299_999);
+    time.advance(53_999);
     expect(asked()).toBe(1);
     jwks.server.answer = html;
     time.advance(1);
+    await settled();
     expect(asked()).toBe(2);
     expect(await jwks.fetched()).toBe('error');
     expect([jwks.healthy(), jwks.usable()]).toEqual([false, true]);
@@ -310,6 +365,7 @@ describe('in the background', () => {
     expect(asked()).toBe(2);
     jwks.server.answer = keySet(second);
     time.advance(1);
+    await settled();
     expect(asked()).toBe(3);
     expect(await jwks.fetched()).toBe('ok');
     expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
@@ -326,6 +382,7 @@ describe('in the background', () => {
     time.advance(1_999);
     expect(asked()).toBe(1);
     time.advance(1);
+    await settled();
     expect(asked()).toBe(2);
     expect(await jwks.fetched()).toBe('ok');
     expect(await jwks.find('first')).toBeInstanceOf(CryptoKey);
@@ -336,9 +393,9 @@ describe('in the background', () => {
     const asked = countFetches();
     const jwks = await open();
     await jwks.start();
-    time.advance(200_000);
+    time.advance(40_000);
     await jwks.start();
-    time.advance(299_999);
+    time.advance(53_999);
     expect(asked()).toBe(2);
   });
 

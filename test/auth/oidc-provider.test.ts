@@ -61,7 +61,7 @@ describe('access tokens of a real OpenID provider', () => {
 });
 
 describe('when the provider changes its keys', () => {
-  it('the new ones work at once past the cooldown, and the old ones no more', async () => {
+  it('the new ones work 5 s after the last fetch, and the old ones no more', async () => {
     const time = jumpingTime();
     const before = await start([oldKey]);
     const verifier = await openFor(before);
@@ -71,8 +71,8 @@ describe('when the provider changes its keys', () => {
 
     const after = await start([newKey], before.port);
     const newToken = await after.accessToken('ES256');
-    await expectRefused(verifier, newToken, 'credential_invalid', now());
-    time.advance(30_000);
+    await expectRefused(verifier, newToken, 'retry', now());
+    time.advance(5_000);
     expect(await verifier.verify(newToken, now())).toMatchObject({ userId: 'alice' });
     await expectRefused(verifier, oldToken, 'credential_invalid', now());
   });

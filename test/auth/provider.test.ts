@@ -31,13 +31,16 @@ const WEAK =
 describe('a provider', () => {
   it('has defaults for all but its key', () => {
     expect(accept({ secret: SECRET })).toEqual({
-      issuer: undefined,
+      issuers: [],
       audience: undefined,
-      algorithms: ['HS256'],
+      audienceClaim: 'aud',
+      audienceOptional: false,
+      requiredClaims: {},
       userClaim: 'sub',
+      userClaimNumeric: false,
       userPrefix: '',
       clockToleranceSeconds: 5,
-      key: { kind: 'secret', secret: Buffer.from(SECRET) },
+      keys: [{ kind: 'secret', algorithms: ['HS256'], secret: Buffer.from(SECRET) }],
     });
   });
 
@@ -98,7 +101,7 @@ describe('a public key', () => {
     ['Ed25519', ed, ['EdDSA', 'Ed25519']],
   ])('of %s has its usual algorithm', (_name, { publicPem, publicJwk }, algorithms) => {
     for (const publicKey of [publicPem, `\n ${publicPem}\n`, JSON.stringify(publicJwk)]) {
-      expect(accept({ publicKey }).algorithms).toEqual(algorithms);
+      expect(accept({ publicKey }).keys).toMatchObject([{ algorithms }]);
     }
   });
 
@@ -178,10 +181,13 @@ describe('a public key', () => {
 
 describe('a JWKS', () => {
   it('has the usual algorithms, EdDSA under both of its names', () => {
-    expect(accept(JWKS)).toMatchObject({
-      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
-      key: { kind: 'jwks', url: JWKS.jwksUrl },
-    });
+    expect(accept(JWKS).keys).toEqual([
+      {
+        kind: 'jwks',
+        algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
+        url: JWKS.jwksUrl,
+      },
+    ]);
   });
 
   it.each([

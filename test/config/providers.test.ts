@@ -23,13 +23,16 @@ describe('the AUTH_ variables', () => {
     });
     expect(config.auth.providers).toEqual([
       {
-        issuer: 'https://login.example',
+        issuers: [{ iss: 'https://login.example', canonical: 'https://login.example' }],
         audience: ['video', 'films'],
-        algorithms: ['RS256', 'ES256'],
+        audienceClaim: 'aud',
+        audienceOptional: false,
+        requiredClaims: {},
         userClaim: 'email',
+        userClaimNumeric: false,
         userPrefix: '',
         clockToleranceSeconds: 30,
-        key: { kind: 'jwks', url: 'https://login.example/jwks' },
+        keys: [{ kind: 'jwks', algorithms: ['RS256', 'ES256'], url: 'https://login.example/jwks' }],
       },
     ]);
   });
@@ -39,7 +42,7 @@ describe('the AUTH_ variables', () => {
     const inFile = { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY_FILE: 'key.pem' };
     for (const config of [load(inPlace), load(inFile, { 'key.pem': rsa.publicPem })]) {
       expect(config.auth.providers).toMatchObject([
-        { algorithms: ['RS256'], key: { kind: 'publicKey' } },
+        { keys: [{ algorithms: ['RS256'], kind: 'publicKey' }] },
       ]);
     }
   });
@@ -56,7 +59,7 @@ describe('the AUTH_ variables', () => {
   it.each(pairs)('set one key: not %s and %s', (a, b) => {
     const two = { AUTH_JWT_SECRET: undefined, [a]: KEYS[a], [b]: KEYS[b] };
     expect(refusal(two)).toEqual([
-      `${a}: exactly one of ${names.join(', ')} must be set; ${a} and ${b} are set`,
+      `${a}: exactly one of ${[...names, 'AUTH_PROVIDER'].join(', ')} must be set, or AUTH_ISSUER alone; ${a} and ${b} are set`,
     ]);
   });
 
@@ -103,6 +106,64 @@ describe('the AUTH_ variables', () => {
   });
 });
 
+describe('AUTH_PROVIDER', () => {
+  const preset = { AUTH_JWT_SECRET: undefined, AUTH_PROVIDER: 'auth0:films.eu.auth0.com' };
+
+  it('says which audience it needs, and where the console shows it', () => {
+    expect(refusal(preset)).toEqual([
+      'AUTH_AUDIENCE: is required: the identifier of your API (Auth0 dashboard, Applications, APIs) (for example AUTH_AUDIENCE=zego-video-token)',
+    ]);
+  });
+
+  it('has its values replaced by the variables beside it', () => {
+    const [provider] = load({
+      ...preset,
+      AUTH_AUDIENCE: 'films',
+      AUTH_JWKS_URL: 'http://localhost:8081/jwks',
+      AUTH_JWT_SECRET: SECRET,
+      AUTH_ISSUER: 'https://login.films.example/',
+      AUTH_AUDIENCE_CLAIM: 'azp',
+      AUTH_AUDIENCE_OPTIONAL: 'true',
+      AUTH_USER_CLAIM: '/app_metadata/uid',
+      AUTH_USER_CLAIM_NUMERIC: 'true',
+      AUTH_ALGORITHMS: 'ES256,HS512',
+    }).auth.providers;
+    const iss = 'https://login.films.example/';
+    expect(provider).toMatchObject({
+      issuers: [{ iss, canonical: iss }],
+      audienceClaim: 'azp',
+      audienceOptional: true,
+      userClaim: '/app_metadata/uid',
+      userClaimNumeric: true,
+      keys: [
+        { kind: 'jwks', url: 'http://localhost:8081/jwks', algorithms: ['ES256'] },
+        { kind: 'secret', algorithms: ['HS512'] },
+      ],
+    });
+  });
+
+  it('is no entry of its own beside a file of providers', () => {
+    const both = { ...preset, AUTH_PROVIDERS_FILE: 'providers.json' };
+    expect(refusal(both)[0]).toContain('AUTH_PROVIDERS_FILE and AUTH_PROVIDER are set');
+  });
+
+  it('that is none, or no claim that names an app, is named with what would be right', () => {
+    expect(refusal({ ...preset, AUTH_PROVIDER: 'auth0:films.eu.auth0.com:8443' })).toEqual([
+      expect.stringContaining('AUTH_PROVIDER: must be of the form auth0:DOMAIN'),
+    ]);
+    expect(refusal({ ...preset, AUTH_AUDIENCE: 'films', AUTH_AUDIENCE_CLAIM: 'sub' })).toEqual([
+      expect.stringContaining('AUTH_AUDIENCE_CLAIM: must be one of aud, client_id, azp'),
+    ]);
+  });
+
+  it('is not needed where AUTH_ISSUER has a discovery document', () => {
+    const issuer = { AUTH_JWT_SECRET: undefined, AUTH_ISSUER: 'https://login.example' };
+    const { auth } = load({ ...issuer, AUTH_AUDIENCE: 'films' });
+    expect(auth.providers).toMatchObject([{ keys: [{ kind: 'discovery' }] }]);
+    expect(refusal(issuer)[0]).toContain('AUTH_AUDIENCE: is required');
+  });
+});
+
 describe('AUTH_PROVIDERS_FILE', () => {
   const A = { issuer: 'https://a.example', secret: SECRET, userPrefix: 'a|' };
   const B = { issuer: 'https://b.example', secret: OTHER, userPrefix: 'b|' };
@@ -119,14 +180,18 @@ describe('AUTH_PROVIDERS_FILE', () => {
       'c.pem': rsa.publicPem,
     };
     const [a, b, c] = load(variables, files).auth.providers;
-    expect(a).toMatchObject({ issuer: A.issuer, userPrefix: 'a|', key: { kind: 'secret' } });
-    expect(b?.key).toEqual({ kind: 'secret', secret: Buffer.from(OTHER) });
-    expect(c?.key).toMatchObject({ kind: 'publicKey' });
+    const issuers = [{ iss: A.issuer, canonical: A.issuer }];
+    expect(a).toMatchObject({ issuers, userPrefix: 'a|', keys: [{ kind: 'secret' }] });
+    const secret = Buffer.from(OTHER);
+    expect(b?.keys).toEqual([{ kind: 'secret', algorithms: ['HS256'], secret }]);
+    expect(c?.keys).toMatchObject([{ kind: 'publicKey' }]);
   });
 
   it('may list one provider, without a prefix', () => {
     const files = { 'providers.json': JSON.stringify([{ issuer: 'a', secret: SECRET }]) };
-    expect(load(variables, files).auth.providers).toMatchObject([{ issuer: 'a', userPrefix: '' }]);
+    expect(load(variables, files).auth.providers).toMatchObject([
+      { issuers: [{ iss: 'a' }], userPrefix: '' },
+    ]);
   });
 
   it('may give the same empty prefix to all, if that is meant', () => {

@@ -23,11 +23,15 @@ describe('an environment with the least in it', () => {
       CORS_ORIGINS: [],
       ZEGO_APP_ID: 1_234_567_890,
       ZEGO_SERVER_SECRET: LEAST.ZEGO_SERVER_SECRET,
+      ZEGO_ID_RULE: 'strict',
       TOKEN_MODE: 'cbc',
       TOKEN_TTL_SECONDS: 3600,
       TOKEN_OUTLIVES_SESSION: false,
       AUTH_JWT_SECRET: LEAST.AUTH_JWT_SECRET,
-      AUTH_USER_CLAIM: 'sub',
+      AUTH_AUDIENCE_OPTIONAL: false,
+      AUTH_ALLOW_HTTP: false,
+      AUTH_USER_CLAIM_NUMERIC: false,
+      AUTH_USER_ID: 'claim',
       AUTH_CLOCK_TOLERANCE_SECONDS: 5,
       ACCESS_MODE: 'sqlite',
       ACCESS_SQLITE_PATH: 'data/access.db',
@@ -48,7 +52,9 @@ describe('an environment with the least in it', () => {
       mode: 'cbc',
     });
     expect(config.access).toEqual({ mode: 'sqlite', path: 'data/access.db' });
-    expect(config.auth.providers).toMatchObject([{ algorithms: ['HS256'], userClaim: 'sub' }]);
+    expect(config.auth.providers).toMatchObject([
+      { keys: [{ algorithms: ['HS256'] }], userClaim: 'sub' },
+    ]);
   });
 
   it('takes an empty text for not set', () => {
@@ -245,7 +251,7 @@ describe('all problems', () => {
     expect(refusal(empty).map((line) => line.replace(/ \(.*/, ''))).toEqual([
       'ZEGO_APP_ID: is required',
       'ZEGO_SERVER_SECRET: is required',
-      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE must be set; none is set',
+      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE, AUTH_PROVIDER must be set, or AUTH_ISSUER alone; none is set',
     ]);
   });
 });

@@ -43,7 +43,13 @@ it('is what requests over several connections form: all are authenticated, then 
     videoToken: {
       async verify() {
         steps.push('authenticated');
-        return { userId: 'alice', issuer: undefined, expiresAt: NOW + 60, videoAccess: undefined };
+        return {
+          userId: 'alice',
+          subject: 'alice',
+          issuer: undefined,
+          expiresAt: NOW + 60,
+          videoAccess: undefined,
+        };
       },
       async check() {
         steps.push('decided');

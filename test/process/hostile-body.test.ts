@@ -9,7 +9,8 @@ let service: Service;
 let authorization: string;
 
 beforeAll(async () => {
-  service = await startService();
+  // Here ids are data: what ZEGO takes of them is tested elsewhere.
+  service = await startService({ ZEGO_ID_RULE: 'off' });
   authorization = `Bearer ${await signFreshJwt()}`;
   return service.stop;
 });

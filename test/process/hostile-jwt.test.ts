@@ -74,7 +74,6 @@ describe('with a shared secret', () => {
     ['an object for the user', () => forge(HS256, alice({ sub: { toString: 'alice' } }))],
     ['an empty user', () => forge(HS256, alice({ sub: '' }))],
     ['a user with a NUL', () => forge(HS256, alice({ sub: 'alice\0' }))],
-    ['a user of 65 bytes', () => forge(HS256, alice({ sub: 'a'.repeat(65) }))],
     ['a lone surrogate', () => forge(HS256, `{"sub":"\\ud800","exp":${seconds() + HOUR}}`)],
     ['a user by __proto__', () => forge(HS256, `{"__proto__":{"sub":"alice"},"exp":9999999999}`)],
     ['a list for the payload', () => forge(HS256, [alice()])],
@@ -83,7 +82,7 @@ describe('with a shared secret', () => {
     ['two parts', () => forge(HS256, alice()).split('.').slice(0, 2).join('.')],
     ['four parts', () => `${forge(HS256, alice())}.a`],
     ['padding', () => `${forge(HS256, alice())}=`],
-    ['over 8 kB', () => forge(HS256, alice({ more: 'x'.repeat(8_200) }))],
+    ['over 12 kB', () => forge(HS256, alice({ more: 'x'.repeat(9_300) }))],
     ['a changed payload', () => changePayload(forge(HS256, alice({ sub: 'bob' })))],
     ['other spare bits', () => flipSpareBits(forge(HS256, alice()))],
   ])('%s is 401 credential_invalid', async (_what, make) => {
@@ -97,9 +96,16 @@ describe('with a shared secret', () => {
     expectProblem(answer, 401, 'credential_invalid', 'sign_in');
   });
 
-  it('a user of 64 bytes is only unknown', async () => {
-    const answer = await present(service, forge(HS256, alice({ sub: 'a'.repeat(64) })));
+  it.each([
+    ['of 63 bytes is only unknown', 'a'.repeat(63), undefined],
+    ['of 64 bytes is refused as ZEGO would', 'a'.repeat(64), 'user_id_refused_by_zego'],
+    ['of Auth0 is refused as ZEGO would', 'auth0|5f7c', 'user_id_refused_by_zego'],
+  ])('a user %s', async (_what, sub, reason) => {
+    const answer = await present(service, forge(HS256, alice({ sub })));
     expectProblem(answer, 403, 'user_not_allowed', 'contact_support');
+    const id = answer.headers['x-request-id'];
+    const decision = await service.line((line) => line.requestId === id);
+    expect(decision.reason).toBe(reason);
   });
 
   it('one that expires now is 401 credential_expired', async () => {

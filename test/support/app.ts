@@ -81,6 +81,8 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
       countryOf: createCountryOf(options.countryHeader, trustProxy),
       ttlSeconds: 3600,
       outlivesSession: false,
+      repliesUserId: false,
+      strictIds: true,
       now: () => now,
       onAuditEvent: (decision) => void seen.decisions.push(decision),
       ...options.videoToken,

@@ -4,23 +4,37 @@ import { createVerifier, type Verifier } from '../../src/auth/verifier.ts';
 import { NOW } from './clock.ts';
 import { rejectionOf } from './errors.ts';
 
+/** Ids as they come: what ZEGO takes has tests of its own. */
+const ANY_IDS = { strict: false, hashKey: undefined };
+
 /** A verifier with everything that it reported, in order. */
-export type TestVerifier = Verifier & { events: unknown[][]; cache(): unknown[] };
+export type TestVerifier = Verifier & {
+  events: unknown[][];
+  cache(): unknown[];
+  /** The end of the next fetch of keys. */
+  nextFetch(): Promise<void>;
+};
 
 /** Opens a verifier for providers as an operator writes them; closes it when the test ends. */
 export async function openVerifier(...providers: object[]): Promise<TestVerifier> {
   const events: unknown[][] = [];
+  let fetched = Promise.withResolvers<void>();
   const verifier = await createVerifier(
     providers.map((provider) => providerSchema.parse(provider)),
     {
       cache: (result) => void events.push(['cache', result]),
       verified: (seconds) => void events.push(['verified', seconds]),
-      jwksFetched: (issuer, result) => void events.push(['jwks', issuer, result]),
+      jwksFetched(issuer, result) {
+        events.push(['jwks', issuer, result]);
+        fetched.resolve();
+        fetched = Promise.withResolvers();
+      },
     },
+    ANY_IDS,
   );
   onTestFinished(verifier.close);
   const cache = () => events.filter(([name]) => name === 'cache').map(([, result]) => result);
-  return { ...verifier, events, cache };
+  return { ...verifier, events, cache, nextFetch: () => fetched.promise };
 }
 
 /** Asserts that a JWT is refused, and what the log says of it: the reason, what was expected and received. */

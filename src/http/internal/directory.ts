@@ -6,9 +6,10 @@ import type { Database } from '../../directory/database.ts';
 import { countrySchema } from '../../directory/entries.ts';
 import { exportDirectory } from '../../directory/export.ts';
 import { deleteMember, putMember } from '../../directory/store.ts';
-import { ImportError, importDirectory, withIdleTimeout } from '../../directory/transfer.ts';
+import { ImportError, importDirectory } from '../../directory/transfer.ts';
 import { ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+import { withIdleTimeout } from '../../lines.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
 

@@ -140,6 +140,12 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     detail: 'Access cannot be checked at the moment; try again after Retry-After.',
     action: 'retry',
   },
+  retry: {
+    status: 503,
+    title: 'Retry',
+    detail: 'The key of the sign-in token is not known here yet; try again after Retry-After.',
+    action: 'retry',
+  },
   overloaded: {
     status: 503,
     title: 'Overloaded',

@@ -4,8 +4,14 @@ import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../../access/access.ts';
 import type { Credential } from '../../auth/claims.ts';
 import type { Verifier } from '../../auth/verifier.ts';
-import { ERROR_CODES, ServiceError } from '../../errors.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+import { ERROR_CODES, invalidRequest, ServiceError } from '../../errors.ts';
+import {
+  roomIdSchema,
+  userIdSchema,
+  videoIdSchema,
+  ZEGO_RULES,
+  zegoRefusal,
+} from '../../identifiers.ts';
 import { tokenLifetime } from '../../token/lifetime.ts';
 import { encodeVideoPayload } from '../../token/payload.ts';
 import type { Generate } from '../../token04/index.ts';
@@ -24,6 +30,10 @@ export type VideoTokenOptions = {
   countryOf: CountryOf;
   ttlSeconds: number;
   outlivesSession: boolean;
+  /** User ids are others than in the credential: the client is told its own. */
+  repliesUserId: boolean;
+  /** Refuse room ids that ZEGO refuses. */
+  strictIds: boolean;
   /** Unix seconds. */
   now(): number;
   onAuditEvent(event: AuditEvent): void;
@@ -83,7 +93,7 @@ const bodySchema = z
   .object({
     roomId: roomIdSchema.meta({
       description:
-        'The room that the user is logged in to: at most 128 bytes of UTF-8, valid Unicode, no control characters.',
+        "The room that the user is logged in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
     }),
     videoId: videoIdSchema.meta({
       description:
@@ -100,6 +110,10 @@ const tokenSchema = z
   .object({
     token: z.string().meta({ description: 'The ZEGO video token, for loadCopyrightedVideo.' }),
     expireAt: z.int().meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),
+    userId: z.string().optional().meta({
+      description:
+        'The id that the client must log in to ZEGO with, where it is not the one in the credential (AUTH_USER_ID=hash).',
+    }),
   })
   .meta({ id: 'VideoToken' });
 
@@ -130,16 +144,27 @@ async function issue(
   if (userId !== undefined && userId !== credential.userId) {
     throw new ServiceError('subject_mismatch');
   }
+  if (options.strictIds) refuseRoomId(roomId);
   const now = options.now();
-  const question = { userId: credential.userId, roomId, videoId, country };
-  const { videoAccess } = credential;
-  const decision = await options.check({ ...question, requestId: request.id, videoAccess }, now);
+  const { userId: owner, subject, issuer, videoAccess } = credential;
+  const question = { userId: owner, roomId, videoId, country, subject, issuer, videoAccess };
+  const decision = await options.check({ ...question, requestId: request.id }, now);
   const expireAt = expiryOf(options, decision, credential, now);
   const payload = encodeVideoPayload({ roomId, videoId });
-  const { userId: owner } = credential;
   const token = options.generate({ userId: owner, payload, createdAt: now, expireAt });
   context.expireAt = expireAt;
-  return { token, expireAt };
+  return { token, expireAt, ...(options.repliesUserId && { userId: owner }) };
+}
+
+/** A token for a room that nobody can enter would fail on the phone, with a number alone. */
+function refuseRoomId(roomId: string): void {
+  const refusal = zegoRefusal(roomId, ZEGO_RULES.room);
+  if (!refusal) return;
+  const { expected, received, zegoError } = refusal;
+  throw invalidRequest(
+    `ZEGO takes ${expected}; got ${received} (ZEGO error ${zegoError})`,
+    '/roomId',
+  );
 }
 
 /** @throws {ServiceError} when access is denied, or when too little of the token's life would be left */

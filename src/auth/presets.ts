@@ -1,0 +1,179 @@
+/** The claim that names the app that a credential is for. */
+export const AUDIENCE_CLAIMS = ['aud', 'client_id', 'azp'] as const;
+
+export type AudienceClaim = (typeof AUDIENCE_CLAIMS)[number];
+
+/** An identity provider as its credentials are; `value` is what stands after the colon. */
+type Preset = {
+  /** How an operator writes it. */
+  form: string;
+  /** The only values; none has a port, and only those that are URLs have a path. */
+  value: RegExp;
+  /** Every spelling of `iss`; the first is canonical. `{tenantid}` stands for one of several tenants. */
+  issuers(value: string): string[];
+  jwksUrl(value: string): string;
+  algorithms: readonly string[];
+  audienceClaim: AudienceClaim;
+  /** The audience that follows from the value. */
+  audience?(value: string): string;
+  /** Which value is the audience, and where the provider's console shows it. */
+  whichAudience: string;
+  /** Claims that keep other kinds of token out. */
+  requiredClaims?(audienceClaim: AudienceClaim): Record<string, string>;
+  userClaim?(value: string): string;
+  /** Reads the value from an `iss`. */
+  fromIssuer: RegExp;
+};
+
+/** A name, not an address: the last label begins with a letter. */
+const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+const ADDRESS = /^https?:\/\/[a-z0-9.:[\]-]+(?:\/[\w.~-]+)*\/?$/;
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const SHARED_TENANTS = ['common', 'organizations', 'consumers'];
+const ENTRA = 'https://login.microsoftonline.com';
+
+const withoutSlash = (url: string) => url.replace(/\/$/, '');
+const isOrigin = (url: string) => URL.parse(url)?.pathname === '/';
+
+/** Amazon runs its regions in China under a domain of their own. */
+function cognitoIssuer(value: string): string {
+  const [region = '', pool] = value.split('/');
+  return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
+}
+
+/** Sources: each provider's page on verifying its tokens; see docs/identity-providers.md. */
+export const PRESETS: Readonly<Record<string, Preset>> = {
+  firebase: {
+    form: 'firebase:PROJECT_ID',
+    value: /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+    issuers: (project) => [`https://securetoken.google.com/${project}`],
+    jwksUrl: () =>
+      'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com',
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    audience: (project) => project,
+    whichAudience: 'the project id (Firebase console, Project settings)',
+    fromIssuer: /^https:\/\/securetoken\.google\.com\/(.+)$/,
+  },
+  auth0: {
+    form: 'auth0:DOMAIN',
+    value: HOST,
+    issuers: (domain) => [`https://${domain}/`],
+    jwksUrl: (domain) => `https://${domain}/.well-known/jwks.json`,
+    algorithms: ['RS256', 'PS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the identifier of your API (Auth0 dashboard, Applications, APIs)',
+    fromIssuer: /^https:\/\/([^/]+\.auth0\.com)\/$/,
+  },
+  cognito: {
+    form: 'cognito:REGION/POOL_ID',
+    value: /^([a-z]{2}(?:-[a-z]+)+-\d)\/\1_[A-Za-z0-9]+$/,
+    issuers: (value) => [cognitoIssuer(value)],
+    jwksUrl: (value) => `${cognitoIssuer(value)}/.well-known/jwks.json`,
+    algorithms: ['RS256'],
+    audienceClaim: 'client_id',
+    whichAudience: 'the client id of your app (Cognito console, App clients)',
+    requiredClaims: (claim) => ({ token_use: claim === 'aud' ? 'id' : 'access' }),
+    fromIssuer: /^https:\/\/cognito-idp\.([^.]+)\.amazonaws\.com(?:\.cn)?\/(.+)$/,
+  },
+  supabase: {
+    form: 'supabase:PROJECT_REF',
+    value: /^[a-z0-9]{8,40}$/,
+    issuers: (ref) => [`https://${ref}.supabase.co/auth/v1`],
+    jwksUrl: (ref) => `https://${ref}.supabase.co/auth/v1/.well-known/jwks.json`,
+    algorithms: ['ES256', 'RS256', 'EdDSA'],
+    audienceClaim: 'aud',
+    audience: () => 'authenticated',
+    whichAudience: 'authenticated, the audience of every signed-in user',
+    fromIssuer: /^https:\/\/([^./]+)\.supabase\.co\/auth\/v1$/,
+  },
+  clerk: {
+    form: 'clerk:FRONTEND_API',
+    value: HOST,
+    issuers: (host) => [`https://${host}`],
+    jwksUrl: (host) => `https://${host}/.well-known/jwks.json`,
+    algorithms: ['RS256'],
+    audienceClaim: 'azp',
+    whichAudience: 'the origins of your web app, such as https://app.example',
+    fromIssuer: /^https:\/\/([^/]+\.clerk\.accounts\.dev|clerk\.[^/]+)$/,
+  },
+  keycloak: {
+    form: 'keycloak:REALM_URL',
+    value: ADDRESS,
+    issuers: (url) => [withoutSlash(url)],
+    jwksUrl: (url) => `${withoutSlash(url)}/protocol/openid-connect/certs`,
+    algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    audienceClaim: 'azp',
+    whichAudience: 'the client id of your app (Keycloak console, Clients)',
+    // The claim, not the header: an ID token of the same client says ID.
+    requiredClaims: () => ({ typ: 'Bearer' }),
+    fromIssuer: /^(https?:\/\/.+\/realms\/[^/]+)$/,
+  },
+  google: {
+    form: 'google',
+    value: /^$/,
+    issuers: () => ['https://accounts.google.com', 'accounts.google.com'],
+    jwksUrl: () => 'https://www.googleapis.com/oauth2/v3/certs',
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the OAuth client ids of your apps (Google Cloud console, Clients)',
+    fromIssuer: /^(?:https:\/\/)?accounts\.google\.com()$/,
+  },
+  apple: {
+    form: 'apple',
+    value: /^$/,
+    issuers: () => ['https://appleid.apple.com'],
+    jwksUrl: () => 'https://appleid.apple.com/auth/keys',
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the bundle id of your app, or its Services ID (Apple Developer, Identifiers)',
+    fromIssuer: /^https:\/\/appleid\.apple\.com()$/,
+  },
+  entra: {
+    form: 'entra:TENANT_ID',
+    value: new RegExp(`${GUID.source}|^(?:${SHARED_TENANTS.join('|')})$`),
+    issuers(tenant) {
+      const id = SHARED_TENANTS.includes(tenant) ? '{tenantid}' : tenant;
+      return [`${ENTRA}/${id}/v2.0`, `https://sts.windows.net/${id}/`];
+    },
+    jwksUrl: (tenant) => `${ENTRA}/${tenant}/discovery/v2.0/keys`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience:
+      'the client id or the Application ID URI of your API (Entra admin center, App registrations)',
+    fromIssuer:
+      /^https:\/\/(?:login\.microsoftonline\.com|sts\.windows\.net)\/([^/]+)\/(?:v2\.0)?$/,
+  },
+  okta: {
+    form: 'okta:AUTHORIZATION_SERVER_URL',
+    value: ADDRESS,
+    issuers: (url) => [withoutSlash(url)],
+    // Access tokens of the org server are Okta's own; its ID tokens can be verified.
+    jwksUrl: (url) => `${withoutSlash(url)}${isOrigin(url) ? '/oauth2' : ''}/v1/keys`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the audience of the authorization server (Okta admin console, Security, API)',
+    // In access tokens sub is the login, most often an e-mail address.
+    userClaim: (url) => (isOrigin(url) ? 'sub' : 'uid'),
+    fromIssuer: /^(https:\/\/[^/]+\.okta(?:preview)?\.com(?:\/oauth2\/[^/]+)?)$/,
+  },
+  authing: {
+    form: 'authing:APP_DOMAIN',
+    value: HOST,
+    issuers: (host) => [`https://${host}/oidc`],
+    jwksUrl: (host) => `https://${host}/oidc/.well-known/jwks.json`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the App ID (Authing console, Applications)',
+    fromIssuer: /^https:\/\/([^/]+\.authing\.cn)\/oidc$/,
+  },
+};
+
+/** The preset that an `iss` belongs to, as an operator writes it. */
+export function presetOf(issuer: string): string | undefined {
+  for (const [name, { fromIssuer, value }] of Object.entries(PRESETS)) {
+    const found = fromIssuer.exec(issuer)?.slice(1).join('/');
+    if (found !== undefined && value.test(found)) return found === '' ? name : `${name}:${found}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,53 @@
+import { createHmac } from 'node:crypto';
+import { ServiceError } from '../errors.ts';
+import { plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
+
+/** How the user of a credential becomes the user of ZEGO. */
+export type UserIdRules = {
+  /** Refuse ids that ZEGO refuses. */
+  strict: boolean;
+  /** Maps every id to one that ZEGO takes; undefined: ids stay as they are. */
+  hashKey: string | undefined;
+};
+
+/** Ids as ZEGO takes them, unchanged. */
+export const STRICT_IDS: UserIdRules = { strict: true, hashKey: undefined };
+
+const HASH_CHARACTERS = 32;
+const subjectSchema = plainText().min(1).max(1024);
+
+/** What is wrong with a subject that can be no user id at all; undefined when nothing is. */
+export function subjectProblem(subject: string, { strict, hashKey }: UserIdRules) {
+  const schema = strict || hashKey !== undefined ? subjectSchema : userIdSchema;
+  return schema.safeParse(subject).error?.issues[0]?.message;
+}
+
+/**
+ * The user id for a subject of an issuer. A mapped one has no prefix, as the issuer is in it.
+ *
+ * @throws {ServiceError} `user_not_allowed` for an id that ZEGO would refuse
+ */
+export function toUserId(
+  subject: string,
+  { issuer = '', prefix = '' }: { issuer: string | undefined; prefix?: string },
+  { strict, hashKey }: UserIdRules,
+): string {
+  if (hashKey !== undefined) return hashUserId(issuer, subject, hashKey);
+  const userId = prefix + subject;
+  const refusal = strict ? zegoRefusal(userId, ZEGO_RULES.user) : undefined;
+  if (!refusal) return userId;
+  const { expected, received } = refusal;
+  throw new ServiceError('user_not_allowed', {
+    cause: { code: 'user_id_refused_by_zego', expected, received },
+  });
+}
+
+/**
+ * `u_` and 32 characters of base64url of HMAC-SHA-256 over the issuer, without a last slash, and the
+ * subject. A NUL divides them, which neither can hold.
+ */
+export function hashUserId(issuer: string, subject: string, key: string): string {
+  const hmac = createHmac('sha256', key);
+  const hash = hmac.update(`${issuer.replace(/\/$/, '')}\0${subject}`).digest('base64url');
+  return `u_${hash.slice(0, HASH_CHARACTERS)}`;
+}

@@ -1,0 +1,37 @@
+import { type Command, Option } from 'commander';
+import { loadAuth } from '../config/auth.ts';
+import type { Environment, ReadFile } from '../config/environment.ts';
+import { unixSeconds } from '../time.ts';
+import type { Output, Terminal } from './terminal.ts';
+
+/** In place of what a command else does. */
+export const JWT_OPTION = new Option(
+  '--jwt <file>',
+  'alone: walk through the JWT in a file, or - for standard input',
+);
+
+/** What the process gives a command. */
+type Context = { environment: Environment; readFile: ReadFile; terminal: Terminal };
+
+/** Whether the service would take a JWT, printed claim by claim. */
+export async function walkThrough(file: string, context: Context, json: boolean) {
+  const { explainJwt } = await import('./jwt.ts');
+  const output: Output = { json, terminal: context.terminal };
+  return explainJwt(file, context.environment, context.readFile, unixSeconds(), output);
+}
+
+export function addUserIdCommand(
+  program: Command,
+  { environment, readFile, terminal }: Context,
+): void {
+  program
+    .command('user-id')
+    .description('say which user id somebody has here')
+    .argument('<issuer>', 'the claim iss of their JWT')
+    .argument('<subject>', 'the user claim of their JWT')
+    .option('--json', 'print JSON')
+    .action(async (issuer, subject, { json = false }) => {
+      const { printUserId } = await import('./jwt.ts');
+      printUserId(issuer, subject, loadAuth(environment, readFile), { json, terminal });
+    });
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { type ExplainedClaim, explainClaims, type Refusal } from '../auth/claims.ts';
+import { PRESETS, presetOf } from '../auth/presets.ts';
+import type { Provider } from '../auth/provider.ts';
+import { toUserId } from '../auth/user-id.ts';
+import { createVerifier } from '../auth/verifier.ts';
+import { loadAuth } from '../config/auth.ts';
+import type { Config } from '../config/config.ts';
+import type { Environment, ReadFile } from '../config/environment.ts';
+import { ConfigError } from '../config/problems.ts';
+import { ServiceError } from '../errors.ts';
+import { type Output, verdict } from './terminal.ts';
+
+const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
+
+type Claims = Record<string, unknown>;
+type Walk = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
+
+/**
+ * Walks through one JWT and prints which check refuses it and which settings would take it; false when it is
+ * refused. Prints neither the JWT nor what it says of the user.
+ *
+ * @param file a path, or `-` for standard input: an argument would stay in the history of the shell
+ */
+export async function explainJwt(
+  file: string,
+  environment: Environment,
+  readFile: ReadFile,
+  now: number,
+  { json, terminal }: Output,
+): Promise<boolean> {
+  const token = (file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8')).trim();
+  const walk = await walkThrough(token.replace(/^bearer +/i, ''), environment, readFile, now);
+  if (json) terminal.print(JSON.stringify(walk));
+  else {
+    for (const { claim, refusal } of walk.checks) {
+      terminal.print(verdict(terminal, !refusal, refusal ? `${claim}: ${say(refusal)}` : claim));
+    }
+    terminal.print();
+    if (walk.accepted) terminal.print('The service takes this JWT.');
+    else if (walk.settings.length > 0) terminal.print('Settings for JWTs like this one:');
+    for (const line of walk.settings) terminal.print(`  ${line}`);
+  }
+  return walk.accepted;
+}
+
+function say({ code, expected, received }: Refusal): string {
+  const both = [expected && `expected ${expected}`, received && `received ${received}`];
+  const facts = printable(both.filter(Boolean).join(', '));
+  return facts ? `${facts} (${code})` : code;
+}
+
+async function walkThrough(
+  token: string,
+  environment: Environment,
+  readFile: ReadFile,
+  now: number,
+): Promise<Walk> {
+  const read = readToken(token);
+  if (!read) {
+    const refusal = { code: 'not_jwt', expected: 'a signed JWT', received: 'an opaque token' };
+    return { accepted: false, checks: [{ claim: 'form', refusal }], settings: [] };
+  }
+  const { alg, claims } = read;
+  try {
+    const auth = loadAuth(environment, readFile);
+    const checks = await check(token, claims, auth, now);
+    const accepted = checks.every(({ refusal }) => !refusal);
+    return { accepted, checks, settings: accepted ? [] : settingsFor(alg, claims, checks) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const refusal = { code: 'configuration', received: error.problems[0]?.variable ?? '' };
+    const checks = [{ claim: 'configuration', refusal }];
+    return { accepted: false, checks, settings: settingsFor(alg, claims, []) };
+  }
+}
+
+function readToken(token: string): { alg: string; claims: Claims } | undefined {
+  try {
+    return { alg: String(decodeProtectedHeader(token).alg), claims: decodeJwt(token) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The verdict of the service on the signature, and then every claim. */
+async function check(
+  token: string,
+  claims: Claims,
+  { providers, ids }: Config['auth'],
+  now: number,
+): Promise<ExplainedClaim[]> {
+  const verifier = await createVerifier(providers, NO_EVENTS, ids);
+  const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
+  verifier.close();
+  const isOfClaims = refusal && /^(claim|credential_expired|user_id)/.test(refusal.code);
+  const signature =
+    refusal && !isOfClaims ? { claim: 'signature', refusal } : { claim: 'signature' };
+  const provider = providerOf(claims, providers);
+  const explained = provider ? explainClaims(claims, provider, ids, now) : [];
+  const hasFound = explained.some((one) => one.refusal);
+  // A discovery document spells its issuer to the letter; the walk knows both spellings.
+  const rest = isOfClaims && !hasFound ? [{ claim: 'iss', refusal }] : [];
+  return [signature, ...explained, ...rest];
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof ServiceError)) throw error;
+  return (error.extras.cause as Refusal | undefined) ?? { code: error.code };
+}
+
+function providerOf({ iss }: Claims, providers: readonly Provider[]): Provider | undefined {
+  const named = providers.find(({ issuers }) => issuers.some((one) => one.iss === iss));
+  return named ?? (providers.length === 1 ? providers[0] : undefined);
+}
+
+/** The lines of configuration for a JWT of this shape; the preset is known by the shape of `iss`. */
+function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): string[] {
+  const { iss } = claims;
+  const preset = typeof iss === 'string' ? presetOf(iss) : undefined;
+  const row = PRESETS[preset?.split(':')[0] ?? ''];
+  const source = preset ? `AUTH_PROVIDER=${preset}` : `AUTH_ISSUER=${shown(iss)}`;
+  const isSecret = alg.startsWith('HS');
+  const audienceClaim = audienceClaimOf(claims, row?.audienceClaim);
+  const lines = [
+    ...(iss === undefined ? [] : [source]),
+    ...(isSecret ? ['AUTH_JWT_SECRET=<the secret that signs it>'] : []),
+    ...(alg === 'HS256' || !isSecret ? [] : [`AUTH_ALGORITHMS=${alg}`]),
+    ...(audienceClaim ? [`AUTH_AUDIENCE=${shown([claims[audienceClaim]].flat()[0])}`] : []),
+  ];
+  if (audienceClaim && audienceClaim !== (row?.audienceClaim ?? 'aud')) {
+    lines.push(`AUTH_AUDIENCE_CLAIM=${audienceClaim}`);
+  }
+  const codes = checks.map(({ refusal }) => refusal);
+  if (codes.some((one) => one?.code.endsWith('_type') && one.received === 'a number')) {
+    lines.push('AUTH_USER_CLAIM_NUMERIC=true');
+  }
+  if (codes.some((one) => one?.code === 'user_id_refused_by_zego')) {
+    lines.push('AUTH_USER_ID=hash', 'AUTH_USER_ID_KEY=<32 or more random characters>');
+  }
+  return lines;
+}
+
+function audienceClaimOf(claims: Claims, usual: string | undefined): string | undefined {
+  return [usual, 'aud', 'client_id', 'azp'].find((name) => name && claims[name] !== undefined);
+}
+
+/** What a JWT says must not steer the terminal. */
+function printable(value: string): string {
+  return value.replace(/[^ -~]/g, '');
+}
+
+/** On one line, and no longer than an identifier is. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? printable(value).replaceAll(' ', '').slice(0, 200) : '…';
+}
+
+/**
+ * Prints the user id of a person here.
+ *
+ * @throws {Error} for an issuer that is no provider's
+ */
+export function printUserId(
+  issuer: string,
+  subject: string,
+  { providers, ids }: Config['auth'],
+  { json, terminal }: Output,
+): void {
+  const found = providers.flatMap(({ issuers, userPrefix }) =>
+    issuers
+      .filter(({ iss }) => iss === issuer)
+      .map(({ canonical }) => ({ issuer: canonical, prefix: userPrefix })),
+  )[0];
+  const isPinned = providers.every(({ issuers }) => issuers.length > 0);
+  if (!found && isPinned) throw new Error(`no provider has the issuer ${issuer}`);
+  const prefix = found?.prefix ?? providers[0]?.userPrefix ?? '';
+  const userId = toUserId(subject, { issuer: found?.issuer ?? issuer, prefix }, ids);
+  terminal.print(json ? JSON.stringify({ userId }) : userId);
+}

@@ -1,0 +1,17 @@
+import { type Config, loadVariables } from './config.ts';
+import { crossRules, type Environment, type ReadFile, resolveFiles } from './environment.ts';
+import { ConfigError } from './problems.ts';
+import { ID_VARIABLES, readProviders, userIdRules } from './providers.ts';
+
+/**
+ * Who signs in the users, and no more than that.
+ *
+ * @throws {ConfigError}
+ */
+export function loadAuth(environment: Environment, readFile: ReadFile): Config['auth'] {
+  const { value: texts } = resolveFiles(environment, readFile);
+  const { value: providers, problems } = readProviders(texts, readFile);
+  const missing = crossRules(texts).filter(({ variable }) => variable === 'AUTH_USER_ID_KEY');
+  if (problems.length > 0 || missing.length > 0) throw new ConfigError([...missing, ...problems]);
+  return { providers, ids: userIdRules(loadVariables(environment, readFile, ID_VARIABLES)) };
+}

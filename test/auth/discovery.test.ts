@@ -1,0 +1,218 @@
+import type { RequestListener } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { checkKeySetAddress } from '../../src/auth/discovery.ts';
+import { providerSchema } from '../../src/auth/provider.ts';
+import { NOW } from '../support/clock.ts';
+import { CLAIMS, compact, signer } from '../support/compact.ts';
+import { rejectionOf } from '../support/errors.ts';
+import { keySet, openJwksServer } from '../support/jwks-server.ts';
+import { newKeys } from '../support/keys.ts';
+import { jumpingTime } from '../support/monotonic.ts';
+import { expectReason, expectRefused, openVerifier } from '../support/verifier.ts';
+
+const keys = newKeys('ES256', 'kid');
+const sign = signer(keys.privateKey, 'ES256');
+const OIDC = '/.well-known/openid-configuration';
+const OAUTH = '/.well-known/oauth-authorization-server';
+
+type Routes = Record<string, RequestListener>;
+
+const json =
+  (body: unknown): RequestListener =>
+  (_request, response) =>
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+
+/** An issuer on loopback whose documents a test can change; it counts what each address was asked. */
+async function openIssuer(makeRoutes: (origin: string) => Routes) {
+  const asked: string[] = [];
+  const server = await openJwksServer((request, response) => {
+    asked.push(request.url ?? '');
+    const answer = routes[request.url ?? ''];
+    if (answer) answer(request, response);
+    else response.writeHead(404).end();
+  });
+  const origin = server.url.replace('/jwks', '');
+  const routes = makeRoutes(origin);
+  return { origin, routes, asked, stop: server.stop };
+}
+
+/** A discovery document and the key set beside it. */
+const usual =
+  (path = '', more: object = {}) =>
+  (origin: string): Routes => ({
+    [`${path}${OIDC}`]: json({ issuer: `${origin}${path}`, jwks_uri: `${origin}/keys`, ...more }),
+    '/keys': keySet(keys.publicJwk),
+  });
+
+const tokenOf = (iss: string) =>
+  compact({ alg: 'ES256', kid: 'kid' }, { ...CLAIMS, iss, aud: 'films' }, sign);
+const open = (issuer: string) => openVerifier({ issuer, audience: 'films' });
+
+describe('an issuer alone', () => {
+  it('is enough where it has a discovery document', async () => {
+    const { origin, asked } = await openIssuer(usual());
+    const { verify, healthy } = await open(origin);
+    expect(await verify(tokenOf(origin), NOW)).toMatchObject({ userId: 'alice', issuer: origin });
+    expect([healthy(), asked]).toEqual([true, [OIDC, '/keys']]);
+  });
+
+  it('may have the document of RFC 8414 instead', async () => {
+    const { origin } = await openIssuer((self) => ({
+      [`${OAUTH}/tenant`]: json({ issuer: `${self}/tenant`, jwks_uri: `${self}/keys` }),
+      '/keys': keySet(keys.publicJwk),
+    }));
+    const { verify } = await open(`${origin}/tenant`);
+    expect(await verify(tokenOf(`${origin}/tenant`), NOW)).toMatchObject({ userId: 'alice' });
+  });
+
+  it.each([
+    ['', '/'],
+    ['/', ''],
+  ])('written with "%s" is the one of the document with "%s"', async (written, real) => {
+    const { origin } = await openIssuer((self) => ({
+      [`/realm${OIDC}`]: json({ issuer: `${self}/realm${real}`, jwks_uri: `${self}/keys` }),
+      '/keys': keySet(keys.publicJwk),
+    }));
+    const verifier = await open(`${origin}/realm${written}`);
+    const { verify } = verifier;
+    expect(await verify(tokenOf(`${origin}/realm${real}`), NOW)).toMatchObject({
+      issuer: `${origin}/realm${real}`,
+    });
+    // To the letter as the document has it.
+    const other = tokenOf(`${origin}/realm${written}`);
+    await expectReason(verifier, other, { code: 'claim_iss', expected: `${origin}/realm${real}` });
+  });
+
+  it('that is in the clear or no address is refused at the start', () => {
+    for (const issuer of ['http://login.example', 'login.example', 'ftp://localhost']) {
+      const { error } = providerSchema.safeParse({ issuer, audience: 'films' });
+      expect(error?.issues[0]?.message).toContain('must be an https URL');
+    }
+    expect(providerSchema.safeParse({ issuer: 'https://login.example' }).success).toBe(false);
+  });
+});
+
+describe('a document', () => {
+  const page: RequestListener = (_request, response) => response.end('<html>Sign in</html>');
+  const CASES: [string, (origin: string) => RequestListener][] = [
+    [
+      'of another issuer',
+      (origin) => json({ issuer: 'https://evil.example', jwks_uri: `${origin}/keys` }),
+    ],
+    [
+      'of a part of the issuer',
+      (origin) => json({ issuer: `${origin}/x`, jwks_uri: `${origin}/keys` }),
+    ],
+    ['without an issuer', (origin) => json({ jwks_uri: `${origin}/keys` })],
+    ['without a key set', (origin) => json({ issuer: origin })],
+    ['with a list for its key set', (origin) => json({ issuer: origin, jwks_uri: ['x'] })],
+    ['with a file for its key set', (origin) => json({ issuer: origin, jwks_uri: 'file:///k' })],
+    [
+      'with its key set in the clear',
+      (origin) => json({ issuer: origin, jwks_uri: 'http://keys.example/' }),
+    ],
+    ['that is null', () => json(null)],
+    ['that is HTML', () => page],
+    [
+      'over 256 kB',
+      (origin) => json({ issuer: origin, jwks_uri: `${origin}/keys`, x: 'x'.repeat(300_000) }),
+    ],
+    [
+      'elsewhere by a redirect',
+      () => (_request, response) =>
+        response.writeHead(302, { location: `http://127.0.0.1:1${OIDC}` }).end(),
+    ],
+    ['that is not there', () => (_request, response) => response.writeHead(500).end()],
+  ];
+
+  it.each(CASES)(
+    '%s gives no keys: nothing is decided, and no key set is asked',
+    async (_, make) => {
+      const { origin, asked } = await openIssuer((self) => ({
+        [OIDC]: make(self),
+        '/keys': keySet(keys.publicJwk),
+      }));
+      const verifier = await open(origin);
+      expect([verifier.healthy(), verifier.usable()]).toEqual([false, false]);
+      expect(verifier.events).toEqual([['jwks', `${origin}`, 'error']]);
+      await expectRefused(verifier, tokenOf(origin), 'dependency_unavailable');
+      expect(asked).not.toContain('/keys');
+    },
+  );
+
+  it('that hangs is given up after two seconds', async () => {
+    const { origin } = await openIssuer(() => ({ [OIDC]: () => {}, [OAUTH]: () => {} }));
+    const started = performance.now();
+    const verifier = await open(origin);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    await expectRefused(verifier, tokenOf(origin), 'dependency_unavailable');
+  });
+
+  it('that comes back ends the outage by itself', async () => {
+    const time = jumpingTime();
+    const { origin, routes } = await openIssuer(() => ({}));
+    const verifier = await open(origin);
+    await expectRefused(verifier, tokenOf(origin), 'dependency_unavailable');
+    Object.assign(routes, usual()(origin));
+    time.advance(2_000);
+    expect(await verifier.verify(tokenOf(origin), NOW)).toMatchObject({ userId: 'alice' });
+  });
+
+  it('is read again after five minutes, and at once when its key set has gone', async () => {
+    const time = jumpingTime();
+    const { origin, routes, asked } = await openIssuer(usual());
+    const verifier = await open(origin);
+    const unknown = (kid: string) =>
+      compact({ alg: 'ES256', kid }, { ...CLAIMS, iss: origin, aud: 'films' }, sign);
+    time.advance(5_000);
+    await expectRefused(verifier, unknown('a'));
+    expect(asked).toEqual([OIDC, '/keys', '/keys']);
+    delete routes['/keys'];
+    routes[OIDC] = json({ issuer: origin, jwks_uri: `${origin}/moved` });
+    routes['/moved'] = keySet(keys.publicJwk);
+    time.advance(5_000);
+    await expectRefused(verifier, unknown('b'), 'dependency_unavailable');
+    time.advance(5_000);
+    await expectRefused(verifier, unknown('c'));
+    expect(asked.slice(3)).toEqual(['/keys', OIDC, '/moved']);
+  });
+});
+
+describe('the address of a key set', () => {
+  const ADDRESSES: Record<string, string> = {
+    'login.example': '203.0.113.7',
+    'keys.example': '203.0.113.8',
+    'rebound.example': '10.0.0.5',
+    'login.corp.example': '10.1.2.3',
+  };
+  const resolve = async (host: string) => [{ address: ADDRESSES[host] ?? '203.0.113.9' }];
+  const check = (issuer: string, url: string) => checkKeySetAddress(issuer, url, false, resolve);
+
+  it.each([
+    'https://127.0.0.1/keys',
+    'http://localhost/keys',
+    'https://[::1]/keys',
+    'https://[::ffff:10.0.0.1]/keys',
+    'https://[fd00::1]/keys',
+    'https://10.0.0.1/keys',
+    'https://192.168.1.1/keys',
+    'https://172.20.0.1/keys',
+    'https://169.254.169.254/latest/meta-data/',
+    'https://100.64.0.1/keys',
+    'https://0.0.0.0/keys',
+    'https://2130706433/keys',
+    'https://0x7f.1/keys',
+    'https://rebound.example/keys',
+  ])('that is %s is refused where the issuer is outside', async (url) => {
+    const local = { ...ADDRESSES, localhost: '127.0.0.1' };
+    const lookup = async (host: string) => [{ address: local[host as 'localhost'] ?? host }];
+    const checking = checkKeySetAddress('https://login.example', url, false, lookup);
+    expect(String(await rejectionOf(checking))).toContain('internal address');
+  });
+
+  it('may be inside where the issuer is, and outside anywhere', async () => {
+    await check('https://login.corp.example', 'https://10.0.0.1/keys');
+    await check('https://127.0.0.1', 'http://127.0.0.1/keys');
+    await check('https://login.example', 'https://keys.example/keys');
+  });
+});

@@ -1,0 +1,579 @@
+import { describe, expect, it } from 'vitest';
+import { PRESETS, presetOf } from '../../src/auth/presets.ts';
+import { providerSchema } from '../../src/auth/provider.ts';
+import { NOW } from '../support/clock.ts';
+import { compact, hmac, signer, unsigned } from '../support/compact.ts';
+import { keySet, openJwksServer } from '../support/jwks-server.ts';
+import { type KeyAlgorithm, newKeys } from '../support/keys.ts';
+import { expectReason, expectRefused, openVerifier } from '../support/verifier.ts';
+
+const KEYS = { RS256: newKeys('RS256', 'kid-1'), ES256: newKeys('ES256', 'kid-1') };
+const times = (seconds: number) => ({ iat: NOW - 5, exp: NOW + seconds });
+const TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47';
+const OTHER_TENANT = '11111111-2222-3333-4444-555555555555';
+const LEGACY_SECRET = 'a-legacy-secret-of-more-than-32-bytes';
+const REALM = 'https://sso.example/realms/films';
+const OKTA = 'https://dev-1234.okta.com';
+
+/** A provider as an operator writes it, a credential in its real shape, and what must not pass for one. */
+type Case = {
+  name: string;
+  provider: object;
+  alg?: KeyAlgorithm;
+  header?: object;
+  claims: Record<string, unknown>;
+  user: string;
+  wrong: [what: string, claims: Record<string, unknown>, code: string][];
+};
+
+const firebase = {
+  iss: 'https://securetoken.google.com/films-prod',
+  aud: 'films-prod',
+  auth_time: NOW - 60,
+  user_id: 'k3JYQ8mT2bXu9Wq7',
+  sub: 'k3JYQ8mT2bXu9Wq7',
+  ...times(3600),
+  firebase: { identities: {}, sign_in_provider: 'anonymous' },
+};
+const auth0 = {
+  iss: 'https://films.eu.auth0.com/',
+  sub: 'auth0|5f7c8ec7c33c6c004bbafe82',
+  aud: ['https://api.films.example', 'https://films.eu.auth0.com/userinfo'],
+  azp: 'my_client_id',
+  scope: 'openid profile',
+  ...times(86_400),
+};
+const cognito = {
+  sub: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+  iss: 'https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_Abc123XYZ',
+  client_id: '1example23456789',
+  origin_jti: 'aaaaaaaa-bbbb-cccc-dddd-ffffffffffff',
+  token_use: 'access',
+  scope: 'aws.cognito.signin.user.admin',
+  auth_time: NOW - 5,
+  username: 'jo',
+  ...times(3600),
+};
+const { client_id: _client, ...cognitoWithoutClient } = cognito;
+const cognitoId = { ...cognitoWithoutClient, aud: '1example23456789', token_use: 'id' };
+const supabase = {
+  iss: 'https://abcdefghijklmnopqrst.supabase.co/auth/v1',
+  sub: '0b3e1f6c-7d2a-4c55-9d1e-0f2f3a4b5c6d',
+  aud: 'authenticated',
+  role: 'authenticated',
+  aal: 'aal1',
+  session_id: 'd4d1e1a0-0000-4000-8000-000000000000',
+  app_metadata: { provider: 'email', providers: ['email'], uid: 'member_17' },
+  is_anonymous: false,
+  ...times(3600),
+};
+const clerk = {
+  azp: 'https://app.films.example',
+  iss: 'https://happy-cat-12.clerk.accounts.dev',
+  sub: 'user_2abcDEF',
+  sid: 'sess_2abc',
+  nbf: NOW - 10,
+  ...times(60),
+};
+const keycloak = {
+  iss: REALM,
+  typ: 'Bearer',
+  azp: 'films-app',
+  sub: 'f2b0d8c6-7a3f-4f0e-9f6f-3d1f0a5b6c7d',
+  realm_access: { roles: ['offline_access'] },
+  scope: 'openid',
+  ...times(300),
+};
+const google = {
+  iss: 'https://accounts.google.com',
+  azp: '1234.apps.googleusercontent.com',
+  aud: '1234.apps.googleusercontent.com',
+  sub: '110169484474386276334',
+  ...times(3600),
+};
+const apple = {
+  iss: 'https://appleid.apple.com',
+  aud: 'com.example.films',
+  sub: '001234.abcdef0123456789abcdef0123456789.0123',
+  nonce_supported: true,
+  ...times(86_400),
+};
+const entra = {
+  aud: '6e74172b-be56-4843-9ff4-e66a39bb12e3',
+  iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  azp: '6e74172b-be56-4843-9ff4-e66a39bb12e3',
+  oid: '690222be-ff1a-4d56-abd1-7e4f7d38e474',
+  sub: 'HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ',
+  tid: TENANT,
+  ver: '2.0',
+  nbf: NOW - 5,
+  ...times(4500),
+};
+const entraV1 = {
+  ...entra,
+  iss: `https://sts.windows.net/${TENANT}/`,
+  aud: 'api://films',
+  ver: '1.0',
+};
+const okta = {
+  ver: 1,
+  iss: `${OKTA}/oauth2/default`,
+  aud: 'api://default',
+  cid: '0oabucvyc38HLL1ef0h7',
+  uid: '00uixa271s6x7qt8I0h7',
+  sub: 'jo@films.example',
+  scp: ['openid'],
+  ...times(3600),
+};
+const oktaOrg = {
+  sub: '00uixa271s6x7qt8I0h7',
+  ver: 1,
+  iss: OKTA,
+  aud: '0oabucvyc38HLL1ef0h7',
+  amr: ['pwd'],
+  ...times(3600),
+};
+const authing = {
+  sub: '5f719946524ee1099229496b',
+  aud: '5f17a529f64fb009b794a2ff',
+  scope: 'openid',
+  iss: 'https://films.authing.cn/oidc',
+  ...times(1_209_600),
+};
+
+const CASES: Case[] = [
+  {
+    name: 'Firebase',
+    provider: { provider: 'firebase:films-prod' },
+    claims: firebase,
+    user: firebase.sub,
+    wrong: [
+      ['another project', { iss: 'https://securetoken.google.com/films-dev' }, 'claim_iss'],
+      ['the audience of another project', { aud: 'films-dev' }, 'claim_aud'],
+      ['a session cookie', { iss: 'https://session.firebase.google.com/films-prod' }, 'claim_iss'],
+    ],
+  },
+  {
+    name: "Auth0's own profile",
+    provider: { provider: 'auth0:films.eu.auth0.com', audience: 'https://api.films.example' },
+    claims: auth0,
+    user: auth0.sub,
+    wrong: [
+      ['another tenant', { iss: 'https://other.eu.auth0.com/' }, 'claim_iss'],
+      ['the issuer without its slash', { iss: 'https://films.eu.auth0.com' }, 'claim_iss'],
+      ['an ID token', { aud: 'my_client_id' }, 'claim_aud'],
+    ],
+  },
+  {
+    name: "Auth0's profile of RFC 9068, the audience after a comma",
+    provider: { provider: 'auth0:films.eu.auth0.com,https://api.films.example' },
+    header: { typ: 'at+jwt' },
+    claims: { ...auth0, aud: 'https://api.films.example', client_id: 'my_client_id', jti: 'x' },
+    user: auth0.sub,
+    wrong: [['another API', { aud: 'https://api.other.example' }, 'claim_aud']],
+  },
+  {
+    name: "Cognito's access token",
+    provider: {
+      provider: 'cognito:ap-southeast-1/ap-southeast-1_Abc123XYZ',
+      audience: '1example23456789',
+    },
+    claims: cognito,
+    user: cognito.sub,
+    wrong: [
+      ['another app client', { client_id: '2example' }, 'claim_client_id'],
+      ['an ID token', { ...cognitoId, client_id: undefined }, 'claim_client_id'],
+      ['an ID token with a client_id', { token_use: 'id' }, 'claim_token_use'],
+      ['another pool', { iss: `${cognito.iss.slice(0, -3)}ABC` }, 'claim_iss'],
+    ],
+  },
+  {
+    name: "Cognito's ID token",
+    provider: {
+      provider: 'cognito:ap-southeast-1/ap-southeast-1_Abc123XYZ',
+      audience: '1example23456789',
+      audienceClaim: 'aud',
+    },
+    claims: cognitoId,
+    user: cognito.sub,
+    wrong: [
+      ['an access token', { aud: undefined, client_id: '1example23456789' }, 'claim_aud'],
+      ['an access token with an aud', { token_use: 'access' }, 'claim_token_use'],
+    ],
+  },
+  {
+    name: 'Supabase with ES256',
+    provider: { provider: 'supabase:abcdefghijklmnopqrst' },
+    alg: 'ES256',
+    claims: supabase,
+    user: supabase.sub,
+    wrong: [
+      ['another project', { iss: 'https://zzzzzzzzzzzzzzzzzzzz.supabase.co/auth/v1' }, 'claim_iss'],
+      ['the anonymous key', { iss: 'supabase', role: 'anon', aud: undefined }, 'claim_iss'],
+      ['a user who is not signed in', { aud: 'anon' }, 'claim_aud'],
+    ],
+  },
+  {
+    name: 'Supabase with the user id of app_metadata',
+    provider: { provider: 'supabase:abcdefghijklmnopqrst', userClaim: '/app_metadata/uid' },
+    alg: 'ES256',
+    claims: supabase,
+    user: 'member_17',
+    wrong: [
+      ['none there', { app_metadata: {} }, 'claim_user_missing'],
+      ['a list on the way', { app_metadata: [{ uid: 'x' }] }, 'claim_user_missing'],
+      ['an object there', { app_metadata: { uid: {} } }, 'claim_user_type'],
+    ],
+  },
+  {
+    name: 'Clerk',
+    provider: {
+      provider: 'clerk:happy-cat-12.clerk.accounts.dev',
+      audience: ['https://app.films.example', 'https://films.example'],
+    },
+    claims: clerk,
+    user: clerk.sub,
+    wrong: [
+      ['another instance', { iss: 'https://sad-dog-3.clerk.accounts.dev' }, 'claim_iss'],
+      ['another origin', { azp: 'https://evil.example' }, 'claim_azp'],
+      ['no azp', { azp: undefined }, 'claim_azp'],
+    ],
+  },
+  {
+    name: 'Clerk for native apps',
+    provider: {
+      provider: 'clerk:happy-cat-12.clerk.accounts.dev',
+      audience: 'https://app.films.example',
+      audienceOptional: true,
+    },
+    claims: { ...clerk, azp: undefined },
+    user: clerk.sub,
+    wrong: [
+      ['another origin', { azp: 'https://evil.example' }, 'claim_azp'],
+      ['null for azp', { azp: null }, 'claim_azp'],
+    ],
+  },
+  {
+    name: 'Keycloak without an audience mapper',
+    provider: { provider: `keycloak:${REALM}/`, audience: 'films-app' },
+    claims: { ...keycloak, aud: 'account' },
+    user: keycloak.sub,
+    wrong: [
+      ['another client', { azp: 'other-app' }, 'claim_azp'],
+      ['an ID token', { typ: 'ID', aud: 'films-app' }, 'claim_typ'],
+      ['a lightweight access token, which has no sub', { sub: undefined }, 'claim_sub_missing'],
+      ['another realm', { iss: 'https://sso.example/realms/other' }, 'claim_iss'],
+    ],
+  },
+  {
+    name: 'Keycloak with an audience mapper',
+    provider: { provider: `keycloak:${REALM}`, audience: 'films-api', audienceClaim: 'aud' },
+    claims: { ...keycloak, aud: ['films-api', 'account'] },
+    user: keycloak.sub,
+    wrong: [
+      ['a token without the mapper', { aud: 'account' }, 'claim_aud'],
+      ['an ID token', { typ: 'ID' }, 'claim_typ'],
+    ],
+  },
+  ...['https://accounts.google.com', 'accounts.google.com'].map((iss) => ({
+    name: `Google as ${iss}`,
+    provider: { provider: 'google', audience: '1234.apps.googleusercontent.com' },
+    claims: { ...google, iss },
+    user: google.sub,
+    wrong: [
+      ['another app', { aud: '5678.apps.googleusercontent.com' }, 'claim_aud'] as Case['wrong'][0],
+    ],
+  })),
+  {
+    name: 'Apple',
+    provider: { provider: 'apple', audience: 'com.example.films' },
+    claims: apple,
+    user: apple.sub,
+    wrong: [['another app', { aud: 'com.example.other' }, 'claim_aud']],
+  },
+  {
+    name: 'Entra v2',
+    provider: { provider: `entra:${TENANT}`, audience: entra.aud },
+    claims: entra,
+    user: entra.sub,
+    wrong: [
+      ['another app', { aud: '00000000-be56-4843-9ff4-e66a39bb12e3' }, 'claim_aud'],
+      [
+        'another tenant',
+        { iss: `https://login.microsoftonline.com/${OTHER_TENANT}/v2.0` },
+        'claim_iss',
+      ],
+    ],
+  },
+  {
+    name: 'Entra v1, by a JWT of more than 8 kB',
+    provider: { provider: `entra:${TENANT}`, audience: 'api://films' },
+    claims: { ...entraV1, groups: Array.from({ length: 170 }, () => TENANT) },
+    user: entra.sub,
+    wrong: [['another API', { aud: 'api://other' }, 'claim_aud']],
+  },
+  {
+    name: 'Entra of several tenants',
+    provider: { provider: 'entra:organizations', tenants: [TENANT], audience: entra.aud },
+    claims: entra,
+    user: entra.sub,
+    wrong: [
+      [
+        'a tenant that is not listed',
+        { iss: `https://login.microsoftonline.com/${OTHER_TENANT}/v2.0`, tid: OTHER_TENANT },
+        'claim_iss',
+      ],
+      ['an issuer and a tid that differ', { tid: OTHER_TENANT }, 'claim_tid'],
+      ['no tid', { tid: undefined }, 'claim_tid'],
+      [
+        'the pattern itself',
+        { iss: 'https://login.microsoftonline.com/{tenantid}/v2.0' },
+        'claim_iss',
+      ],
+    ],
+  },
+  {
+    name: "Okta's custom authorization server",
+    provider: { provider: `okta:${OKTA}/oauth2/default`, audience: 'api://default' },
+    claims: okta,
+    user: okta.uid,
+    wrong: [
+      ['an ID token', { aud: okta.cid, uid: undefined }, 'claim_aud'],
+      ['the org server', { iss: OKTA }, 'claim_iss'],
+    ],
+  },
+  {
+    name: "Okta's org server by its ID token",
+    provider: { provider: `okta:${OKTA}`, audience: oktaOrg.aud },
+    claims: oktaOrg,
+    user: oktaOrg.sub,
+    wrong: [["Okta's own access token", { aud: OKTA }, 'claim_aud']],
+  },
+  {
+    name: 'Authing with RS256',
+    provider: { provider: 'authing:films.authing.cn', audience: authing.aud },
+    claims: authing,
+    user: authing.sub,
+    wrong: [
+      ['another app', { aud: '000000000000000000000000' }, 'claim_aud'],
+      ['another user pool', { iss: 'https://other.authing.cn/oidc' }, 'claim_iss'],
+    ],
+  },
+  {
+    name: 'a backend of its own with numbers for users',
+    provider: { issuer: 'us', audience: 'films', userClaimNumeric: true },
+    claims: { iss: 'us', aud: 'films', sub: 123_456, ...times(600) },
+    user: '123456',
+    wrong: [
+      ['a fraction', { sub: 1.5 }, 'claim_sub_type'],
+      ['more than 53 bits', { sub: 2 ** 53 }, 'claim_sub_type'],
+      ['a negative number', { sub: -1 }, 'claim_sub_type'],
+      ['true', { sub: true }, 'claim_sub_type'],
+    ],
+  },
+  {
+    name: 'a namespaced user claim',
+    provider: { issuer: 'us', audience: 'films', userClaim: 'https://films.example/uid' },
+    claims: { iss: 'us', aud: 'films', 'https://films.example/uid': 'jo', ...times(600) },
+    user: 'jo',
+    wrong: [['none', { 'https://films.example/uid': undefined }, 'claim_user_missing']],
+  },
+];
+
+describe.each(CASES)('a credential of $name', ({ provider, alg = 'RS256', ...rest }) => {
+  const { header, claims, user, wrong } = rest;
+  const keys = KEYS[alg as 'RS256'];
+  const make = (more: object = {}) =>
+    compact(
+      { alg, kid: 'kid-1', typ: 'JWT', ...header },
+      { ...claims, ...more },
+      signer(keys.privateKey, alg),
+    );
+  async function open() {
+    const { url } = await openJwksServer(keySet(keys.publicJwk));
+    return openVerifier({ ...provider, jwksUrl: url });
+  }
+
+  it('is taken', async () => {
+    const { verify } = await open();
+    expect(await verify(make(), NOW)).toMatchObject({ userId: user });
+  });
+
+  it.each(wrong)('is refused: %s', async (_what, more, code) => {
+    await expectReason(await open(), make(more), { code, expected: expect.any(String) });
+  });
+
+  it('is refused unsigned, opaque, by a secret, or when it is over', async () => {
+    const verifier = await open();
+    const alike = { ...claims };
+    await expectRefused(verifier, compact({ alg: 'none' }, alike, unsigned));
+    await expectRefused(verifier, 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..x.y.z');
+    await expectRefused(verifier, '2YotnFZFEjr1zCsicMWpAA');
+    const byPem = hmac(keys.publicPem);
+    await expectRefused(verifier, compact({ alg: 'HS256', kid: 'kid-1' }, alike, byPem));
+    await expectRefused(verifier, make({ exp: NOW }), 'credential_expired');
+    await expectReason(verifier, make({ exp: undefined }), { code: 'claim_exp_missing' });
+  });
+});
+
+describe('Supabase while it migrates', () => {
+  it('takes the legacy secret and the new keys, each by its own algorithms', async () => {
+    const { url } = await openJwksServer(keySet(KEYS.ES256.publicJwk));
+    const verifier = await openVerifier({
+      provider: 'supabase:abcdefghijklmnopqrst',
+      secret: LEGACY_SECRET,
+      jwksUrl: url,
+    });
+    const legacy = compact({ alg: 'HS256', typ: 'JWT' }, supabase, hmac(LEGACY_SECRET));
+    const sign = signer(KEYS.ES256.privateKey, 'ES256');
+    const modern = compact({ alg: 'ES256', kid: 'kid-1' }, supabase, sign);
+    for (const token of [legacy, modern]) {
+      expect(await verifier.verify(token, NOW)).toMatchObject({ userId: supabase.sub });
+    }
+    const pem = hmac(KEYS.ES256.publicPem);
+    const confused = compact({ alg: 'HS256', kid: 'kid-1' }, supabase, pem);
+    await expectReason(verifier, confused, { code: 'signature' });
+    const hs512 = compact({ alg: 'HS512' }, supabase, hmac(LEGACY_SECRET, 512));
+    await expectReason(verifier, hs512, { code: 'alg_not_allowed' });
+  });
+
+  it('takes the legacy secret while its key set is still empty', async () => {
+    const { url } = await openJwksServer(keySet());
+    const verifier = await openVerifier({
+      provider: 'supabase:abcdefghijklmnopqrst',
+      secret: LEGACY_SECRET,
+      jwksUrl: url,
+    });
+    const legacy = compact({ alg: 'HS256', typ: 'JWT' }, supabase, hmac(LEGACY_SECRET));
+    expect(await verifier.verify(legacy, NOW)).toMatchObject({ userId: supabase.sub });
+    expect(verifier.usable()).toBe(true);
+  });
+});
+
+it('Authing signs with the secret of the app where it is set to HS256', async () => {
+  const { url } = await openJwksServer(keySet());
+  const verifier = await openVerifier({
+    provider: 'authing:films.authing.cn',
+    audience: authing.aud,
+    secret: LEGACY_SECRET,
+    jwksUrl: url,
+  });
+  const token = compact({ alg: 'HS256' }, authing, hmac(LEGACY_SECRET));
+  expect(await verifier.verify(token, NOW)).toMatchObject({ userId: authing.sub });
+});
+
+it("Google's two spellings and Entra's two versions are one issuer each", async () => {
+  const { url } = await openJwksServer(keySet(KEYS.RS256.publicJwk));
+  const audience = [google.aud, entra.aud, 'api://films'];
+  const sign = signer(KEYS.RS256.privateKey, 'RS256');
+  for (const [provider, first, second] of [
+    ['google', google, { ...google, iss: 'accounts.google.com' }],
+    [`entra:${TENANT}`, entra, entraV1],
+  ] as const) {
+    const { verify } = await openVerifier({ provider, audience, jwksUrl: url });
+    for (const claims of [first, second]) {
+      const token = compact({ alg: 'RS256', kid: 'kid-1' }, claims, sign);
+      expect(await verify(token, NOW)).toMatchObject({ issuer: first.iss });
+    }
+  }
+});
+
+describe('a preset', () => {
+  const problems = (input: object) =>
+    providerSchema.safeParse(input).error?.issues.map(({ path, message }) => `${path}: ${message}`);
+
+  it.each(CASES.filter(({ provider }) => 'provider' in provider))(
+    'is recognised by the issuer of its credentials: $name',
+    ({ provider, claims }) => {
+      const { provider: written } = provider as { provider: string };
+      const expected = written.split(',')[0]?.replace(/\/$/, '').replace('organizations', TENANT);
+      expect(presetOf(String(claims.iss))).toBe(expected);
+    },
+  );
+
+  it('is recognised by nothing else', () => {
+    for (const iss of ['https://login.example', 'auth0.com', '', 'https://a.b/oidc']) {
+      expect(presetOf(iss)).toBeUndefined();
+    }
+  });
+
+  it.each([
+    'auth0:films.auth0.com/evil',
+    'auth0:films.auth0.com:8443',
+    'auth0:user@films.auth0.com',
+    'auth0:films.auth0.com?x',
+    'auth0:films.auth0.com#x',
+    'auth0:127.0.0.1/..',
+    'auth0:169.254.169.254',
+    'auth0:',
+    'auth0',
+    'clerk:host/path',
+    'firebase:films/../other',
+    'firebase:Films Prod',
+    'cognito:eu-west-1',
+    'cognito:eu-west-1/us-east-1_Abc',
+    'cognito:evil.example/eu-west-1_Abc',
+    'supabase:abc.evil.example',
+    'entra:contoso.onmicrosoft.com',
+    'entra:../common',
+    'keycloak:sso.example/realms/films',
+    'keycloak:ftp://sso.example/realms/films',
+    'keycloak:https://user:password@sso.example/realms/films',
+    'keycloak:https://sso.example/realms/films?x=1',
+    'okta:https://dev.okta.com/oauth2/default#x',
+    'authing:films.authing.cn/oidc',
+    'google:x',
+    'apple:com.example',
+    'gitlab:x',
+    '__proto__:x',
+    'constructor',
+  ])('of %s is no provider', (provider) => {
+    expect(problems({ provider, audience: 'films' })).toEqual([
+      expect.stringMatching(/^provider: must be (one of firebase:PROJECT_ID|of the form )/),
+    ]);
+  });
+
+  it.each(['http://sso.example/realms/films', 'http://10.0.0.1/realms/films'])(
+    'at %s is refused in the clear',
+    (url) => {
+      const given = { provider: `keycloak:${url}`, audience: 'films' };
+      expect(problems(given)).toEqual(['jwksUrl: must be an https URL, or http on loopback']);
+      expect(problems({ ...given, allowHttp: true })).toBeUndefined();
+    },
+  );
+
+  it('without its audience says which value to give, and where to find it', () => {
+    for (const [name, { audience, whichAudience }] of Object.entries(PRESETS)) {
+      const { provider } = (CASES.find(({ provider: one }) =>
+        'provider' in one ? String(one.provider).startsWith(name) : false,
+      )?.provider ?? {}) as { provider: string };
+      const given = { provider: provider.split(',')[0]?.replace('organizations', TENANT) };
+      if (audience) expect(problems(given)).toBeUndefined();
+      else expect(problems(given)).toEqual([`audience: is required: ${whichAudience}`]);
+    }
+  });
+
+  it('of many tenants starts with no list of them, or for one tenant with a list', () => {
+    const given = { provider: 'entra:common', audience: 'films' };
+    expect(problems(given)).toEqual([expect.stringContaining('tenants: is required')]);
+    const one = { provider: `entra:${TENANT}`, tenants: [TENANT], audience: 'films' };
+    expect(problems(one)).toEqual([expect.stringContaining('tenants: is for an issuer')]);
+  });
+
+  it('lets the audience be left out for azp alone', () => {
+    const given = { provider: 'google', audience: 'films', audienceOptional: true };
+    expect(problems(given)).toEqual(['audienceOptional: is for the audience claim azp alone']);
+  });
+
+  it('of several keys binds each algorithm to one of them', () => {
+    const jwksUrl = 'https://login.example/jwks';
+    const keys = [{ jwksUrl, algorithms: ['RS256'] }, { secret: LEGACY_SECRET }];
+    const given = { issuer: 'us', audience: 'films', keys };
+    expect(problems(given)).toBeUndefined();
+    const twice = { ...given, keys: [...keys, { secret: `${LEGACY_SECRET}!` }] };
+    expect(problems(twice)).toEqual(['keys: must each have algorithms of their own']);
+    expect(problems({ ...given, secret: LEGACY_SECRET })).toEqual([
+      'keys: stands in place of secret, publicKey and jwksUrl',
+    ]);
+  });
+});

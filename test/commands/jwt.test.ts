@@ -1,0 +1,170 @@
+import { createHmac } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { cli } from '../support/cli.ts';
+import { compact, hmac, unsigned } from '../support/compact.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const SECRET = 'a secret of at least 32 bytes, yes';
+const USER_ID_KEY = '0123456789abcdef0123456789abcdef';
+const exp = Math.floor(Date.now() / 1000) + 600;
+const ours = { iss: 'https://login.example', aud: 'films', sub: 'canary-user', exp };
+const env = { AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: ours.iss, AUTH_AUDIENCE: 'films' };
+const make = (more: object = {}, secret = SECRET) =>
+  compact({ alg: 'HS256' }, { ...ours, ...more }, hmac(secret));
+
+const walk = (input: string, variables: Record<string, string> = env) =>
+  cli(['explain', '--jwt', '-', '--json'], { env: variables, input });
+
+describe('explain --jwt', () => {
+  it('says that the service takes a good one, from standard input or a file', async () => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    const file = join(folder.path, 'jwt');
+    writeFileSync(file, `Bearer ${make()}\n`);
+    const piped = await cli(['explain', '--jwt', '-'], { env, input: make() });
+    expect(piped).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('The service takes this JWT.'),
+    });
+    expect(await cli(['doctor', '--jwt', file], { env })).toEqual(piped);
+  });
+
+  it.each<[string, string, string, object]>([
+    ['another secret', make({}, 'x'.repeat(32)), 'signature', { code: 'signature' }],
+    ['alg none', compact({ alg: 'none' }, ours, unsigned), 'signature', { code: 'not_jwt' }],
+    [
+      'another issuer',
+      make({ iss: 'https://other.example' }),
+      'iss',
+      { code: 'claim_iss', expected: ours.iss, received: 'https://other.example' },
+    ],
+    [
+      'another audience',
+      make({ aud: 'songs' }),
+      'aud',
+      { code: 'claim_aud', expected: 'films', received: 'songs' },
+    ],
+    ['milliseconds', make({ exp: exp * 1000 }), 'exp, nbf, iat', { code: 'claim_exp' }],
+    ['its end', make({ exp: 1 }), 'exp, nbf, iat', { code: 'credential_expired' }],
+    ['a number', make({ sub: 7 }), 'sub', { code: 'claim_sub_type', received: 'a number' }],
+    [
+      'an id that ZEGO refuses',
+      make({ sub: 'auth0|canary' }),
+      'sub',
+      { code: 'user_id_refused_by_zego', received: 'U+007C' },
+    ],
+  ])('names the check that refuses a JWT with %s', async (_what, token, claim, refusal) => {
+    const { code, stdout } = await walk(token);
+    const { accepted, checks } = JSON.parse(stdout);
+    expect([code, accepted]).toEqual([1, false]);
+    const broken = checks.filter((one: { refusal?: object }) => one.refusal);
+    expect(broken).toMatchObject([{ claim, refusal }]);
+  });
+
+  it('shows every claim that is wrong, not the first alone', async () => {
+    const { stdout } = await walk(make({ aud: 'songs', exp: undefined, sub: 7 }));
+    const broken = JSON.parse(stdout).checks.filter((one: { refusal?: object }) => one.refusal);
+    expect(broken.map(({ claim }: { claim: string }) => claim)).toEqual([
+      'aud',
+      'exp, nbf, iat',
+      'sub',
+    ]);
+  });
+
+  it.each<[string, object, string[]]>([
+    [
+      'Cognito',
+      {
+        iss: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc',
+        client_id: 'client',
+        aud: undefined,
+      },
+      ['AUTH_PROVIDER=cognito:eu-west-1/eu-west-1_Abc', 'AUTH_AUDIENCE=client'],
+    ],
+    [
+      'Keycloak with an audience mapper only',
+      { iss: 'https://sso.example/realms/films', aud: ['films-api', 'account'] },
+      [
+        'AUTH_PROVIDER=keycloak:https://sso.example/realms/films',
+        'AUTH_AUDIENCE=films-api',
+        'AUTH_AUDIENCE_CLAIM=aud',
+      ],
+    ],
+    [
+      'a stranger with numbers for users',
+      { iss: 'https://other.example', sub: 7 },
+      ['AUTH_ISSUER=https://other.example', 'AUTH_AUDIENCE=films', 'AUTH_USER_CLAIM_NUMERIC=true'],
+    ],
+  ])('says which settings would take a JWT of %s', async (_who, claims, settings) => {
+    const { stdout } = await walk(make(claims));
+    expect(JSON.parse(stdout).settings).toEqual(expect.arrayContaining(settings));
+  });
+
+  it('says so without a configuration', async () => {
+    const { code, stdout } = await cli(['explain', '--jwt', '-'], { env: {}, input: make() });
+    expect(code).toBe(1);
+    expect(stdout).toContain('AUTH_ISSUER=https://login.example');
+  });
+
+  it('tells an opaque token from a JWT', async () => {
+    const { code, stdout } = await walk('2YotnFZFEjr1zCsicMWpAA');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).checks).toMatchObject([{ refusal: { code: 'not_jwt' } }]);
+  });
+
+  it('prints neither the JWT, nor its user, nor what would steer a terminal', async () => {
+    const hostile = { iss: 'https://evil.example\u001b[2J\n', aud: '\u001b]0;x\u0007' };
+    for (const token of [make(hostile), make({ sub: 'canary-user|x' }), make()]) {
+      for (const flags of [[], ['--json']]) {
+        const args = ['explain', '--jwt', '-', ...flags];
+        const { stdout, stderr } = await cli(args, { env, input: token });
+        const output = stdout + stderr;
+        for (const part of token.split('.')) expect(output).not.toContain(part);
+        expect(output).not.toContain('canary');
+        expect(output).not.toContain('\u001b');
+      }
+    }
+  });
+});
+
+describe('user-id', () => {
+  const hash = { ...env, AUTH_USER_ID: 'hash', AUTH_USER_ID_KEY: USER_ID_KEY };
+  const expected = (issuer: string, subject: string) =>
+    `u_${createHmac('sha256', USER_ID_KEY)
+      .update(`${issuer}\0${subject}`)
+      .digest('base64url')
+      .slice(0, 32)}\n`;
+
+  it('is what the service maps the subject of an issuer to', async () => {
+    const { stdout } = await cli(['user-id', ours.iss, 'auth0|5f7c'], { env: hash });
+    expect(stdout).toBe(expected(ours.iss, 'auth0|5f7c'));
+  });
+
+  it('is the same for every spelling of the issuer', async () => {
+    const google = { AUTH_PROVIDER: 'google', AUTH_AUDIENCE: 'x', AUTH_USER_ID: 'hash' };
+    const variables = { ...google, AUTH_USER_ID_KEY: USER_ID_KEY };
+    for (const iss of ['https://accounts.google.com', 'accounts.google.com']) {
+      const { stdout } = await cli(['user-id', iss, '110'], { env: variables });
+      expect(stdout).toBe(expected('https://accounts.google.com', '110'));
+    }
+  });
+
+  it('is the subject itself where ids are not mapped, and none that ZEGO refuses', async () => {
+    expect(await cli(['user-id', ours.iss, 'jo'], { env })).toMatchObject({ stdout: 'jo\n' });
+    expect(await cli(['user-id', ours.iss, 'auth0|jo'], { env })).toMatchObject({ code: 1 });
+    expect(await cli(['user-id', 'https://other.example', 'jo'], { env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no provider has the issuer'),
+    });
+  });
+
+  it('needs its key', async () => {
+    const { AUTH_USER_ID_KEY: _key, ...keyless } = hash;
+    expect(await cli(['user-id', ours.iss, 'jo'], { env: keyless })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('AUTH_USER_ID_KEY: is required with AUTH_USER_ID=hash'),
+    });
+  });
+});
