@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
@@ -13,6 +12,7 @@ import { accessFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
 import { ServiceError } from './errors.ts';
 import { unixSeconds } from './time.ts';
+import { VERSION } from './version.ts';
 
 const EXIT_NO = 1;
 const EXIT_CONFIG = 2;
@@ -22,9 +22,6 @@ CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = (path: string) => readFileSync(path, 'utf8');
-const { version } = JSON.parse(
-  readFile(fileURLToPath(new URL('../package.json', import.meta.url))),
-);
 const context = { environment: process.env, readFile, terminal };
 let dotenv = '';
 
@@ -32,7 +29,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', endQui
 
 const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')
-  .version(version, '--version', 'print the version')
+  .version(VERSION, '--version', 'print the version')
   .hook('preAction', () => {
     dotenv = readDotenv(process.env);
   })

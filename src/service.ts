@@ -78,6 +78,7 @@ export async function startService(
       app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
     ),
   };
+  load.reset();
   lifecycle = 'ready';
   return {
     addresses,

@@ -23,7 +23,9 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
     add('AUTH_JWT_PUBLIC_KEY', 'is a path, not a key; give the path as AUTH_JWT_PUBLIC_KEY_FILE');
   }
   const algorithms = splitList(texts.AUTH_ALGORITHMS ?? '');
-  if (texts.AUTH_JWT_SECRET && algorithms.some((name) => /^(RS|PS|ES|Ed)/.test(name))) {
+  // Beside a preset the secret is one of several keys.
+  const isOnlyKey = texts.AUTH_JWT_SECRET && !texts.AUTH_PROVIDER;
+  if (isOnlyKey && algorithms.some((name) => /^(RS|PS|ES|Ed)/.test(name))) {
     const message = 'must be of HS256, HS384 and HS512 with a shared secret';
     add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
   }

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 
-/** 10 kB each. */
+/** Each holds about 10 kB, so this is 40 MB. */
 const MAX_OPEN_REQUESTS = 4_096;
 
 /** Between two batches new connections are accepted, one in an event-loop iteration, and probes answered. */
@@ -46,6 +46,8 @@ export function createAdmission(
         throw new ServiceError('dependency_unavailable', { cause: { code: 'audit_log_blocked' } });
       }
       if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
+      // Its `close` has been emitted already.
+      if (reply.raw.destroyed) return;
       open++;
       request.isOpen = true;
       // Fastify waits for ever for the body of a request that was aborted before it was asked for.

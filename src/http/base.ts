@@ -105,11 +105,11 @@ function serverOptions({
   const connections = createConnections();
   return {
     serverFactory: (handle: RequestListener) => {
-      const server = createServer(HTTP_OPTIONS, connections.serialize(handle));
+      const server = createServer(HTTP_OPTIONS, connections.handleInOrder(handle));
       server.requestTimeout = requestTimeoutMs;
       Object.assign(server, HALF_OPEN);
       connections.watch(server, stalledMs);
-      handleExpectAndConnect(server);
+      handleExpectAndConnect(server, connections.afterAnswers);
       // Asked for later, the address of a client that has reset its connection is not to be had.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },

@@ -8,7 +8,10 @@ import type { Socket } from 'node:net';
 const SLICE_BYTES = 1_024;
 const PIPELINED_SLICE_BYTES = 256;
 
-/** Pipelined requests of all connections in an event-loop iteration, which accepts one new connection. */
+/**
+ * How many waiting requests of all connections are started in one event-loop iteration. An iteration accepts one
+ * new connection, so a long one delays the others.
+ */
 const MAX_TURNS = 16;
 
 type Exchange = { request: IncomingMessage; response: ServerResponse };
@@ -16,7 +19,7 @@ type Exchange = { request: IncomingMessage; response: ServerResponse };
 /** What one connection has in progress. */
 type Connection = {
   last: Exchange | undefined;
-  beforeLast: Exchange | undefined;
+  previous: Exchange | undefined;
   /** Parsed requests that wait for the answer to the one before them. */
   waiting: number;
   sliceBytes: number;
@@ -26,7 +29,7 @@ type Connection = {
 /** The connections of one server. */
 export type Connections = {
   /** Wraps the listener of `request`: pipelined requests are handled one after the other. */
-  serialize(handle: RequestListener): RequestListener;
+  handleInOrder(handle: RequestListener): RequestListener;
   /** Bounds what each connection can have in progress, and closes those whose client does not read. */
   watch(server: Server, stalledMs: number): void;
   /** Calls `then` when the complete requests of a connection have been answered. Nothing more is parsed. */
@@ -39,12 +42,12 @@ export type Connections = {
  */
 export function createConnections(): Connections {
   const connections = new WeakMap<object, Connection>();
-  const inTurn = createTurns();
+  const startLater = createStartQueue();
   return {
-    serialize: (handle) => (request, response) => {
+    handleInOrder: (handle) => (request, response) => {
       const { socket } = request;
       const connection = connections.get(socket) as Connection;
-      connection.beforeLast = connection.last;
+      connection.previous = connection.last;
       connection.last = { request, response };
       // Node.js gives the socket to a response when those before it have been written.
       if (response.socket !== null) {
@@ -54,8 +57,10 @@ export function createConnections(): Connections {
       connection.waiting++;
       if (connection.waiting > 1) connection.sliceBytes = PIPELINED_SLICE_BYTES;
       response.once('socket', () => {
-        inTurn(() => {
+        startLater(() => {
           connection.waiting--;
+          // A request whose client has left meanwhile is as if it had never been read.
+          if (response.destroyed || socket.destroyed) return;
           handle(request, response);
           parseBuffered(socket, connection);
         });
@@ -72,9 +77,9 @@ export function createConnections(): Connections {
     afterAnswers(socket, then) {
       const connection = connections.get(socket) as Connection;
       connection.parse = () => {};
-      const { last, beforeLast } = connection;
+      const { last, previous } = connection;
       // A request that is cut short by what follows it gets no answer of its own.
-      const awaited = last?.request.complete ? last : beforeLast;
+      const awaited = last?.request.complete ? last : previous;
       if (!awaited || isOver(awaited)) then();
       else awaited.response.once('close', then);
     },
@@ -82,7 +87,7 @@ export function createConnections(): Connections {
 }
 
 /** Calls what it is given in later event-loop iterations, a few in each. */
-function createTurns(): (turn: () => void) => void {
+function createStartQueue(): (turn: () => void) => void {
   const turns: (() => void)[] = [];
   let isScheduled = false;
   function schedule(): void {
@@ -108,7 +113,7 @@ function sliceReads(socket: Socket): Connection {
   const [parse] = socket.listeners('data') as [Parse];
   const connection: Connection = {
     last: undefined,
-    beforeLast: undefined,
+    previous: undefined,
     waiting: 0,
     sliceBytes: SLICE_BYTES,
     parse,

@@ -8,6 +8,8 @@ const MAX_DELAY_MS = 500;
 export type LoadMonitor = {
   /** A turn of the last half second came more than half a second late. */
   overloaded(): boolean;
+  /** Forgets what has been measured, such as the start of the process. */
+  reset(): void;
   close(): void;
 };
 
@@ -20,7 +22,12 @@ export function createLoadMonitor(): LoadMonitor {
     delayMs = histogram.max / 1e6 - RESOLUTION_MS;
     histogram.reset();
   }, SAMPLE_MS).unref();
+  const reset = () => {
+    delayMs = 0;
+    histogram.reset();
+  };
   return {
+    reset,
     overloaded: () => delayMs > MAX_DELAY_MS,
     close() {
       clearInterval(timer);

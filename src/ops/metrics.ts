@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { VERSION } from '../version.ts';
 
 /** Seconds; from a warm cache to the longest time-out. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -39,6 +40,7 @@ export function createMetrics(accessMode: string) {
     buckets: BUCKETS,
     registers,
   }).labels(accessMode);
+  addBuildInfo(registry);
 
   return {
     registry,
@@ -76,4 +78,13 @@ function createGauges(registry: Registry) {
     openRequests: gauge('open_requests', 'Requests that wait for their decision.'),
     auditWaitingBytes: gauge('audit_waiting_bytes', 'Log lines that wait for standard output.'),
   };
+}
+
+function addBuildInfo(registry: Registry): void {
+  new Gauge({
+    name: 'build_info',
+    help: '1, with the version of the program and of Node.js.',
+    labelNames: ['version', 'nodejs'],
+    registers: [registry],
+  }).set({ version: VERSION, nodejs: process.version }, 1);
 }

@@ -22,6 +22,8 @@ export function createOutput(): Output {
     minLength: BUFFER_BYTES,
     periodicFlush: FLUSH_MS,
   });
+  // pino's own listener discards every line after the first EPIPE; a reader may come back.
+  destination.removeAllListeners('error');
   let waiting = 0;
   let failed = false;
   destination.on('write', (bytes: number) => {

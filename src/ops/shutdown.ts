@@ -27,10 +27,14 @@ export function installShutdown(options: ShutdownOptions): void {
   let exitCode = 0;
   async function end(code: number): Promise<never> {
     if (await flush(FLUSH_MS)) process.exit(code);
-    // A thread that waits for the reader of standard output would keep an orderly exit waiting.
+    // process.exit would wait for the thread that is blocked in write(1).
     process.kill(process.pid, 'SIGKILL');
     return new Promise(() => {});
   }
+  const closed = () =>
+    close()
+      .catch((err) => logger.error({ err }, 'close failed'))
+      .then(() => true);
   const grace = closeWithGrace(
     { delay: false, logger: false, skip: ['SIGTERM', 'SIGINT', 'SIGHUP', 'beforeExit'] },
     async ({ err }) => {
@@ -39,7 +43,7 @@ export function installShutdown(options: ShutdownOptions): void {
         logger.fatal({ err }, 'uncaught exception');
       }
       onDrain();
-      const inTime = await Promise.race([close().then(() => true), delay(timeoutMs, false)]);
+      const inTime = await Promise.race([closed(), delay(timeoutMs, false)]);
       // A signal in the middle of a long request is no failure.
       if (inTime) logger.info('stopped');
       else logger.warn({ timeoutMs }, 'shutdown timed out');

@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ACCESS_DENIALS,
-  type AccessDecision,
-  type AccessFacts,
-} from '../../src/access/access.ts';
+import { ACCESS_DENIALS, type AccessDecision, type AccessFacts } from '../../src/access/access.ts';
 import { decide, RULES } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 

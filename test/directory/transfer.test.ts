@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { withIdleTimeout } from '../../src/lines.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import type { Database } from '../../src/directory/database.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { ImportError, importDirectory } from '../../src/directory/transfer.ts';
+import { withIdleTimeout } from '../../src/lines.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { signFreshJwt } from '../support/jwt.ts';
@@ -95,4 +96,50 @@ it('refuses tokens while the disk behind its output is full', async () => {
     .toBe(503);
   const { issued, refused } = await askUntilRefused(origin, await signFreshJwt());
   expect({ issued, status: refused.status }).toEqual({ issued: 0, status: 503 });
+});
+
+it('refuses tokens while the reader of its output is gone, and loses no line when it is back', async () => {
+  const port = await freePort();
+  const folder = makeFolder();
+  const path = await writeSample(folder);
+  const fifo = join(folder, 'log');
+  execFileSync('mkfifo', [fifo]);
+  const env = { ...VARIABLES, PORT: String(port), ACCESS_SQLITE_PATH: path };
+  const command = 'exec "$0" "$1" > "$2"';
+  const child = spawn('/bin/sh', ['-c', command, process.execPath, SERVER, fifo], {
+    cwd: folder,
+    env,
+  });
+  const first = spawn('cat', [fifo]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const origin = `http://127.0.0.1:${port}`;
+  await serving(origin);
+  const credential = await signFreshJwt();
+  const ask = (id: string) =>
+    fetch(`${origin}/video-token`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${credential}`,
+        'content-type': 'application/json',
+        'x-request-id': id,
+      },
+      body: BODY,
+    });
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  await ask('before-the-break');
+  const readiness = async () => (await fetch(`${origin}/readyz`)).status;
+  await expect.poll(readiness, { timeout: 10_000 }).toBe(503);
+  expect((await ask('refused')).status).toBe(503);
+
+  const second = spawn('cat', [fifo]);
+  onTestFinished(() => void second.kill('SIGKILL'));
+  let output = '';
+  second.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  await expect.poll(readiness, { timeout: 10_000 }).toBe(200);
+  expect((await ask('after-the-break')).status).toBe(200);
+  await expect.poll(() => output, { timeout: 10_000 }).toContain('after-the-break');
+  expect(output).toContain('before-the-break');
 });

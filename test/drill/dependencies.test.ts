@@ -154,7 +154,7 @@ describeWith('redis-server', 'three replicas with one Redis', () => {
     expect(passed(answers)).toBe(12);
     expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(500);
     expect(
-      await replicas[0]?.line(({ msg }) => String(msg).startsWith('Redis does not')),
+      await replicas[0]?.line(({ msg }) => String(msg).startsWith('Redis unreachable')),
     ).toBeTruthy();
     const metrics = await (await fetch(`${replicas[0]?.internal}/metrics`)).text();
     expect(metrics).toContain('\nrate_limit_shared 0\n');

@@ -16,7 +16,7 @@ const GET = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n';
 /** A bare server behind our connections. */
 async function listen(handle: RequestListener, stalledMs = 60_000) {
   const connections = createConnections();
-  const server = createServer(connections.serialize(handle));
+  const server = createServer(connections.handleInOrder(handle));
   connections.watch(server, stalledMs);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -209,3 +209,42 @@ function expectOrder(answers: Awaited<ReturnType<typeof converse>>): void {
   expect(three).toMatch(REQUEST_ID);
   expectProblem(answers[2] as (typeof answers)[0], 400, 'invalid_request', 'fix_request');
 }
+
+it('keeps no place for a pipelined request whose client leaves before its turn', async () => {
+  const app = await openApp();
+  const left = Promise.withResolvers<void>();
+  app.server.on('request', (_request, response) => {
+    if (response.socket !== null) return;
+    // After the socket is given to the response, and before the event-loop iteration in which it is handled.
+    response.once('socket', (socket: Socket) =>
+      process.nextTick(() => socket.once('close', () => left.resolve()).destroy()),
+    );
+  });
+  const socket = connect(app.port, '127.0.0.1').on('error', () => {});
+  socket.resume().write((await requests(2)).join(''));
+  await left.promise;
+  await ofOthersAreAnswered(app, 3);
+  expect(app.openRequests()).toBe(0);
+});
+
+describe('CONNECT', () => {
+  const CONNECT = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n';
+
+  it('is refused after the answers before it, and the connection is closed', async () => {
+    const { port } = await openApp({ videoToken: { check: () => delay(20, ALLOWED) } });
+    const answers = await converse(port, `${await request('first')}${CONNECT}`);
+    expect(answers.map(({ status }) => status)).toEqual([200, 405]);
+  });
+
+  it('ends nothing but its own connection when the client resets it', async () => {
+    const app = await openApp();
+    const socket = connect({ port: app.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {}).write(CONNECT);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    await ofOthersAreAnswered(app, 2);
+    const connections = () =>
+      new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    await expect.poll(connections).toBe(0);
+  });
+});

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
 import { type FactsRow, toFacts } from '../facts.ts';
@@ -20,6 +21,9 @@ FROM unnest($1::text[], $2::text[], $3::text[])
   WITH ORDINALITY AS q (user_id, room_id, video_id, position)
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
 ORDER BY q.position`;
+
+/** Named by its text: behind a pooler another release may have used the connection. */
+const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
 type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 type Row = FactsRow & { position: number };
@@ -54,7 +58,7 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
   const column = (name: 'userId' | 'roomId' | 'videoId') =>
     asked.map(({ request }) => request[name]);
   const values = [column('userId'), column('roomId'), column('videoId')];
-  const { rows } = await pool.query<Row>({ name: 'facts', text: FACTS_SQL, values });
+  const { rows } = await pool.query<Row>({ name: FACTS_NAME, text: FACTS_SQL, values });
   const inOrder = rows.every(({ position }, index) => position === index + 1);
   if (rows.length !== asked.length || !inOrder) throw new Error('rows do not fit their questions');
   return rows;

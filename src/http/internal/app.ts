@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors.ts';
+import { VERSION } from '../../version.ts';
 import { type BaseAppOptions, createBaseApp } from '../base.ts';
 import { readBearer } from '../request.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
@@ -38,6 +39,7 @@ export async function createInternalApp(parts: InternalAppOptions): Promise<Fast
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
+  app.get('/version', async () => ({ version: VERSION, nodejs: process.version }));
   addDocs(app, options, parts.publicListener);
   if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {

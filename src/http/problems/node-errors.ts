@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, invalidRequest, ServiceError } from '../../errors.ts';
 import { commonHeaders } from '../request.ts';
@@ -10,6 +11,12 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
+/** How long a refused CONNECT may take to be answered. */
+const TUNNEL_MS = 5_000;
+
+/** Calls back once the requests before are answered. */
+type AfterAnswers = (socket: object, then: () => void) => void;
+
 /** Handles Node's `clientError`. */
 export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
 
@@ -19,25 +26,26 @@ export type ClientErrorHandler = (error: Error & { code?: string }, socket: Dupl
  * @param afterAnswers calls back once the requests before these bytes are answered: answers come in the
  * order of the requests (RFC 9112 section 9.3.2)
  */
-export function createClientErrorHandler(
-  afterAnswers: (socket: object, then: () => void) => void,
-): ClientErrorHandler {
+export function createClientErrorHandler(afterAnswers: AfterAnswers): ClientErrorHandler {
   const refused = new WeakSet<Duplex>();
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
-    // Node.js says it again for every read that follows.
+    // Node.js emits clientError again for every read that follows.
     if (refused.has(socket)) return;
     refused.add(socket);
     const code = CODES[error.code ?? ''] ?? 'invalid_request';
-    afterAnswers(socket, () => answerAndClose(socket, new ServiceError(code)));
+    afterAnswers(socket, () => {
+      // The last answer may have closed the connection.
+      if (socket.writable) answerAndClose(socket, new ServiceError(code));
+    });
   };
 }
 
 /** Answers what Node.js would answer with an empty body (Expect), or not at all (CONNECT). */
-export function handleExpectAndConnect(server: Server): void {
+export function handleExpectAndConnect(server: Server, afterAnswers: AfterAnswers): void {
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { headers, body } = toAnswer(invalidRequest('Expect may only be 100-continue'));
     const text = withStatus(body, 417);
@@ -46,8 +54,14 @@ export function handleExpectAndConnect(server: Server): void {
       .writeHead(417, { ...headers, 'content-length': length, connection: 'close' })
       .end(text);
   });
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    answerAndClose(socket, new ServiceError('method_not_allowed', { allow: [] }));
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    // Node.js has removed its own listeners and time-outs: the socket is ours to end.
+    const destroy = () => void socket.destroy();
+    socket.on('error', destroy).on('finish', destroy).setTimeout(TUNNEL_MS, destroy);
+    afterAnswers(socket, () => {
+      if (socket.writable)
+        answerAndClose(socket, new ServiceError('method_not_allowed', { allow: [] }));
+    });
   });
 }
 
