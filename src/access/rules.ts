@@ -16,7 +16,7 @@ type Rule = {
   /** What the client is told when the rule does not hold. */
   code: AccessDenial;
   holds(facts: AccessFacts, question: Pick<Question, 'country'>, now: UnixSeconds): boolean;
-  /** The fact behind it, for the team alone. */
+  /** A sentence for operators; never sent to clients. */
   fact(facts: AccessFacts, question: Question): string;
 };
 
@@ -70,7 +70,7 @@ export const RULES: readonly Rule[] = [
     fact: ({ video }, { videoId }) => `${videoId} is ${video?.status ?? 'unknown'}`,
   },
   {
-    name: 'video is one of the room',
+    name: 'video is in the room',
     code: 'video_not_allowed',
     holds: ({ room }) => room?.hasVideo === true,
     fact: ({ room }, { roomId, videoId }) =>

@@ -10,8 +10,9 @@ import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 
 const MAX_JWT_BYTES = 12 * 1024;
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
+/** With the resolution of the clock below, 60 s at most. */
 const CACHE_MS = 59_000;
-/** Reading the clock costs more than the lookup: with this, entries live for 60 s at most. */
+/** Reading the clock costs more than the lookup. */
 const CACHE_CLOCK_MS = 1_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
@@ -100,6 +101,7 @@ export async function createVerifier(
 
 type Source = { provider: Provider; keys: KeySource[] };
 
+/** A hit skips the signature check, so the cache is emptied whenever a key is taken away. */
 function createCache(): LRUCache<string, Credential> {
   return new LRUCache({
     max: CACHE_ENTRIES,

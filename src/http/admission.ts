@@ -4,12 +4,12 @@ import { ServiceError } from '../errors.ts';
 /** Each holds about 10 kB, so this is 40 MB. */
 const MAX_OPEN_REQUESTS = 4_096;
 
-/** Between two batches new connections are accepted, one in an event-loop iteration, and probes answered. */
+/** A larger batch would delay new connections and health probes. */
 const MAX_BATCH = 64;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Admitted, and not answered yet. */
+    /** Counted by the admission, from `enter` until it is answered or its connection closes. */
     isOpen: boolean;
   }
 }
@@ -63,9 +63,9 @@ export function createAdmission(
 export type NextBatch = () => Promise<void>;
 
 /**
- * Lets requests of one event-loop iteration go through each step side by side, so that the second finds
- * the step's code and data in the processor's caches: cohort scheduling (Larus and Parkes, USENIX ATC
- * 2002). Under load this halves the cost of a request; one that is alone waits for an empty iteration.
+ * All requests of one event-loop iteration finish a step before any of them begins the next, so that the second finds
+ * the step's code and data in the processor's caches (Larus and Parkes, USENIX ATC 2002). Under load this halves the
+ * cost of a request; one that is alone waits for the end of the poll phase.
  */
 export function createRequestBatcher(): NextBatch {
   const batches: (PromiseWithResolvers<void> & { size: number })[] = [];

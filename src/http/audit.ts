@@ -13,14 +13,14 @@ export type AuditEvent = {
   reason?: string;
   /** With `reason`: what the configuration asks for. */
   expected?: string;
-  /** With `reason`: what came; of personal data only the kind. */
+  /** With `reason`: what came; for personal data only its type or length. */
   received?: string;
   userId?: string;
   issuer?: string | undefined;
   roomId?: string;
   videoId?: string;
   country?: string | undefined;
-  /** Unix seconds. */
+  /** Unix seconds; of the token that was made, also when the client left before it had it. */
   expireAt?: number;
   ip: string;
   durationMs: number;
@@ -43,7 +43,7 @@ export function auditContext(request: FastifyRequest): AuditContext {
   return request.audit;
 }
 
-/** The client's address, read once: proxies make it work, and a closed socket has none. */
+/** The client's address, read once: that costs time behind proxies, and a closed socket has none. */
 export function addressOf(request: FastifyRequest): string {
   const context = auditContext(request);
   context.ip ??= clientAddress(request);

@@ -26,11 +26,11 @@ const KEEP_ALIVE_MS = 75_000;
 
 const HTTP_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // What a connection may buffer beyond one read, each way.
+  // Above this many buffered bytes Node.js stops reading from a connection, or accepting writes to it.
   highWaterMark: 4 * 1024,
   headersTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
-  // Node.js would refuse without a body; headerRefusal refuses with one.
+  // Node.js would answer without a body; headerRefusal answers a problem.
   requireHostHeader: false,
 };
 
@@ -58,7 +58,7 @@ export type BaseAppOptions = {
 export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
   const sendProblem = createProblemSender(details);
-  // Node.js keeps the connection of a request that was in flight when the server closed.
+  // Node.js would keep the connection of a request that was in flight when the server closed.
   const closeWhileDraining = (reply: FastifyReply) => {
     if (draining()) reply.header('connection', 'close');
   };
@@ -110,7 +110,7 @@ function serverOptions({
       Object.assign(server, HALF_OPEN);
       connections.watch(server, stalledMs);
       handleExpectAndConnect(server, connections.afterAnswers);
-      // Asked for later, the address of a client that has reset its connection is not to be had.
+      // Read the address now: after a reset it is undefined.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },
     loggerInstance: logger,

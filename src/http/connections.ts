@@ -70,7 +70,7 @@ export function createConnections(): Connections {
       server.on('connection', (socket) => connections.set(socket, sliceReads(socket)));
       server.setTimeout(stalledMs, (socket) => {
         const { last } = connections.get(socket) as Connection;
-        // The same timer is the one of idle connections. A request that is slow has a time-out of its own.
+        // Node.js uses this timer for idle connections, too. A request that arrives slowly is ended by requestTimeout.
         if (!last || isOver(last) || socket.writableLength > 0) socket.destroy();
       });
     },

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import { createLogger } from './logger.ts';
 import type { Output } from './output.ts';
 
-/** Lines that may wait for standard output. What a crash can lose is as much. */
+/** Lines that may wait for standard output. A crash can lose as much. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** One line for each request for a token, whatever the level of the other lines. */
 export type AuditLog = {
-  /** Writes a line; while blocked, of requests that got a token alone. The others are counted. */
+  /** Writes a line. While blocked it writes only those of issued tokens, and counts the others. */
   write(event: { outcome: string }): void;
   /** Standard output does not take its lines: no token may be issued. */
   blocked(): boolean;

@@ -24,14 +24,14 @@ export function createSeal(mode: Token04Mode, key: Uint8Array, random: RandomByt
  * AES-256-CBC with PKCS#7 padding by one long-lived cipher.
  *
  * Each message goes through as `random block ‖ padded plaintext`, in one update. The first output
- * block is the forward cipher over a block that nobody could predict, and it is what the next
+ * block is the encryption of a block that nobody could predict, and it is what the next
  * block is chained to: an IV by the first method of NIST SP 800-38A, appendix C.
  */
 function createCbcSeal(key: Uint8Array, random: RandomBytes): Seal {
   const create = () =>
     createCipheriv('aes-256-cbc', key, new Uint8Array(BLOCK)).setAutoPadding(false);
   let cipher = create();
-  // One buffer for all messages: half the price of a new one each time.
+  // One buffer for all messages, at half the cost of a new one each time. No await may come between fill and update.
   const message = Buffer.alloc(BLOCK + MAX_PLAINTEXT_BYTES + BLOCK);
   return (plaintext) => {
     message.set(random(BLOCK));

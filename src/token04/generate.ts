@@ -32,7 +32,7 @@ export type GenerateInput = {
  */
 export type Generate = (input: GenerateInput) => string;
 
-/** A generator that draws its randomness, IVs included, from `random`. Not exported by the door. */
+/** A generator that draws its randomness, IVs included, from `random`. Not exported by index.ts. */
 export function createGeneratorWith(options: GeneratorOptions, random: RandomBytes): Generate {
   const { appId, secret, mode = 'cbc' } = options;
   checkAppId(appId);

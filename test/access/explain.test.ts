@@ -23,7 +23,7 @@ const CASES: [string, string, AccessFacts][] = [
   ['user is a member', 'alice is not a member of room', withRoom({ hasMember: false })],
   ['video exists', 'there is no video film in the directory', { ...ALLOWED, video: undefined }],
   ['video is available', 'film is withdrawn', withVideo({ status: 'withdrawn' })],
-  ['video is one of the room', 'film is not in room', withRoom({ hasVideo: false })],
+  ['video is in the room', 'film is not in room', withRoom({ hasVideo: false })],
   [
     'licence has begun',
     'it begins at 2023-11-14T22:13:21.000Z',
@@ -79,7 +79,7 @@ describe('the reasons of a decision', () => {
       'user is a member',
       'video exists',
       'video is available',
-      'video is one of the room',
+      'video is in the room',
     ]);
   });
 });
@@ -114,7 +114,7 @@ describe('for any facts', () => {
     'user is a member': 'room_not_allowed',
     'video exists': 'video_not_allowed',
     'video is available': 'video_not_allowed',
-    'video is one of the room': 'video_not_allowed',
+    'video is in the room': 'video_not_allowed',
     'licence has begun': 'video_not_started',
     'licence has not ended': 'video_ended',
     'licence covers the country': 'region_not_allowed',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { signFreshJwt } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -41,7 +41,7 @@ describeWith('java', 'requests that Specmatic makes of the OpenAPI documents', (
     }
   });
 
-  test('are answered by the public listener as openapi.yaml says', async () => {
+  it('are answered by the public listener as openapi.yaml says', async () => {
     const result = await fuzz({
       folder: service.folder,
       document: 'openapi.yaml',
@@ -58,7 +58,7 @@ describeWith('java', 'requests that Specmatic makes of the OpenAPI documents', (
       expect(result.output).toContain(`"code": "${code}"`);
   });
 
-  test('are answered by the internal listener as openapi.internal.yaml says', async () => {
+  it('are answered by the internal listener as openapi.internal.yaml says', async () => {
     const result = await fuzz({
       folder: service.folder,
       document: 'openapi.internal.yaml',

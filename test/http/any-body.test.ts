@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { openApp } from '../support/app.ts';
 import { signJwt } from '../support/jwt.ts';
@@ -25,7 +25,7 @@ function expectAnswer({ status, body }: { status: number; body: Record<string, u
   }
 }
 
-test('any JSON gets a token or a refusal', async () => {
+it('any JSON gets a token or a refusal', async () => {
   const send = await sender();
   const property = fc.asyncProperty(fc.json({ noUnicodeString: false }), async (text) =>
     expectAnswer(await send(text)),
@@ -33,7 +33,7 @@ test('any JSON gets a token or a refusal', async () => {
   await fc.assert(property, RUNS);
 });
 
-test('any bytes get a refusal', async () => {
+it('any bytes get a refusal', async () => {
   const send = await sender();
   const property = fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) =>
     expectAnswer(await send(Uint8Array.from(bytes))),
@@ -41,7 +41,7 @@ test('any bytes get a refusal', async () => {
   await fc.assert(property, RUNS);
 });
 
-test('any ids, of any Unicode, get a token or a refusal', async () => {
+it('any ids, of any Unicode, get a token or a refusal', async () => {
   const send = await sender();
   const id = fc.oneof(
     fc.constantFrom('room', 'film', 'alice', "' OR 1=1 --", '__proto__', 'constructor'),
@@ -56,7 +56,7 @@ test('any ids, of any Unicode, get a token or a refusal', async () => {
   await fc.assert(property, RUNS);
 });
 
-test('any Content-Type that can be sent gets an answer', async () => {
+it('any Content-Type that can be sent gets an answer', async () => {
   const send = await sender();
   const type = fc
     .string({ unit: fc.constantFrom(...'aj/;=" ,+-utf8\tjson'), maxLength: 40 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openApp } from '../support/app.ts';
 import { BODY } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';
@@ -39,7 +39,7 @@ async function post(origin: string, from: string, credential?: string) {
 }
 
 describe('a page of an origin on the list', () => {
-  test.each(CORS.corsOrigins)('%s may ask beforehand', async (from) => {
+  it.each(CORS.corsOrigins)('%s may ask beforehand', async (from) => {
     const { origin } = await openApp(CORS);
     const { status, headers } = await preflight(origin, from);
     expect(status).toBe(204);
@@ -53,7 +53,7 @@ describe('a page of an origin on the list', () => {
     expect(headers.vary).toMatch(/Origin/i);
   });
 
-  test('may read its token, and headers that it needs', async () => {
+  it('may read its token, and headers that it needs', async () => {
     const { origin } = await openApp(CORS);
     const { status, headers } = await post(origin, ALLOWED);
     expect(status).toBe(200);
@@ -61,7 +61,7 @@ describe('a page of an origin on the list', () => {
     expect(headers['access-control-expose-headers']).toBe('Date, Retry-After, X-Request-Id');
   });
 
-  test('may read why it gets none, even when it is limited or there is nothing', async () => {
+  it('may read why it gets none, even when it is limited or there is nothing', async () => {
     const { origin } = await openApp({ ...CORS, perIp: 1 });
     const invalid = await post(origin, ALLOWED, 'a.b.c');
     expectProblem(invalid, 401, 'credential_invalid', 'sign_in');
@@ -73,7 +73,7 @@ describe('a page of an origin on the list', () => {
 });
 
 describe('a page of another origin', () => {
-  test.each([OTHER, 'null', 'http://app.example', 'https://app.example.evil.example'])(
+  it.each([OTHER, 'null', 'http://app.example', 'https://app.example.evil.example'])(
     '%s gets no CORS header',
     async (from) => {
       const { origin } = await openApp(CORS);
@@ -85,7 +85,7 @@ describe('a page of another origin', () => {
   );
 });
 
-test('OPTIONS that is no preflight is 405, with CORS or without', async () => {
+it('OPTIONS that is no preflight is 405, with CORS or without', async () => {
   for (const options of [CORS, {}]) {
     const { origin } = await openApp(options);
     const answer = await send(origin, 'OPTIONS', {});
@@ -95,14 +95,14 @@ test('OPTIONS that is no preflight is 405, with CORS or without', async () => {
   }
 });
 
-test('OPTIONS of an origin on the list that names no method is taken for a preflight', async () => {
+it('OPTIONS of an origin on the list that names no method is taken for a preflight', async () => {
   const { origin } = await openApp(CORS);
   const { status, headers } = await send(origin, 'OPTIONS', { origin: ALLOWED });
   expect(status).toBe(204);
   expect(headers['access-control-allow-methods']).toBe('POST');
 });
 
-test('without a list no page of any origin gets a CORS header', async () => {
+it('without a list no page of any origin gets a CORS header', async () => {
   const { origin } = await openApp();
   const answer = await preflight(origin, ALLOWED);
   expectProblem(answer, 405, 'method_not_allowed', 'fix_request');

@@ -1,12 +1,12 @@
 import supertest from 'supertest';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Lifecycle } from '../../src/http/public/health.ts';
 import { openApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
 
-test('a service that is ready says so', async () => {
+it('a service that is ready says so', async () => {
   const { origin } = await openApp();
   const health = await supertest(origin).get('/healthz');
   const readiness = await supertest(origin).get('/readyz');
@@ -17,7 +17,7 @@ test('a service that is ready says so', async () => {
   ]);
 });
 
-test.each(['starting', 'draining'] as const)(
+it.each(['starting', 'draining'] as const)(
   'a service that is %s is alive, not ready',
   async (lifecycle) => {
     const { origin } = await openApp({ lifecycle: () => lifecycle });
@@ -27,7 +27,7 @@ test.each(['starting', 'draining'] as const)(
   },
 );
 
-test('a service that drains answers as before, and asks the client to connect anew', async () => {
+it('a service that drains answers as before, and asks the client to connect anew', async () => {
   let lifecycle: Lifecycle = 'ready';
   const { origin } = await openApp({ lifecycle: () => lifecycle });
   const authorization = `Bearer ${await signJwt()}`;
@@ -46,7 +46,7 @@ test('a service that drains answers as before, and asks the client to connect an
   expect(await see('/healthz', {})).toEqual([200, 'close']);
 });
 
-test('a probe is answered when the service is overloaded, and others are asked to come back', async () => {
+it('a probe is answered when the service is overloaded, and others are asked to come back', async () => {
   const app = await openApp({ overloaded: () => true });
   expect((await supertest(app.origin).get('/healthz')).status).toBe(200);
   expect((await supertest(app.origin).get('/readyz')).status).toBe(200);

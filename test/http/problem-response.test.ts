@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type ErrorCode, type ErrorExtras, ServiceError } from '../../src/errors.ts';
 import { toProblemResponse, toServiceError } from '../../src/http/problems/response.ts';
 
@@ -13,7 +13,7 @@ const ALWAYS = {
 };
 
 describe('a problem', () => {
-  test('has these members and headers and no others', () => {
+  it('has these members and headers and no others', () => {
     expect(answer('room_not_allowed')).toEqual({
       status: 403,
       headers: ALWAYS,
@@ -29,28 +29,28 @@ describe('a problem', () => {
     });
   });
 
-  test('says a sentence of its own where there is one', () => {
+  it('says a sentence of its own where there is one', () => {
     expect(answer('invalid_request', { detail: 'So.' }).body.detail).toBe('So.');
   });
 
-  test('of a request always lists errors, if only none', () => {
+  it('of a request always lists errors, if only none', () => {
     const errors = [{ path: 'roomId', message: 'is required' }];
     expect(answer('invalid_request').body.errors).toEqual([]);
     expect(answer('invalid_request', { errors }).body.errors).toEqual(errors);
   });
 
-  test('tells when a licence begins, be it Unix time 0', () => {
+  it('tells when a licence begins, be it Unix time 0', () => {
     expect(answer('video_not_started', { availableFrom: 0 }).body.availableFrom).toBe(0);
   });
 
-  test('never tells the cause', () => {
+  it('never tells the cause', () => {
     const { body } = answer('internal_error', { cause: 'the inside' });
     expect(JSON.stringify(body)).not.toContain('inside');
   });
 });
 
 describe('the headers', () => {
-  test.each([
+  it.each([
     ['credential_missing', 'Bearer'],
     ['credential_invalid', 'Bearer error="invalid_token"'],
     ['credential_expired', 'Bearer error="invalid_token"'],
@@ -58,7 +58,7 @@ describe('the headers', () => {
     expect(answer(code).headers).toEqual({ ...ALWAYS, 'www-authenticate': challenge });
   });
 
-  test.each(['rate_limited', 'dependency_unavailable', 'overloaded'] as const)(
+  it.each(['rate_limited', 'dependency_unavailable', 'overloaded'] as const)(
     'of %s say when to try again',
     (code) => {
       expect(answer(code).headers).toEqual({ ...ALWAYS, 'retry-after': '2' });
@@ -66,7 +66,7 @@ describe('the headers', () => {
     },
   );
 
-  test('of method_not_allowed list the methods', () => {
+  it('of method_not_allowed list the methods', () => {
     const { headers } = answer('method_not_allowed', { allow: ['GET', 'HEAD'] });
     expect(headers).toEqual({ ...ALWAYS, allow: 'GET, HEAD' });
   });
@@ -77,12 +77,12 @@ const fastifys = (code: string, statusCode: number, message = 'of Fastify') =>
   Object.assign(new Error(message), { code, statusCode });
 
 describe('an error that is thrown', () => {
-  test('by us stays what it is', () => {
+  it('by us stays what it is', () => {
     const error = new ServiceError('video_ended');
     expect(toServiceError(error)).toBe(error);
   });
 
-  test.each([
+  it.each([
     ['FST_ERR_CTP_BODY_TOO_LARGE', 413, 'body_too_large'],
     ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 415, 'unsupported_media_type'],
     ['FST_ERR_NOT_FOUND', 404, 'not_found'],
@@ -90,7 +90,7 @@ describe('an error that is thrown', () => {
     expect(toServiceError(fastifys(code, status)).code).toBe(expected);
   });
 
-  test('by Fastify over a body is the client’s to mend, in its words', () => {
+  it('by Fastify over a body is the client’s to mend, in its words', () => {
     const { code, extras } = toServiceError(fastifys('FST_ERR_CTP_EMPTY_JSON_BODY', 400));
     expect([code, extras.errors]).toEqual([
       'invalid_request',
@@ -98,7 +98,7 @@ describe('an error that is thrown', () => {
     ]);
   });
 
-  test('by Fastify over an address is not quoted: there may be a credential in it', () => {
+  it('by Fastify over an address is not quoted: there may be a credential in it', () => {
     const { code, extras } = toServiceError(fastifys('FST_ERR_BAD_URL', 400, '/%zz?jwt=eyJ'));
     expect([code, extras.errors]).toEqual([
       'invalid_request',
@@ -106,7 +106,7 @@ describe('an error that is thrown', () => {
     ]);
   });
 
-  test.each([
+  it.each([
     ['by Fastify as a failure of ours', fastifys('FST_ERR_SEND', 500)],
     ['by Fastify with a status that is no refusal', fastifys('FST_ERR_ODD', 399)],
     ['by Fastify without a status', Object.assign(new Error('x'), { code: 'FST_ERR_ODD' })],

@@ -1,5 +1,5 @@
 import supertest from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { PROBLEM_TYPES } from '../../src/http/problems/table.ts';
 import { openApp } from '../support/app.ts';
@@ -33,7 +33,7 @@ const CONTRACT = {
   overloaded: [503, 'retry'],
 };
 
-test('every code has the status and the action of the contract, and there are no others', () => {
+it('every code has the status and the action of the contract, and there are no others', () => {
   const actual = ERROR_CODES.map((code) => {
     const { status, action } = PROBLEM_TYPES[code];
     return [code, [status, action]];
@@ -42,7 +42,7 @@ test('every code has the status and the action of the contract, and there are no
 });
 
 describe('an address', () => {
-  test.each(['/', '/nope', '/video-token/', '/Video-Token', '//', '/..', '/%2fvideo-token'])(
+  it.each(['/', '/nope', '/video-token/', '/Video-Token', '//', '/..', '/%2fvideo-token'])(
     'that nobody knows, %s, is 404',
     async (path) => {
       const { origin } = await openApp();
@@ -51,14 +51,14 @@ describe('an address', () => {
     },
   );
 
-  test('that cannot be decoded is 400', async () => {
+  it('that cannot be decoded is 400', async () => {
     const { origin } = await openApp();
     const answer = await supertest(origin).get('/%zz');
     const { errors } = expectProblem(answer, 400, 'invalid_request', 'fix_request');
     expect(errors).toHaveLength(1);
   });
 
-  test.each(['{', '{"__proto__":1}', 'x'.repeat(20_000)])(
+  it.each(['{', '{"__proto__":1}', 'x'.repeat(20_000)])(
     'that nobody knows is 404 whatever the body is',
     async (body) => {
       const { origin } = await openApp();
@@ -71,7 +71,7 @@ describe('an address', () => {
 });
 
 describe('a method', () => {
-  test.each(['get', 'head', 'put', 'patch', 'delete', 'options', 'trace', 'propfind'] as const)(
+  it.each(['get', 'head', 'put', 'patch', 'delete', 'options', 'trace', 'propfind'] as const)(
     '%s of /video-token is 405 and Allow names POST',
     async (method) => {
       const { origin } = await openApp();
@@ -82,7 +82,7 @@ describe('a method', () => {
     },
   );
 
-  test.each(['/healthz', '/readyz'])('POST of %s is 405 and Allow names GET', async (path) => {
+  it.each(['/healthz', '/readyz'])('POST of %s is 405 and Allow names GET', async (path) => {
     const { origin } = await openApp();
     const answer = await supertest(origin).post(path).send('x');
     expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
@@ -91,7 +91,7 @@ describe('a method', () => {
 });
 
 describe('a media type', () => {
-  test.each([
+  it.each([
     'text/plain',
     'application/x-www-form-urlencoded',
     'application/vnd.api+json',
@@ -110,7 +110,7 @@ describe('a media type', () => {
     expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
   });
 
-  test('of nothing at all is 415', async () => {
+  it('of nothing at all is 415', async () => {
     const { origin } = await openApp();
     const headers = { authorization: `Bearer ${await signJwt()}` };
     const body = Buffer.from(JSON.stringify(BODY));
@@ -118,16 +118,13 @@ describe('a media type', () => {
     expect(answer.status).toBe(415);
   });
 
-  test.each(['gzip', 'identity', 'br, gzip'])(
-    'with Content-Encoding %s is 415',
-    async (encoding) => {
-      const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
-      const answer = await ask(await openApp(), { headers, body: JSON.stringify(BODY) });
-      expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
-    },
-  );
+  it.each(['gzip', 'identity', 'br, gzip'])('with Content-Encoding %s is 415', async (encoding) => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+    const answer = await ask(await openApp(), { headers, body: JSON.stringify(BODY) });
+    expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
+  });
 
-  test.each([
+  it.each([
     'application/json',
     'Application/JSON;Charset=UTF-8',
     'application/json; charset="utf-8"',
@@ -139,7 +136,7 @@ describe('a media type', () => {
 });
 
 describe('a size', () => {
-  test('of 16 kB of body is read, and of one byte more is 413', async () => {
+  it('of 16 kB of body is read, and of one byte more is 413', async () => {
     const app = await openApp();
     const padded = (bytes: number) => JSON.stringify(BODY).padEnd(bytes, ' ');
     const headers = { 'content-type': 'application/json' };
@@ -148,14 +145,14 @@ describe('a size', () => {
     expectProblem(answer, 413, 'body_too_large', 'fix_request');
   });
 
-  test('of more than 100 headers is 431', async () => {
+  it('of more than 100 headers is 431', async () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x-${n}`, 'y']));
     const answer = await ask(await openApp(), { headers: many });
     expectProblem(answer, 431, 'headers_too_large', 'fix_request');
   });
 });
 
-test('an X-Request-Id that would spoil a log line is replaced', async () => {
+it('an X-Request-Id that would spoil a log line is replaced', async () => {
   const app = await openApp();
   for (const given of ['a b', 'é'.normalize('NFC'), 'x'.repeat(65), '{"a":1}', '../../etc']) {
     const { headers } = await ask(app, { headers: { 'x-request-id': given } });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import { openApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
@@ -23,7 +23,7 @@ async function knocks(app: TestApp, count: number, address?: string, path?: stri
 }
 
 describe('an address', () => {
-  test('may ask as often as the bound says, then is 429 with Retry-After', async () => {
+  it('may ask as often as the bound says, then is 429 with Retry-After', async () => {
     const app = await openApp({ perIp: 3 });
     const statuses = [];
     for (let n = 0; n < 3; n++) statuses.push((await ask(app)).status);
@@ -36,32 +36,32 @@ describe('an address', () => {
     expect(app.decisions.at(-1)).toMatchObject({ outcome: 'denied', code: 'rate_limited' });
   });
 
-  test('is limited before anybody looks at its credential', async () => {
+  it('is limited before anybody looks at its credential', async () => {
     const app = await openApp({ perIp: 1 });
     expect((await ask(app, { credential: null })).status).toBe(401);
     expectProblem(await ask(app, { credential: null }), 429, 'rate_limited', 'retry');
   });
 
-  test.each(['/nope', '/%zz', '/%2f', '//'])('is limited at %s too', async (path) => {
+  it.each(['/nope', '/%zz', '/%2f', '//'])('is limited at %s too', async (path) => {
     const app = await openApp({ perIp: 2 });
     const statuses = await knocks(app, 3, undefined, path);
     expect(statuses.slice(0, 2)).not.toContain(429);
     expectProblem(await knock(app, undefined, path), 429, 'rate_limited', 'retry');
   });
 
-  test('is limited for wrong methods too', async () => {
+  it('is limited for wrong methods too', async () => {
     const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 2, undefined, '/video-token')).toEqual([405, 429]);
   });
 
-  test('is limited for each request that it sends in one go', async () => {
+  it('is limited for each request that it sends in one go', async () => {
     const app = await openApp({ perIp: 3 });
     const more = 'GET /nope HTTP/1.1\r\nHost: test\r\n\r\n';
     const answers = await converse(app.port, more.repeat(4) + rawRequest('GET /nope HTTP/1.1'));
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 429, 429]);
   });
 
-  test('is never limited at the probes, and probes count for nothing', async () => {
+  it('is never limited at the probes, and probes count for nothing', async () => {
     const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 5, undefined, '/healthz')).toEqual(Array(5).fill(200));
     expect(await knocks(app, 5, undefined, '/readyz')).toEqual(Array(5).fill(200));
@@ -70,7 +70,7 @@ describe('an address', () => {
     expect(await knocks(app, 1, undefined, '/healthz')).toEqual([200]);
   });
 
-  test('of IPv6 is counted with its /64, as a client has all of it', async () => {
+  it('of IPv6 is counted with its /64, as a client has all of it', async () => {
     const app = await openApp({ ...PROXY, perIp: 2 });
     const rotated = ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2', '2001:0db8:0001:0002::3'];
     const statuses = [];
@@ -79,14 +79,14 @@ describe('an address', () => {
     expect(await knocks(app, 1, '2001:db8:1:3::1')).toEqual([404]);
   });
 
-  test('of IPv4 is the same when it is written in IPv6', async () => {
+  it('of IPv4 is the same when it is written in IPv6', async () => {
     const app = await openApp({ ...PROXY, perIp: 1 });
     expect(await knocks(app, 1, '203.0.113.7')).toEqual([404]);
     expect(await knocks(app, 1, '::ffff:203.0.113.7')).toEqual([429]);
     expect(await knocks(app, 1, '::ffff:203.0.113.8')).toEqual([404]);
   });
 
-  test('that is limited stays so while 6,000 others come', async () => {
+  it('that is limited stays so while 6,000 others come', async () => {
     const counter = createMemoryCounter();
     const app = await openApp({ ...PROXY, perIp: 1, counter });
     expect(await knocks(app, 2)).toEqual([404, 429]);
@@ -94,7 +94,7 @@ describe('an address', () => {
     expect(await knocks(app, 1)).toEqual([429]);
   });
 
-  test('cannot escape by X-Forwarded-For or Forwarded when it is no proxy of ours', async () => {
+  it('cannot escape by X-Forwarded-For or Forwarded when it is no proxy of ours', async () => {
     const app = await openApp({ perIp: 2 });
     expect(await knocks(app, 1, '198.51.100.1')).toEqual([404]);
     expect(await knocks(app, 2, '198.51.100.2')).toEqual([404, 429]);
@@ -102,13 +102,13 @@ describe('an address', () => {
     expect((await fetch(`${app.origin}/nope`, { headers })).status).toBe(429);
   });
 
-  test('cannot escape by putting addresses before the one that our proxy adds', async () => {
+  it('cannot escape by putting addresses before the one that our proxy adds', async () => {
     const app = await openApp({ ...PROXY, perIp: 1 });
     expect(await knocks(app, 1, '198.51.100.1, 203.0.113.7')).toEqual([404]);
     expect(await knocks(app, 1, '198.51.100.2, 203.0.113.7')).toEqual([429]);
   });
 
-  test.each(['unknown', '203.0.113.7:5678', '[2001:db8::1]:80', ':::', ',', 'a'.repeat(2_000)])(
+  it.each(['unknown', '203.0.113.7:5678', '[2001:db8::1]:80', ':::', ',', 'a'.repeat(2_000)])(
     'that our proxy writes as "%s" is limited like any other',
     async (address) => {
       const app = await openApp({ ...PROXY, perIp: 1 });
@@ -116,7 +116,7 @@ describe('an address', () => {
     },
   );
 
-  test('may ask again when the window is over', async () => {
+  it('may ask again when the window is over', async () => {
     let milliseconds = 0;
     const app = await openApp({ perIp: 1, counter: createMemoryCounter(() => milliseconds) });
     expect(await knocks(app, 2)).toEqual([404, 429]);
@@ -130,7 +130,7 @@ describe('an address', () => {
 describe('a wall clock', () => {
   afterEach(() => void vi.useRealTimers());
 
-  test.each([-3_600_000, 3_600_000])('that jumps by %d ms changes nothing', async (jumpMs) => {
+  it.each([-3_600_000, 3_600_000])('that jumps by %d ms changes nothing', async (jumpMs) => {
     const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 2)).toEqual([404, 429]);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + jumpMs });
@@ -142,7 +142,7 @@ describe('a wall clock', () => {
 });
 
 describe('a user', () => {
-  test('may ask as often as the bound says, then is 429 whatever the address', async () => {
+  it('may ask as often as the bound says, then is 429 whatever the address', async () => {
     const app = await openApp({ ...PROXY, perUser: 2 });
     const from = (n: number) => ask(app, { headers: { 'x-forwarded-for': `203.0.113.${n}` } });
     expect([(await from(1)).status, (await from(2)).status]).toEqual([200, 200]);
@@ -153,7 +153,7 @@ describe('a user', () => {
     expect(app.decisions.at(-1)).toMatchObject({ code: 'rate_limited', userId: 'alice' });
   });
 
-  test('is no other user', async () => {
+  it('is no other user', async () => {
     const app = await openApp({ perUser: 1 });
     const credential = await signJwt({ sub: 'sam' });
     expect((await ask(app)).status).toBe(200);
@@ -161,21 +161,21 @@ describe('a user', () => {
     expect((await ask(app)).status).toBe(429);
   });
 
-  test('cannot be limited by those who cannot sign in as that user', async () => {
+  it('cannot be limited by those who cannot sign in as that user', async () => {
     const app = await openApp({ perUser: 1 });
     const forged = await signJwt({}, 'another secret of more than 32 bytes');
     for (let n = 0; n < 3; n++) await ask(app, { credential: forged });
     expect((await ask(app)).status).toBe(200);
   });
 
-  test('is counted under another key than an address of the same name', async () => {
+  it('is counted under another key than an address of the same name', async () => {
     const app = await openApp({ perIp: 2, perUser: 1 });
     const credential = await signJwt({ sub: '127.0.0.1' });
     expect((await ask(app, { credential })).status).toBe(403);
     expect(await knocks(app, 2)).toEqual([404, 429]);
   });
 
-  test('is limited before the body is read', async () => {
+  it('is limited before the body is read', async () => {
     const app = await openApp({ perUser: 1 });
     await ask(app);
     const headers = { 'content-type': 'application/json' };

@@ -1,5 +1,5 @@
 import supertest from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { APP_ID, openApp, SERVER_SECRET } from '../support/app.ts';
@@ -9,7 +9,7 @@ import { signJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
 
 describe('a user who may watch', () => {
-  test('gets a token that ZEGO can read, and its expiry', async () => {
+  it('gets a token that ZEGO can read, and its expiry', async () => {
     const answer = await ask(await openApp());
 
     expect(answer.status).toBe(200);
@@ -28,19 +28,19 @@ describe('a user who may watch', () => {
     });
   });
 
-  test('gets another token each time', async () => {
+  it('gets another token each time', async () => {
     const app = await openApp();
     const tokens = await Promise.all([ask(app), ask(app), ask(app)]);
     expect(new Set(tokens.map(({ body }) => body.token)).size).toBe(3);
   });
 
-  test('may name herself in the body, and send fields that we do not know', async () => {
+  it('may name herself in the body, and send fields that we do not know', async () => {
     const body = { ...BODY, userId: 'alice', expireAt: NOW + 9_999_999, ttl: 9_999_999 };
     const answer = await ask(await openApp(), { body });
     expect(answer.body.expireAt).toBe(NOW + 3600);
   });
 
-  test('sees her own harmless X-Request-Id again', async () => {
+  it('sees her own harmless X-Request-Id again', async () => {
     const answer = await ask(await openApp(), { headers: { 'x-request-id': 'my-id_1' } });
     expect(answer.headers['x-request-id']).toBe('my-id_1');
   });
@@ -63,53 +63,53 @@ describe('a token lives', () => {
     return expectProblem({ status, body, headers }, status, body.code).code;
   };
 
-  test('as long as the service is told to, when nothing ends before', async () => {
+  it('as long as the service is told to, when nothing ends before', async () => {
     expect(await expiry({})).toBe(3600);
   });
 
-  test('no longer than the licence window', async () => {
+  it('no longer than the licence window', async () => {
     expect(await expiry({ videoId: 'film_ends_in_600' })).toBe(600);
   });
 
-  test('no longer than the session', async () => {
+  it('no longer than the session', async () => {
     const credential = await signJwt({ exp: NOW + 300 });
     expect(await expiry({ credential, videoId: 'film_ends_in_600' })).toBe(300);
   });
 
-  test('longer than the session where TOKEN_OUTLIVES_SESSION says so', async () => {
+  it('longer than the session where TOKEN_OUTLIVES_SESSION says so', async () => {
     const credential = await signJwt({ exp: NOW + 5 });
     expect(await expiry({ credential }, true)).toBe(3600);
     expect(await expiry({ credential, videoId: 'film_ends_in_600' }, true)).toBe(600);
   });
 
-  test('not at all with under 10 seconds left of the session', async () => {
+  it('not at all with under 10 seconds left of the session', async () => {
     expect(await expiry({ credential: await signJwt({ exp: NOW + 9 }) })).toBe(
       'credential_expired',
     );
     expect(await expiry({ credential: await signJwt({ exp: NOW + 10 }) })).toBe(10);
   });
 
-  test('not at all with under 10 seconds left of the licence window', async () => {
+  it('not at all with under 10 seconds left of the licence window', async () => {
     expect(await expiry({ videoId: 'film_ends_in_9' })).toBe('video_ended');
     expect(await expiry({ videoId: 'film_ends_in_10' })).toBe(10);
   });
 });
 
 describe('a credential', () => {
-  test('that is missing is 401 credential_missing, with the bare challenge', async () => {
+  it('that is missing is 401 credential_missing, with the bare challenge', async () => {
     const answer = await ask(await openApp(), { credential: null });
     expectProblem(answer, 401, 'credential_missing', 'sign_in');
     expect(answer.headers['www-authenticate']).toBe('Bearer');
   });
 
-  test('that does not verify is 401 credential_invalid', async () => {
+  it('that does not verify is 401 credential_invalid', async () => {
     const credential = await signJwt({}, 'another secret of more than 32 bytes');
     const answer = await ask(await openApp(), { credential });
     expectProblem(answer, 401, 'credential_invalid', 'sign_in');
     expect(answer.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
   });
 
-  test.each(['Basic YWxpY2U6cHc=', 'Bearer', 'Bearer ', 'Bearer a b', 'Bearer a, Bearer b', ''])(
+  it.each(['Basic YWxpY2U6cHc=', 'Bearer', 'Bearer ', 'Bearer a b', 'Bearer a, Bearer b', ''])(
     'of the form "%s" is 401 credential_invalid',
     async (authorization) => {
       const app = await openApp();
@@ -121,13 +121,13 @@ describe('a credential', () => {
     },
   );
 
-  test('that has expired is 401 credential_expired', async () => {
+  it('that has expired is 401 credential_expired', async () => {
     const answer = await ask(await openApp(), { credential: await signJwt({ exp: NOW }) });
     expectProblem(answer, 401, 'credential_expired', 'sign_in');
     expect(answer.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
   });
 
-  test('in the query string is ignored', async () => {
+  it('in the query string is ignored', async () => {
     const app = await openApp();
     const jwt = await signJwt();
     const answer = await supertest(app.origin).post(`/video-token?access_token=${jwt}`).send(BODY);
@@ -137,7 +137,7 @@ describe('a credential', () => {
 });
 
 describe('a refusal', () => {
-  test.each([
+  it.each([
     ['another user in the body', { userId: 'bob' }, 'alice', 'subject_mismatch', 'fix_request'],
     ['an unknown user', {}, 'nobody', 'user_not_allowed', 'contact_support'],
     ['a suspended user', {}, 'sam', 'user_not_allowed', 'contact_support'],
@@ -181,7 +181,7 @@ describe('a refusal', () => {
     expect(problem.availableFrom).toBe(code === 'video_not_started' ? 4_102_444_800 : undefined);
   });
 
-  test('never tells an unknown room from a closed one or one of others', async () => {
+  it('never tells an unknown room from a closed one or one of others', async () => {
     const app = await openApp();
     const rooms = ['none', 'room_closed', 'room_foreign'];
     const bodies = rooms.map((roomId) => ({ ...BODY, roomId }));
@@ -189,7 +189,7 @@ describe('a refusal', () => {
     expect(new Set(answers.map(withoutRequestId)).size).toBe(1);
   });
 
-  test('never tells an unknown user from a suspended one', async () => {
+  it('never tells an unknown user from a suspended one', async () => {
     const app = await openApp();
     const credentials = await Promise.all([signJwt({ sub: 'nobody' }), signJwt({ sub: 'sam' })]);
     const answers = await Promise.all(credentials.map((credential) => ask(app, { credential })));
@@ -213,7 +213,7 @@ describe('a body', () => {
     ['a string', '"room"', ''],
     ['null', 'null', ''],
   ];
-  test.each(broken)('with %s is 400 and says where', async (_what, body, path) => {
+  it.each(broken)('with %s is 400 and says where', async (_what, body, path) => {
     const headers = { 'content-type': 'application/json' };
     const answer = await ask(await openApp(), { body, headers });
     const { errors } = expectProblem(answer, 400, 'invalid_request', 'fix_request');
@@ -221,7 +221,7 @@ describe('a body', () => {
     expect(new Set((errors as { path: string }[]).map((error) => error.path)).size).toBe(1);
   });
 
-  test('names every rule that it breaks', async () => {
+  it('names every rule that it breaks', async () => {
     const answer = await ask(await openApp(), { body: {} });
     const { errors } = expectProblem(answer, 400, 'invalid_request', 'fix_request');
     const paths = (errors as { path: string }[]).map(({ path }) => path);
@@ -230,7 +230,7 @@ describe('a body', () => {
 });
 
 describe('the checks come in an order', () => {
-  test('nobody reads the body of a client without a credential', async () => {
+  it('nobody reads the body of a client without a credential', async () => {
     const app = await openApp();
     for (const body of ['{', 'null', '{}', 'x'.repeat(100_000)]) {
       const headers = { 'content-type': 'application/json' };
@@ -239,19 +239,19 @@ describe('the checks come in an order', () => {
     }
   });
 
-  test('nobody looks at the media type of a client without a credential', async () => {
+  it('nobody looks at the media type of a client without a credential', async () => {
     const headers = { 'content-type': 'text/plain' };
     const answer = await ask(await openApp(), { credential: 'a.b.c', headers, body: 'x' });
     expectProblem(answer, 401, 'credential_invalid', 'sign_in');
   });
 
-  test('the body comes before access: a suspended user with a bad body is 400', async () => {
+  it('the body comes before access: a suspended user with a bad body is 400', async () => {
     const credential = await signJwt({ sub: 'sam' });
     const answer = await ask(await openApp(), { credential, body: { roomId: 1 } });
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
   });
 
-  test('nothing is asked of the directory for another user than the credential says', async () => {
+  it('nothing is asked of the directory for another user than the credential says', async () => {
     const asked: string[] = [];
     const check = async ({ userId }: { userId: string }) => {
       asked.push(userId);
@@ -266,7 +266,7 @@ describe('the checks come in an order', () => {
 describe('when a part fails', () => {
   const secretish = new Error('connect ECONNREFUSED postgres://admin:pa55word@10.0.0.7/access');
 
-  test('a directory without an answer is 503 with Retry-After, and never a token', async () => {
+  it('a directory without an answer is 503 with Retry-After, and never a token', async () => {
     const check = async () => {
       throw new ServiceError('dependency_unavailable', { cause: secretish });
     };
@@ -279,7 +279,7 @@ describe('when a part fails', () => {
     expect(app.log.join('')).not.toContain('pa55word');
   });
 
-  test('keys that cannot be had are 503, not 401', async () => {
+  it('keys that cannot be had are 503, not 401', async () => {
     const verify = async () => {
       throw new ServiceError('dependency_unavailable');
     };
@@ -287,12 +287,12 @@ describe('when a part fails', () => {
     expectProblem(answer, 503, 'dependency_unavailable', 'retry');
   });
 
-  test('overload is 503 overloaded', async () => {
+  it('overload is 503 overloaded', async () => {
     const answer = await ask(await openApp({ overloaded: () => true }));
     expectProblem(answer, 503, 'overloaded', 'retry');
   });
 
-  test.each(['verify', 'check', 'generate', 'countryOf', 'now'] as const)(
+  it.each(['verify', 'check', 'generate', 'countryOf', 'now'] as const)(
     'an error in %s is 500 and says nothing of the inside',
     async (part) => {
       const fail = () => {
@@ -315,7 +315,7 @@ describe('when a part fails', () => {
     },
   );
 
-  test.each([
+  it.each([
     'a string',
     7,
     { code: 42 },

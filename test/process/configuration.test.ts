@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { makeFolder, type Program, ready, startProgram, VARIABLES } from '../support/service.ts';
 
 let program: Program | undefined;
@@ -19,7 +19,7 @@ async function fail(variables: Record<string, string>) {
 }
 
 describe('a bad configuration ends the start', () => {
-  test('with every missing variable on a line of its own', async () => {
+  it('with every missing variable on a line of its own', async () => {
     const { code, stdout, lines } = await fail({});
     expect(code).toBe(2);
     expect(stdout).toBe('');
@@ -31,7 +31,7 @@ describe('a bad configuration ends the start', () => {
     for (const line of lines.slice(0, 2)) expect(line).toMatch(/^\w+: is required \(for example /);
   });
 
-  test('with every wrong variable on a line of its own, and without a value', async () => {
+  it('with every wrong variable on a line of its own, and without a value', async () => {
     const wrong = {
       PORT: '99x99',
       ZEGO_APP_ID: '-47',
@@ -52,7 +52,7 @@ describe('a bad configuration ends the start', () => {
     expect(lines.join('\n')).not.toMatch(/canary|99x99|-47/);
   });
 
-  test('with a word about an AppSign in place of a ServerSecret', async () => {
+  it('with a word about an AppSign in place of a ServerSecret', async () => {
     const { code, lines } = await fail({ ...VARIABLES, ZEGO_SERVER_SECRET: 'ab'.repeat(32) });
     expect([code, lines.length]).toEqual([2, 1]);
     expect(lines[0]).toMatch(/AppSign/);
@@ -60,7 +60,7 @@ describe('a bad configuration ends the start', () => {
   });
 });
 
-test('a port that is taken ends the start with exit code 1 and says so', async () => {
+it('a port that is taken ends the start with exit code 1 and says so', async () => {
   const other = createServer();
   await once(other.listen(0, '127.0.0.1'), 'listening');
   const { port } = other.address() as AddressInfo;
@@ -71,7 +71,7 @@ test('a port that is taken ends the start with exit code 1 and says so', async (
 });
 
 describe('the configuration comes from', () => {
-  test('the environment before a file .env of the working directory', async () => {
+  it('the environment before a file .env of the working directory', async () => {
     const folder = makeFolder();
     const { INTERNAL_PORT, ...others } = VARIABLES;
     const lines = Object.entries({ ...others, HOST: '127.0.0.2' }).map(
@@ -82,7 +82,7 @@ describe('the configuration comes from', () => {
     expect(URL.parse((await ready(program)).public)?.hostname).toBe('127.0.0.1');
   });
 
-  test('files, where a secret is mounted as one', async () => {
+  it('files, where a secret is mounted as one', async () => {
     const folder = makeFolder();
     mkdirSync(join(folder, 'run'));
     const { ZEGO_SERVER_SECRET = '', ...others } = VARIABLES;
@@ -93,7 +93,7 @@ describe('the configuration comes from', () => {
   });
 });
 
-test('a variable that looks like ours and is none is reported', async () => {
+it('a variable that looks like ours and is none is reported', async () => {
   program = startProgram({ ...VARIABLES, TOKEN_TTL: '60' });
   await ready(program);
   const line = await program.line(({ level }) => level === 'warn');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { post } from '../support/post.ts';
 import { type Program, startProgram, startService, VARIABLES } from '../support/service.ts';
@@ -26,7 +26,7 @@ async function metricsOf({ internal }: { internal: string }) {
   return (await fetch(`${internal}/metrics`)).text();
 }
 
-test('the password of a database that is not there is written nowhere', async () => {
+it('the password of a database that is not there is written nowhere', async () => {
   const url = `postgres://user:${CANARY}@127.0.0.1:${await freePort()}/directory`;
   const variables = {
     ...VARIABLES,
@@ -41,7 +41,7 @@ test('the password of a database that is not there is written nowhere', async ()
   expectSilence(program);
 });
 
-test('the password of a Redis that is not there is written nowhere', async () => {
+it('the password of a Redis that is not there is written nowhere', async () => {
   const service = await started({ REDIS_URL: `redis://:${CANARY}@127.0.0.1:${await freePort()}` });
   expect((await post(service.origin)).status).toBe(200);
   await service.line(({ msg }) => /Redis unreachable/.test(String(msg)));
@@ -50,7 +50,7 @@ test('the password of a Redis that is not there is written nowhere', async () =>
   expectSilence(service, readiness, await metricsOf(service));
 });
 
-test.each<[string, RequestListener]>([
+it.each<[string, RequestListener]>([
   [
     'says it again',
     ({ headers }, response) => response.writeHead(500).end(JSON.stringify(headers)),

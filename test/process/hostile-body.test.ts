@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
@@ -38,7 +38,7 @@ async function send(
 }
 
 describe('what is no JSON in UTF-8 by its type is 415', () => {
-  test.each([
+  it.each([
     null,
     'application/x-www-form-urlencoded',
     'application/problem+json',
@@ -52,7 +52,7 @@ describe('what is no JSON in UTF-8 by its type is 415', () => {
     expectProblem(await send(BODY, type), 415, 'unsupported_media_type', 'fix_request');
   });
 
-  test.each(['gzip', 'deflate', 'br', 'identity', 'x'])('compressed by %s', async (encoding) => {
+  it.each(['gzip', 'deflate', 'br', 'identity', 'x'])('compressed by %s', async (encoding) => {
     const answer = await send(BODY, 'application/json', { 'content-encoding': encoding });
     expectProblem(answer, 415, 'unsupported_media_type', 'fix_request');
   });
@@ -60,7 +60,7 @@ describe('what is no JSON in UTF-8 by its type is 415', () => {
 
 describe('what is no object of two ids is 400', () => {
   const utf16 = Buffer.from(JSON.stringify(BODY), 'utf16le');
-  test.each<[string, string | Uint8Array<ArrayBuffer> | object]>([
+  it.each<[string, string | Uint8Array<ArrayBuffer> | object]>([
     ['nothing', ''],
     ['white space', ' \r\n\t'],
     ['null', 'null'],
@@ -107,7 +107,7 @@ describe('what is no object of two ids is 400', () => {
 });
 
 describe('an id is counted in bytes of UTF-8', () => {
-  test.each([
+  it.each([
     ['ASCII', 'r'],
     ['é', 'é'],
     ['emoji', '🎬'],
@@ -123,7 +123,7 @@ describe('an id is counted in bytes of UTF-8', () => {
     expectProblem(await send({ ...BODY, userId: `${userId}a` }), 400, 'invalid_request');
   });
 
-  test('the two ways of writing é are two ids', async () => {
+  it('the two ways of writing é are two ids', async () => {
     const [composed, decomposed] = ['é'.normalize('NFC'), 'é'.normalize('NFD')];
     const credential = await signFreshJwt({ sub: composed });
     const more = { authorization: `Bearer ${credential}` };
@@ -135,7 +135,7 @@ describe('an id is counted in bytes of UTF-8', () => {
 });
 
 describe('what is too much', () => {
-  test.each([
+  it.each([
     ['8,000 brackets', '['.repeat(8_000) + ']'.repeat(8_000)],
     ['3,000 objects in one another', `${'{"a":'.repeat(2_700)}1${'}'.repeat(2_700)}`],
   ])('%s are answered at once', async (_what, text) => {
@@ -144,14 +144,14 @@ describe('what is too much', () => {
     expect(performance.now() - began).toBeLessThan(250);
   });
 
-  test('2,000 unknown fields are ignored at once', async () => {
+  it('2,000 unknown fields are ignored at once', async () => {
     const fields = Array.from({ length: 2_000 }, (_, n) => [n.toString(36), 0]);
     const began = performance.now();
     expect((await send({ ...Object.fromEntries(fields), ...BODY })).status).toBe(200);
     expect(performance.now() - began).toBeLessThan(250);
   });
 
-  test('100,000 keys are more than 16 kB: 413', async () => {
+  it('100,000 keys are more than 16 kB: 413', async () => {
     const keys = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, 0]));
     expectProblem(await send(keys), 413, 'body_too_large', 'fix_request');
   });
@@ -166,25 +166,25 @@ describe('what is too much', () => {
       ),
     );
 
-  test('a Content-Length of more than 16 kB is 413 before a byte of the body is here', async () => {
+  it('a Content-Length of more than 16 kB is 413 before a byte of the body is here', async () => {
     const [answer, ...more] = await post('', 'Content-Length: 999999999');
     expect(more).toEqual([]);
     expectProblem(answer as NonNullable<typeof answer>, 413, 'body_too_large', 'fix_request');
   });
 
-  test('more than 16 kB in chunks, with no length at all, is 413', async () => {
+  it('more than 16 kB in chunks, with no length at all, is 413', async () => {
     const chunk = `1000\r\n${'a'.repeat(4096)}\r\n`;
     const [answer] = await post(`${chunk.repeat(5)}0\r\n\r\n`, 'Transfer-Encoding: chunked');
     expectProblem(answer as NonNullable<typeof answer>, 413, 'body_too_large', 'fix_request');
   });
 
-  test('a Content-Length that is too small cuts the body, and the rest is no request', async () => {
+  it('a Content-Length that is too small cuts the body, and the rest is no request', async () => {
     const [answer] = await post(JSON.stringify(BODY), 'Content-Length: 5');
     expectProblem(answer as NonNullable<typeof answer>, 400, 'invalid_request', 'fix_request');
   });
 });
 
-test.each(["' OR '1'='1", "room'; DROP TABLE users; --", 'room%', '_oom', 'room" --', '$1', '?1'])(
+it.each(["' OR '1'='1", "room'; DROP TABLE users; --", 'room%', '_oom', 'room" --', '$1', '?1'])(
   'the room %j is data to the database',
   async (roomId) => {
     expectProblem(await send({ ...BODY, roomId }), 403, 'room_not_allowed', 'leave_room');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProblem } from '../support/problem.ts';
 import { converse, rawRequest } from '../support/raw-http.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -34,7 +34,7 @@ async function send(bytes: string | Uint8Array) {
 }
 
 describe('a target that cannot be read is 400 on the internal listener', () => {
-  test.each([
+  it.each([
     'GET /%zz HTTP/1.1',
     'GET /directory/users/%zz HTTP/1.1',
     'PUT /directory/rooms/%c3%28/members/alice HTTP/1.1',
@@ -48,7 +48,7 @@ describe('a target that cannot be read is 400 on the internal listener', () => {
     expectProblem(await send(rawRequest(line, [ADMIN])), 400, 'invalid_request', 'fix_request');
   });
 
-  test.each([
+  it.each([
     ['a target without a slash', rawRequest('GET metrics HTTP/1.1')],
     ['a raw control character', rawRequest('GET /\x01 HTTP/1.1')],
     ['a space in the target', rawRequest('GET /met rics HTTP/1.1')],
@@ -69,7 +69,7 @@ describe('a target that cannot be read is 400 on the internal listener', () => {
 });
 
 describe('a target that is nowhere is 404 on the internal listener', () => {
-  test.each([
+  it.each([
     '/',
     '//',
     '/../metrics',
@@ -88,7 +88,7 @@ describe('a target that is nowhere is 404 on the internal listener', () => {
 });
 
 describe('what else the internal listener refuses', () => {
-  test.each(['POST /metrics', 'DELETE /docs', 'GET /directory/import', 'TRACE /directory/export'])(
+  it.each(['POST /metrics', 'DELETE /docs', 'GET /directory/import', 'TRACE /directory/export'])(
     '%s is 405',
     async (line) => {
       const answer = await send(rawRequest(`${line} HTTP/1.1`, [ADMIN]));
@@ -97,21 +97,21 @@ describe('what else the internal listener refuses', () => {
     },
   );
 
-  test('an id that is a NUL, too long or not valid Unicode is 400', async () => {
+  it('an id that is a NUL, too long or not valid Unicode is 400', async () => {
     for (const id of ['%00', 'a'.repeat(65), '%c2%85', '%ed%a0%80']) {
       const answer = await send(rawRequest(`GET /directory/users/${id} HTTP/1.1`, [ADMIN]));
       expectProblem(answer, 400, 'invalid_request', 'fix_request');
     }
   });
 
-  test('headers of 20 kB are 431, and a target of 20 kB too', async () => {
+  it('headers of 20 kB are 431, and a target of 20 kB too', async () => {
     const headers = await send(rawRequest('GET /metrics HTTP/1.1', [`X-A: ${'a'.repeat(20_000)}`]));
     expectProblem(headers, 431, 'headers_too_large', 'fix_request');
     const target = await send(rawRequest(`GET /${'a'.repeat(20_000)} HTTP/1.1`));
     expectProblem(target, 431, 'headers_too_large', 'fix_request');
   });
 
-  test.each([
+  it.each([
     ['no key', [], 'credential_missing'],
     ['a wrong key', [`${ADMIN}x`], 'credential_invalid'],
     ['no Bearer', [ADMIN.replace('Bearer', 'Basic')], 'credential_invalid'],
@@ -123,7 +123,7 @@ describe('what else the internal listener refuses', () => {
     expect(detail).toContain('ADMIN_API_KEY');
   });
 
-  test.each([
+  it.each([
     ['an import as JSON', 'POST /directory/import', 'application/json', 'application/x-ndjson'],
     ['a user as text', 'PUT /directory/users/alice', 'text/plain', 'application/json'],
     ['a user as NDJSON', 'PUT /directory/users/alice', 'application/x-ndjson', 'application/json'],
@@ -135,7 +135,7 @@ describe('what else the internal listener refuses', () => {
   });
 });
 
-test.each([
+it.each([
   ['a range that is not there', 'Range: bytes=99999999-'],
   ['a condition on another version', 'If-Match: "x"'],
   ['a condition on an old time', 'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT'],

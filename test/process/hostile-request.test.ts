@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
@@ -46,7 +46,7 @@ function post(...headers: string[]) {
 
 describe('bytes that two servers could read as different requests are 400, and the end', () => {
   const chunked = '5\r\nhello\r\n0\r\n\r\n';
-  test.each([
+  it.each([
     ['Content-Length and Transfer-Encoding', ['Content-Length: 5', 'Transfer-Encoding: chunked']],
     ['Transfer-Encoding and Content-Length', ['Transfer-Encoding: chunked', 'Content-Length: 5']],
     ['two lengths', ['Content-Length: 5', 'Content-Length: 6']],
@@ -69,7 +69,7 @@ describe('bytes that two servers could read as different requests are 400, and t
     expect(answer.headers.connection).toBe('close');
   });
 
-  test.each([
+  it.each([
     ['lines that end in a bare LF', 'GET /healthz HTTP/1.1\nHost: test\n\n'],
     ['two Host headers', rawRequest(HEALTH, ['Host: other'])],
     ['no Host header', 'GET /healthz HTTP/1.1\r\n\r\n'],
@@ -86,7 +86,7 @@ describe('bytes that two servers could read as different requests are 400, and t
     expect(answer.headers.connection).toBe('close');
   });
 
-  test.each([
+  it.each([
     ['host', 'Host: test'],
     ['authorization', 'Authorization: Bearer a.b.c'],
     ['content-type', 'Content-Type: text/plain'],
@@ -96,7 +96,7 @@ describe('bytes that two servers could read as different requests are 400, and t
     expect(errors).toEqual([{ path: '', message: `send the header ${name} once` }]);
   });
 
-  test('the hello of TLS', async () => {
+  it('the hello of TLS', async () => {
     const hello = Buffer.alloc(171);
     hello.write('16030100a5010000a10303', 'hex');
     expectProblem(await send(hello), 400, 'invalid_request', 'fix_request');
@@ -104,7 +104,7 @@ describe('bytes that two servers could read as different requests are 400, and t
 });
 
 describe('what the client may not ask for', () => {
-  test.each([
+  it.each([
     'GET /video-token HTTP/1.1',
     'OPTIONS /video-token HTTP/1.1',
     'TRACE /video-token HTTP/1.1',
@@ -118,39 +118,39 @@ describe('what the client may not ask for', () => {
     expect(JSON.stringify(answer)).not.toContain('echo-me');
   });
 
-  test('a tunnel is 405, and the end', async () => {
+  it('a tunnel is 405, and the end', async () => {
     const answer = await send('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n');
     expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
   });
 
-  test('another protocol is not taken up', async () => {
+  it('another protocol is not taken up', async () => {
     const upgrade = rawRequest(HEALTH).replace('close', 'upgrade, close');
     const answer = await send(upgrade.replace('Host', 'Upgrade: h2c\r\nHost'));
     expect(answer.status).toBe(200);
   });
 
-  test('an expectation that nobody knows is 417, and the body is not waited for', async () => {
+  it('an expectation that nobody knows is 417, and the body is not waited for', async () => {
     const head = [authorization, 'Expect: foo', 'Content-Length: 10'];
     expectProblem(await send(rawRequest(POST, head)), 417, 'invalid_request', 'fix_request');
   });
 
-  test('headers of 20 kB are 431', async () => {
+  it('headers of 20 kB are 431', async () => {
     const answer = await send(rawRequest(HEALTH, [`X-A: ${'a'.repeat(20_000)}`]));
     expectProblem(answer, 431, 'headers_too_large', 'fix_request');
   });
 
-  test.each([101, 1_500, 2_500])('%d headers are 431, and the end', async (count) => {
+  it.each([101, 1_500, 2_500])('%d headers are 431, and the end', async (count) => {
     const many = Array.from({ length: count }, (_, n) => `${n.toString(36)}:`);
     const answer = await send(keptAlive(rawRequest(HEALTH, many)));
     expectProblem(answer, 431, 'headers_too_large', 'fix_request');
   });
 
-  test('an address that cannot be decoded is 400', async () => {
+  it('an address that cannot be decoded is 400', async () => {
     const answer = await send(rawRequest('GET /%zz HTTP/1.1'));
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
   });
 
-  test.each(['//', '/../', '/%2f', '/%00', '/video-token/../healthz', '/video-token%2f'])(
+  it.each(['//', '/../', '/%2f', '/%00', '/video-token/../healthz', '/video-token%2f'])(
     'the address %s is 404',
     async (path) => {
       const answer = await send(rawRequest(`POST ${path} HTTP/1.1`));
@@ -160,15 +160,15 @@ describe('what the client may not ask for', () => {
 });
 
 describe('what looks odd and is harmless', () => {
-  test('HTTP/1.0 is answered, and the connection closed', async () => {
+  it('HTTP/1.0 is answered, and the connection closed', async () => {
     expect((await send('GET /healthz HTTP/1.0\r\n\r\n')).status).toBe(200);
   });
 
-  test('a header named __proto__ changes nothing', async () => {
+  it('a header named __proto__ changes nothing', async () => {
     expect((await send(post('__proto__: a', 'constructor: b'))).status).toBe(200);
   });
 
-  test.each(['  application/json', '\tapplication/json \t', 'application/json ;charset=UTF-8'])(
+  it.each(['  application/json', '\tapplication/json \t', 'application/json ;charset=UTF-8'])(
     'white space around a media type changes nothing: %j',
     async (type) => {
       const answer = await send(
@@ -178,31 +178,31 @@ describe('what looks odd and is harmless', () => {
     },
   );
 
-  test('the Host of a target in absolute form is not told again', async () => {
+  it('the Host of a target in absolute form is not told again', async () => {
     const target = 'GET http://evil.example/nope HTTP/1.1';
     const answer = await send(rawRequest(target));
     expectProblem(answer, 404, 'not_found', 'fix_request');
     expect(JSON.stringify(answer)).not.toContain('evil.example');
   });
 
-  test('a target in absolute form is the same address', async () => {
+  it('a target in absolute form is the same address', async () => {
     const answer = await send(post().replace('/video-token', 'http://test/video-token'));
     expect(answer.status).toBe(200);
   });
 
-  test('a body in chunks is a body', async () => {
+  it('a body in chunks is a body', async () => {
     const text = JSON.stringify(BODY);
     const chunks = `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
     const head = [authorization, 'Content-Type: application/json', 'Transfer-Encoding: chunked'];
     expect((await send(rawRequest(POST, head, chunks))).status).toBe(200);
   });
 
-  test('a client that waits for 100 Continue gets it and then its token', async () => {
+  it('a client that waits for 100 Continue gets it and then its token', async () => {
     const answers = await converse(service.port, post('Expect: 100-continue'));
     expect(answers.map(({ status }) => status)).toEqual([100, 200]);
   });
 
-  test.each(['x'.repeat(10_000), 'a b', '"', 'é'])(
+  it.each(['x'.repeat(10_000), 'a b', '"', 'é'])(
     'an X-Request-Id that would spoil a log line is replaced',
     async (id) => {
       const answer = await send(rawRequest(HEALTH, [`X-Request-Id: ${id}`]));
@@ -210,14 +210,14 @@ describe('what looks odd and is harmless', () => {
     },
   );
 
-  test('an X-Request-Id with a line break becomes a header of its own, of the client', async () => {
+  it('an X-Request-Id with a line break becomes a header of its own, of the client', async () => {
     const answer = await send(rawRequest(HEALTH, ['X-Request-Id: a\r\nX-Evil: b']));
     expect(answer.headers).toMatchObject({ 'x-request-id': 'a' });
     expect(answer.headers).not.toHaveProperty('x-evil');
   });
 });
 
-test('50 requests in one go are answered in their order', async () => {
+it('50 requests in one go are answered in their order', async () => {
   const ids = Array.from({ length: 50 }, (_, n) => `id-${n}`);
   const requests = ids.map((id, n) => {
     const text = n % 2 ? post(`X-Request-Id: ${id}`) : rawRequest(HEALTH, [`X-Request-Id: ${id}`]);
@@ -228,7 +228,7 @@ test('50 requests in one go are answered in their order', async () => {
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
 });
 
-test.concurrent.each([
+it.concurrent.each([
   ['headers', `${HEALTH}\r\nHost: test\r\nX-Slow: `],
   ['a body', keptAlive(rawRequest(POST, ['Content-Length: 1000']))],
 ])('%s that trickle in are 408 within 11 seconds, and the end', async (what, start) => {
@@ -246,7 +246,7 @@ test.concurrent.each([
   expectProblem(answers[0] as (typeof answers)[0], 408, 'request_timeout', 'fix_request');
 });
 
-test('2,000 sockets that say nothing keep no probe waiting', async () => {
+it('2,000 sockets that say nothing keep no probe waiting', async () => {
   const sockets = Array.from({ length: socketsAllowed(2_000) }, () => {
     const socket = connect(service.port, '127.0.0.1');
     socket.on('error', () => {});

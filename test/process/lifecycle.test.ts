@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
@@ -79,7 +79,7 @@ async function refusal({ port }: Service): Promise<void> {
   }
 }
 
-test('the service is ready within seconds of its start', async () => {
+it('the service is ready within seconds of its start', async () => {
   const began = performance.now();
   const started = await start();
   expect(await readiness(started)).toEqual([200, 'ready']);
@@ -87,7 +87,7 @@ test('the service is ready within seconds of its start', async () => {
 });
 
 describe('SIGTERM', () => {
-  test('makes it unready while it still serves, ends without an error for anybody, exits 0', async () => {
+  it('makes it unready while it still serves, ends without an error for anybody, exits 0', async () => {
     const started = await start({ SHUTDOWN_DELAY_MS: '1500' });
     const load = await openLoad(started, 8);
     while (load.seen.length < 50) await delay(10);
@@ -113,7 +113,7 @@ describe('SIGTERM', () => {
     expect(JSON.parse(last)).toMatchObject({ msg: 'stopped' });
   });
 
-  test('lets a request that is in flight finish', async () => {
+  it('lets a request that is in flight finish', async () => {
     const started = await start();
     const headers = {
       authorization: `Bearer ${await signFreshJwt()}`,
@@ -137,7 +137,7 @@ describe('SIGTERM', () => {
     expect(await started.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('answers a request of which only half was here', async () => {
+  it('answers a request of which only half was here', async () => {
     const started = await start();
     const [half, rest] = ['GET /nope HTTP/1.1\r\nHo', 'st: test\r\n\r\n'];
     const connected = Promise.withResolvers<Socket>();
@@ -154,7 +154,7 @@ describe('SIGTERM', () => {
     expect(await started.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('does not wait for a connection that says nothing', async () => {
+  it('does not wait for a connection that says nothing', async () => {
     const started = await start();
     await fetch(`${started.origin}/healthz`);
     const ports = [started.port, Number(URL.parse(started.internal)?.port)];
@@ -163,7 +163,7 @@ describe('SIGTERM', () => {
     await expectEndInTime(started);
   });
 
-  test('does not wait longer than it may for a request that never ends', async () => {
+  it('does not wait longer than it may for a request that never ends', async () => {
     const started = await start({ SHUTDOWN_TIMEOUT_MS: '1500' });
     await beginAndFallSilent(`${started.origin}/video-token`, {
       authorization: `Bearer ${await signFreshJwt()}`,
@@ -172,7 +172,7 @@ describe('SIGTERM', () => {
     await expectEndInTime(started);
   });
 
-  test('does not wait longer than it may for an import that never ends', async () => {
+  it('does not wait longer than it may for an import that never ends', async () => {
     const key = 'admin-key-0123456789-0123456789-0123';
     const started = await start({ SHUTDOWN_TIMEOUT_MS: '1500', ADMIN_API_KEY: key });
     await beginAndFallSilent(`${started.internal}/directory/import`, {
@@ -182,7 +182,7 @@ describe('SIGTERM', () => {
     await expectEndInTime(started);
   });
 
-  test('twice is like once', async () => {
+  it('twice is like once', async () => {
     const started = await start({ SHUTDOWN_DELAY_MS: '400' });
     started.kill('SIGTERM');
     await started.line(({ msg }) => msg === 'draining');
@@ -194,7 +194,7 @@ describe('SIGTERM', () => {
   });
 });
 
-test('SIGINT does not wait for a load balancer', async () => {
+it('SIGINT does not wait for a load balancer', async () => {
   const started = await start({ SHUTDOWN_DELAY_MS: '60000' });
   const before = performance.now();
   started.kill('SIGINT');

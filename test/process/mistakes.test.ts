@@ -403,7 +403,7 @@ it('a release of Node.js that is too old is named, with the one that is needed',
   const { code, lines } = await start({ NODE_OPTIONS });
   expect([code, lines]).toEqual([
     2,
-    [expect.stringMatching(/^node: release 20\.19\.0 .*needs 24/)],
+    [expect.stringMatching(/^node: release 20\.19\.0 .*needs 26/)],
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { writeSample } from '../support/sample.ts';
@@ -53,7 +53,7 @@ async function image() {
 }
 
 describe('under the permissions of the image', () => {
-  test('a token is issued, a secret is read anew, and nothing is said on stderr', async () => {
+  it('a token is issued, a secret is read anew, and nothing is said on stderr', async () => {
     const { flags, start } = await image();
     const program = start(flags);
     const { public: origin } = await ready(program);
@@ -76,13 +76,13 @@ describe('under the permissions of the image', () => {
     expect(program.stderr()).toBe('');
   });
 
-  test('the directory is made where there is none', async () => {
+  it('the directory is made where there is none', async () => {
     const { folder, flags, start } = await image();
     const path = join(folder, 'data', 'new', 'access.db');
     await ready(start(flags, { ACCESS_SQLITE_PATH: path }));
   });
 
-  test.each(FLAGS.filter((flag) => flag.startsWith('--allow-') && !flag.endsWith(CACHE)))(
+  it.each(FLAGS.filter((flag) => flag.startsWith('--allow-') && !flag.endsWith(CACHE)))(
     'there is no start without %s',
     async (flag) => {
       const { flags, start } = await image();
@@ -91,7 +91,7 @@ describe('under the permissions of the image', () => {
     },
   );
 
-  test('what an intruder would want is refused', async () => {
+  it('what an intruder would want is refused', async () => {
     const { folder, run, flags, start } = await image();
     const outside = JSON.stringify(join(folder, 'outside'));
     const attempts = {

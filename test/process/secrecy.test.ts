@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { SERVER_SECRET } from '../support/app.ts';
 import { BODY } from '../support/ask.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
@@ -106,7 +106,7 @@ async function useInternal({ internal }: Service, jwt: string) {
   return Promise.all(requests);
 }
 
-test.each(['stdout', 'stderr', 'bodies', 'metrics'] as const)(
+it.each(['stdout', 'stderr', 'bodies', 'metrics'] as const)(
   'no secret, credential or token is in %s, in any writing',
   (where) => {
     const found = Object.entries(canaries).flatMap(([name, canary]) =>
@@ -118,7 +118,7 @@ test.each(['stdout', 'stderr', 'bodies', 'metrics'] as const)(
   },
 );
 
-test('the canaries are long enough to be found, and the search would find them', () => {
+it('the canaries are long enough to be found, and the search would find them', () => {
   for (const canary of Object.values(canaries)) expect(canary.length).toBeGreaterThan(30);
   const inside = Buffer.from(`{"key":"${SERVER_SECRET}"}`);
   for (const text of [inside.toString('hex'), inside.toString('base64'), inside.toString()]) {
@@ -126,11 +126,11 @@ test('the canaries are long enough to be found, and the search would find them',
   }
 });
 
-test('no body shows where in our code something happened', () => {
+it('no body shows where in our code something happened', () => {
   expect(written.bodies).not.toMatch(/\bat [^"]*(\.ts|\.js|node:)|node_modules|\/src\//);
 });
 
-test('each POST of a token is one line of the log, and nothing else is', () => {
+it('each POST of a token is one line of the log, and nothing else is', () => {
   expect(decisions).toHaveLength(posts);
   expect(decisions[0]).toEqual({
     level: 'info',

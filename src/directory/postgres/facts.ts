@@ -46,7 +46,7 @@ export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirecto
   return {
     facts(request) {
       const question = { request, ...Promise.withResolvers<AccessFacts>() };
-      // The next tick comes after the others of the batch have asked.
+      // Promise callbacks run before the next tick: by then the others of the batch have asked.
       if (questions.push(question) === 1) process.nextTick(answerAll);
       return question.promise;
     },

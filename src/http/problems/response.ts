@@ -33,7 +33,7 @@ type Problem = {
 /** Sentences in place of the usual ones, by code. */
 export type ProblemDetails = Readonly<Partial<Record<ErrorCode, string>>>;
 
-/** Turns a refusal into an answer. Of an error that is not ours it says only that it is one. */
+/** Turns a refusal into an answer. An unexpected error is reported only as `internal_error`. */
 export function toProblemResponse(
   error: ServiceError,
   requestId: string,
