@@ -19,7 +19,7 @@ const REQUEST: AccessRequest = {
 };
 
 describe('access over the claims of the credential', () => {
-  it('has no database, and no reasons for whoever has not the credential', async () => {
+  it('has no database, and no explanation without the credential', async () => {
     const { service, database } = await openAccess({ mode: 'claims' });
     expect(database).toBeUndefined();
     expect(service).not.toHaveProperty('explain');

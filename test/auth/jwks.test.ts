@@ -315,7 +315,7 @@ describe('keys are kept', () => {
     expect([jwks.healthy(), jwks.usable()]).toEqual([false, false]);
   });
 
-  it('and whoever cached what they verified hears when they are too old', async () => {
+  it('report a change when they are too old to verify with', async () => {
     const time = jumpingTime();
     const jwks = await open();
     await jwks.start();

@@ -42,7 +42,7 @@ describe('a key id looked up in a key set', () => {
     ['ours in capitals', 'OURS'],
     ['ours with a space', 'ours '],
     ['4 kB long', 'k'.repeat(4_000)],
-  ])('that is %s is a stranger, whoever signed', async (_name, kid) => {
+  ])('that is %s is refused, whatever key signed', async (_name, kid) => {
     const time = jumpingTime();
     const { verifier, server } = await open();
     const head = { alg: 'ES256', kid };
@@ -93,7 +93,7 @@ describe('a key id looked up in a key set', () => {
     expect(connections).toBe(0);
   });
 
-  it('of a symmetric key in the set opens nothing to whoever reads the set', async () => {
+  it('of a symmetric key in the set lets nobody sign with the published set', async () => {
     const k = Buffer.alloc(32, 7);
     const oct = { kty: 'oct', kid: 'oct', alg: 'HS256', k: k.toString('base64url') };
     const { verifier } = await open(oct);

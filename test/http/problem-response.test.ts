@@ -90,7 +90,7 @@ describe('an error that is thrown', () => {
     expect(toServiceError(fastifys(code, status)).code).toBe(expected);
   });
 
-  it('by Fastify over a body is the client’s to mend, in its words', () => {
+  it('by Fastify about a body is invalid_request with the words of Fastify', () => {
     const { code, extras } = toServiceError(fastifys('FST_ERR_CTP_EMPTY_JSON_BODY', 400));
     expect([code, extras.errors]).toEqual([
       'invalid_request',
