@@ -10,6 +10,7 @@ export type Signer = {
   sign(claims: object, header?: object): string;
 };
 
+const BLOCK = 500;
 const EXPIRES_AT = Math.floor(Date.now() / 1000) + 86_400;
 
 export function createSigner(algorithm: Algorithm): Signer {
@@ -72,12 +73,10 @@ function post(path: string, body: string, headers: readonly string[] = []): Buff
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** Each of `requests` sent twice, the second time when a phone's next film or renewal would be. */
-export function eachTwice(requests: readonly Buffer[]): (index: number) => Buffer {
-  const block = Math.min(500, requests.length);
-  return (index) => {
-    const round = Math.floor(index / (2 * block));
-    const at = (round * block + (index % block)) % requests.length;
-    return requests[at] as Buffer;
-  };
+/** Each of `requests` twice, the second time when a phone's next film or renewal would be. */
+export function eachTwice(requests: readonly Buffer[]): Buffer[] {
+  const blocks = Array.from({ length: Math.ceil(requests.length / BLOCK) }, (_, n) =>
+    requests.slice(n * BLOCK, (n + 1) * BLOCK),
+  );
+  return blocks.flatMap((block) => [...block, ...block]);
 }
