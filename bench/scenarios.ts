@@ -24,16 +24,18 @@ export type Bench = {
   measure(scenarios: Record<string, Scenario>): Promise<Table>;
   start(
     name: string,
-    options: Pick<ServerOptions, 'command' | 'probe' | 'env'>,
+    options: Pick<ServerOptions, 'command' | 'probe' | 'env'> & Partial<Placement>,
   ): Promise<BenchServer>;
   startService(
     name: string,
     env: Record<string, string>,
-    options?: { port: number; core: number },
+    options?: Placement,
   ): Promise<BenchServer>;
   /** The path of a SQLite directory of so many users, rooms and videos. */
   sqlite(size: number): Promise<string>;
 };
+
+type Placement = { port: number; core: number };
 
 export type Part = keyof typeof PARTS;
 
