@@ -9,8 +9,9 @@ import { freePort } from '../test/support/free-port.ts';
 import { limitMemory } from '../test/support/memory-limit.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 import { writePostgres } from './directory.ts';
+import { AUDIENCE, ISSUER } from './requests.ts';
 import { SERVICE, startServer } from './server.ts';
-import { AUDIENCE, createSoakLoad, ISSUER } from './soak-load.ts';
+import { createSoakLoad } from './soak-load.ts';
 
 /** 100,000 different users in a minute: of ten requests of the load eight are authenticated. */
 const SECONDS = 60;

@@ -2,6 +2,9 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 
 export const JWT_SECRET = 'bench-jwt-secret-0123456789-0123456789';
 
+export const ISSUER = 'https://login.example';
+export const AUDIENCE = 'video';
+
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
 /** Signs the credentials of one algorithm; `publicKey` is PEM, undefined with the shared secret. */
@@ -56,6 +59,8 @@ function signature(algorithm: Algorithm, input: string, key: KeyObject | undefin
 export function tokenRequest(signer: Signer, n: number): Buffer {
   const ids = { userId: `user-${n}`, roomId: `room-${n}`, videoId: `video-${n}` };
   const jwt = signer.sign({
+    iss: ISSUER,
+    aud: AUDIENCE,
     sub: ids.userId,
     video_access: [{ room: ids.roomId, videos: [ids.videoId] }],
   });

@@ -9,8 +9,10 @@ import { buildGoPeer, checkPeer } from './peers.ts';
 import type { Table } from './report.ts';
 import {
   type Algorithm,
+  AUDIENCE,
   createSigner,
   eachTwice,
+  ISSUER,
   JWT_SECRET,
   type Signer,
   tokenRequest,
@@ -107,7 +109,12 @@ async function measureAlgorithms(bench: Bench): Promise<Record<string, Table>> {
     await add(algorithm, signed, { AUTH_JWT_PUBLIC_KEY: key, AUTH_JWT_SECRET: '' });
     if (algorithm !== 'RS256') continue;
     const provider = await serveKeySet(key);
-    await add('RS256 by a key set', signed, { AUTH_JWKS_URL: provider.url, AUTH_JWT_SECRET: '' });
+    await add('RS256 by a key set', signed, {
+      AUTH_JWKS_URL: provider.url,
+      AUTH_ISSUER: ISSUER,
+      AUTH_AUDIENCE: AUDIENCE,
+      AUTH_JWT_SECRET: '',
+    });
   }
   return { 'By algorithm': await bench.measure(scenarios) };
 }

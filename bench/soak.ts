@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { writeSqlite } from './directory.ts';
 import { openInspector } from './inspector.ts';
+import { AUDIENCE, ISSUER } from './requests.ts';
 import { type BenchServer, nodeCommand, SERVICE, startServer } from './server.ts';
-import { AUDIENCE, createSoakLoad, ISSUER, type SoakLoad } from './soak-load.ts';
+import { createSoakLoad, type SoakLoad } from './soak-load.ts';
 
 const USERS = 100_000;
 /** The caches of the service: src/auth/verifier.ts, and src/http/rate-limit.ts with two keys a client. */
