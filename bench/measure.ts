@@ -93,7 +93,10 @@ function summarize(rounds: readonly Round[], base: readonly Round[]): Summary {
   };
 }
 
+/** Between two values, in proportion. */
 function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.round((sorted.length - 1) * q)] ?? 0;
+  const at = (sorted.length - 1) * q;
+  const [low = 0, high = low] = sorted.slice(Math.floor(at));
+  return low + (high - low) * (at % 1);
 }
