@@ -1,78 +1,102 @@
-import { type LoadResult, load } from './load.ts';
+import type { Loader, LoadResult } from './load.ts';
 import type { BenchServer } from './server.ts';
 
-/** What one round of a scenario showed. */
-type Round = LoadResult & { cpuMicros: number };
+/** What one round of a scenario showed; microseconds of CPU time a request. */
+type Round = LoadResult & { cpuMicros: number; otherMicros: number };
 
 /** A server and what is asked of it. */
 export type Scenario = {
-  server: BenchServer;
+  server: Pick<BenchServer, 'port' | 'cpuMicros'>;
+  requests: readonly Buffer[];
   connections?: number;
-  request(index: number): Buffer;
-  /** Requests before the first round that are not counted. */
-  warmUp?: number;
+  /** CPU time of another program that works for the server, in microseconds so far. */
+  otherCpuMicros?(): number;
 };
 
-/** The median of the rounds, and the largest distance from it as a share. */
-export type Summary = {
+/** The median of the rounds. */
+export type Summary = Omit<LoadResult, 'sent' | 'failed'> & {
   cpuMicros: number;
-  perSecond: number;
-  p50: number;
-  p99: number;
-  p999: number;
-  spread: number;
+  otherMicros: number;
+  /** CPU time as a multiple of that of the first scenario in the same round: the quartiles. */
+  ratio: { low: number; median: number; high: number };
 };
 
+export type Rounds = { count: number; seconds: number };
+
+const CONNECTIONS = 32;
 const MAX_FAILED_SHARE = 0.05;
 
 /** Runs the scenarios in turn, round by round, so that a noisy moment meets all of them. */
 export async function measure(
+  loader: Loader,
   scenarios: Record<string, Scenario>,
-  { rounds, requests }: { rounds: number; requests: number },
+  { count, seconds }: Rounds,
 ): Promise<Record<string, Summary>> {
-  const results = Object.fromEntries(Object.keys(scenarios).map((name) => [name, [] as Round[]]));
-  const offsets = new Map<string, number>();
-  for (const [name, { server, request, connections = 50, warmUp = 4_000 }] of Object.entries(
-    scenarios,
-  )) {
-    await load({ port: server.port, connections, requests: warmUp, request });
-    offsets.set(name, warmUp);
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, { server, request, connections = 50 }] of Object.entries(scenarios)) {
-      const offset = offsets.get(name) ?? 0;
-      const before = server.cpuMicros();
-      const result = await load({
-        port: server.port,
-        connections,
-        requests,
-        request: (index) => request(offset + index),
-      });
-      offsets.set(name, offset + requests);
-      const cpuMicros = (server.cpuMicros() - before) / requests;
+  const all = Object.entries(scenarios).map(([name, scenario]) => ({
+    name,
+    scenario,
+    offset: 0,
+    rounds: [] as Round[],
+  }));
+  for (let round = -1; round < count; round++) {
+    for (const one of all) {
+      const result = await runRound(loader, one.scenario, seconds, one.offset);
+      one.offset += result.sent;
       // A machine that stands still makes the service shed load: a few such answers are no bug.
-      if (result.failed > requests * MAX_FAILED_SHARE) {
-        throw new Error(`${name}: ${result.failed} answers were not 200`);
+      if (result.failed > result.sent * MAX_FAILED_SHARE) {
+        throw new Error(`${one.name}: ${result.failed} of ${result.sent} answers were not 200`);
       }
-      results[name]?.push({ ...result, cpuMicros });
+      // The first round warms everything up.
+      if (round >= 0) one.rounds.push(result);
     }
   }
-  return Object.fromEntries(Object.entries(results).map(([name, seen]) => [name, summarize(seen)]));
+  const base = all[0]?.rounds ?? [];
+  return Object.fromEntries(all.map(({ name, rounds }) => [name, summarize(rounds, base)]));
 }
 
-function summarize(rounds: Round[]): Summary {
-  const median = (pick: (round: Round) => number) => {
-    const sorted = rounds.map(pick).sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
-  };
-  const cpuMicros = median((round) => round.cpuMicros);
-  const furthest = Math.max(...rounds.map((round) => Math.abs(round.cpuMicros - cpuMicros)));
+async function runRound(
+  loader: Loader,
+  { server, requests, connections = CONNECTIONS, otherCpuMicros = () => 0 }: Scenario,
+  seconds: number,
+  offset: number,
+): Promise<Round> {
+  const cpuBefore = server.cpuMicros();
+  const otherBefore = otherCpuMicros();
+  const { port } = server;
+  const result = await loader.run({ port, connections, seconds, requests, offset });
   return {
-    cpuMicros,
-    perSecond: median((round) => round.perSecond),
-    p50: median((round) => round.p50),
-    p99: median((round) => round.p99),
-    p999: median((round) => round.p999),
-    spread: furthest / cpuMicros,
+    ...result,
+    cpuMicros: (server.cpuMicros() - cpuBefore) / result.sent,
+    otherMicros: (otherCpuMicros() - otherBefore) / result.sent,
   };
+}
+
+function summarize(rounds: readonly Round[], base: readonly Round[]): Summary {
+  const ratios = rounds.map(({ cpuMicros }, n) => cpuMicros / (base[n]?.cpuMicros ?? 1));
+  const median = (of: keyof Round) =>
+    quantile(
+      rounds.map((round) => round[of]),
+      0.5,
+    );
+  return {
+    ratio: {
+      low: quantile(ratios, 0.25),
+      median: quantile(ratios, 0.5),
+      high: quantile(ratios, 0.75),
+    },
+    cpuMicros: median('cpuMicros'),
+    otherMicros: median('otherMicros'),
+    perSecond: median('perSecond'),
+    p50: median('p50'),
+    p99: median('p99'),
+    p999: median('p999'),
+  };
+}
+
+/** Between two values, in proportion. */
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * q;
+  const [low = 0, high = low] = sorted.slice(Math.floor(at));
+  return low + (high - low) * (at % 1);
 }

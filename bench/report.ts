@@ -1,56 +1,45 @@
 import type { Summary } from './measure.ts';
 
-type Table = Record<string, Summary>;
+export type Table = Record<string, Summary>;
 
 export type Result = {
   machine: string;
-  token04: Record<string, number>;
-  main: Table;
-  algorithms: Table;
-  modes: Table;
-  growth: Table;
-  connections: Table;
-  memory: Record<string, number>;
+  tables: Record<string, Table>;
+  token04: Record<string, number> | undefined;
   startMs: Record<string, number>;
 };
 
 /** The result as Markdown: ratios first, as machines differ. */
-export function render(result: Result): string {
-  const { machine, token04, main, algorithms, modes, growth, connections, memory, startMs } =
-    result;
-  return [
-    machine,
-    table('A request', main),
-    table('By algorithm', algorithms),
-    table('By access mode', modes),
-    table('By rows', growth),
-    table('By connections', connections),
-    times('token04', token04),
-    list('Resident memory of the service, MB', memory),
-    list('From start to the first answer, ms', startMs),
-    '',
-  ].join('\n\n');
+export function render({ machine, tables, token04, startMs }: Result): string {
+  const parts = Object.entries(tables).map(([title, rows]) => table(title, rows));
+  if (token04) parts.push(times('token04', token04));
+  return [machine, ...parts, list('From start to the first answer, ms', startMs), ''].join('\n\n');
 }
 
 function table(title: string, rows: Table): string {
-  const base = Object.values(rows)[0]?.cpuMicros ?? 1;
-  const lines = Object.entries(rows).map(
-    ([name, { cpuMicros, perSecond, p50, p99, p999, spread }]) => {
-      const cells = [
-        name,
-        `**${(cpuMicros / base).toFixed(2)}**`,
-        `±${(spread * 100).toFixed(0)} %`,
-        cpuMicros.toFixed(0),
-        perSecond.toFixed(0),
-        ...[p50, p99, p999].map((ms) => ms.toFixed(1)),
-      ];
-      return `| ${cells.join(' | ')} |`;
-    },
-  );
+  const hasOther = Object.values(rows).some(({ otherMicros }) => otherMicros > 0);
+  const lines = Object.entries(rows).map(([name, summary]) => {
+    const { ratio, cpuMicros, otherMicros, perSecond, p50, p99, p999 } = summary;
+    const cells = [
+      name,
+      `**${ratio.median.toFixed(2)}**`,
+      `${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)}`,
+      cpuMicros.toFixed(0),
+      ...(hasOther ? [otherMicros.toFixed(0)] : []),
+      perSecond.toFixed(0),
+      ...[p50, p99, p999].map((ms) => ms.toFixed(1)),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const heads = [
+    ...['', 'CPU, first = 1', 'quartiles', 'CPU, µs'],
+    ...(hasOther ? ['PostgreSQL, µs'] : []),
+    ...['a second', 'p50, ms', 'p99, ms', 'p99.9, ms'],
+  ];
   return [
     `### ${title}\n`,
-    '| | CPU, first = 1 | spread | CPU, µs | a second | p50, ms | p99, ms | p99.9, ms |',
-    '|---|---|---|---|---|---|---|---|',
+    `| ${heads.join(' | ')} |`,
+    `|${'---|'.repeat(heads.length)}`,
     ...lines,
   ].join('\n');
 }

@@ -2,6 +2,9 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 
 export const JWT_SECRET = 'bench-jwt-secret-0123456789-0123456789';
 
+export const ISSUER = 'https://login.example';
+export const AUDIENCE = 'video';
+
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
 /** Signs the credentials of one algorithm; `publicKey` is PEM, undefined with the shared secret. */
@@ -10,6 +13,7 @@ export type Signer = {
   sign(claims: object, header?: object): string;
 };
 
+const BLOCK = 500;
 const EXPIRES_AT = Math.floor(Date.now() / 1000) + 86_400;
 
 export function createSigner(algorithm: Algorithm): Signer {
@@ -55,6 +59,8 @@ function signature(algorithm: Algorithm, input: string, key: KeyObject | undefin
 export function tokenRequest(signer: Signer, n: number): Buffer {
   const ids = { userId: `user-${n}`, roomId: `room-${n}`, videoId: `video-${n}` };
   const jwt = signer.sign({
+    iss: ISSUER,
+    aud: AUDIENCE,
     sub: ids.userId,
     video_access: [{ room: ids.roomId, videos: [ids.videoId] }],
   });
@@ -72,12 +78,10 @@ function post(path: string, body: string, headers: readonly string[] = []): Buff
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** Each of `requests` sent twice, the second time when a phone's next film or renewal would be. */
-export function eachTwice(requests: readonly Buffer[]): (index: number) => Buffer {
-  const block = Math.min(500, requests.length);
-  return (index) => {
-    const round = Math.floor(index / (2 * block));
-    const at = (round * block + (index % block)) % requests.length;
-    return requests[at] as Buffer;
-  };
+/** Each of `requests` twice, the second time when a phone's next film or renewal would be. */
+export function eachTwice(requests: readonly Buffer[]): Buffer[] {
+  const blocks = Array.from({ length: Math.ceil(requests.length / BLOCK) }, (_, n) =>
+    requests.slice(n * BLOCK, (n + 1) * BLOCK),
+  );
+  return blocks.flatMap((block) => [...block, ...block]);
 }

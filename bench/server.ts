@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+export const SERVER_SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
 const TICKS_PER_SECOND = 100;
 /** There is a core for the servers and another for the load. */
 export const pinned = availableParallelism() > 1;
@@ -18,14 +19,17 @@ export type BenchServer = {
   /** User and system time of the process and its threads so far, in microseconds. */
   cpuMicros(): number;
   rssMegabytes(): number;
+  /** The most that has been resident. */
+  peakMegabytes(): number;
   stop(): Promise<void>;
 };
 
 export type ServerOptions = {
   name: string;
-  script: string;
-  /** Options of Node.js itself. */
-  flags?: readonly string[];
+  /** The program and its arguments. */
+  command: readonly string[];
+  /** The processor that it runs on, where there are two. */
+  core?: number;
   port: number;
   probe: string;
   env: Record<string, string>;
@@ -35,23 +39,26 @@ export type ServerOptions = {
 
 /** The service as the image starts it, on loopback; the rest of its environment is for the measurement to say. */
 export const SERVICE = {
-  script: fileURLToPath(new URL('../src/start.js', import.meta.url)),
-  flags: ['--max-semi-space-size=8'],
+  command: nodeCommand('../src/start.js', '--max-semi-space-size=8'),
   probe: '/readyz',
   env: {
     MALLOC_TRIM_THRESHOLD_: '131072',
     HOST: '127.0.0.1',
     INTERNAL_PORT: '0',
     ZEGO_APP_ID: '1',
-    ZEGO_SERVER_SECRET: 'abcdefghijklmnopqrstuvwxyzabcdef',
+    ZEGO_SERVER_SECRET: SERVER_SECRET,
   },
 };
 
+/** A script of this folder under Node.js, with options of Node.js itself. */
+export function nodeCommand(script: string, ...flags: string[]): string[] {
+  return [process.execPath, ...flags, fileURLToPath(new URL(script, import.meta.url))];
+}
+
 export async function startServer(options: ServerOptions): Promise<BenchServer> {
-  const { name, script, flags = [], port, probe, env, log } = options;
+  const { name, command, core = 0, port, probe, env, log } = options;
   const output = openSync(log, 'a');
-  const command = [process.execPath, ...flags, script];
-  const [program = '', ...args] = pinned ? ['taskset', '-c', '0', ...command] : command;
+  const [program = '', ...args] = pinned ? ['taskset', '-c', `${core}`, ...command] : command;
   const started = performance.now();
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH, NODE_ENV: 'production', PORT: String(port), ...env },
@@ -65,8 +72,9 @@ export async function startServer(options: ServerOptions): Promise<BenchServer> 
     name,
     port,
     startMs,
-    cpuMicros: () => readCpu(pid),
-    rssMegabytes: () => readRss(pid),
+    cpuMicros: () => cpuMicrosOf([pid]),
+    rssMegabytes: () => readMegabytes(pid, 'VmRSS'),
+    peakMegabytes: () => readMegabytes(pid, 'VmHWM'),
     async stop() {
       child.kill('SIGINT');
       await once(child, 'exit');
@@ -86,14 +94,22 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
   throw new Error(`the server ended with code ${child.exitCode}`);
 }
 
-/** Fields 14 and 15 of /proc/PID/stat, counted after the name in parentheses (proc(5)). */
-function readCpu(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6;
+/** User and system time of processes so far and of their children that have ended, in microseconds. */
+export function cpuMicrosOf(pids: readonly number[]): number {
+  const ticks = pids.reduce((sum, pid) => sum + readTicks(pid), 0);
+  return (ticks / TICKS_PER_SECOND) * 1e6;
 }
 
-function readRss(pid: number): number {
+/** Fields 14 to 17 of /proc/PID/stat, counted after the name in parentheses (proc(5)). */
+function readTicks(pid: number): number {
+  const path = `/proc/${pid}/stat`;
+  if (!existsSync(path)) return 0;
+  const stat = readFileSync(path, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+}
+
+function readMegabytes(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
 }

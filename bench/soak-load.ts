@@ -1,9 +1,7 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { createSigner } from './requests.ts';
+import { AUDIENCE, createSigner, ISSUER } from './requests.ts';
 
-export const ISSUER = 'https://login.example';
-export const AUDIENCE = 'video';
 const TICK_MS = 50;
 const ANSWER_MS = 30_000;
 

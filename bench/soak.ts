@@ -8,11 +8,12 @@ import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { writeSqlite } from './directory.ts';
 import { openInspector } from './inspector.ts';
-import { type BenchServer, SERVICE, startServer } from './server.ts';
-import { AUDIENCE, createSoakLoad, ISSUER, type SoakLoad } from './soak-load.ts';
+import { AUDIENCE, ISSUER } from './requests.ts';
+import { type BenchServer, nodeCommand, SERVICE, startServer } from './server.ts';
+import { createSoakLoad, type SoakLoad } from './soak-load.ts';
 
 const USERS = 100_000;
-/** The caches of the service: src/auth/verify.ts, and src/http/rate-limit.ts with two keys a client. */
+/** The caches of the service: src/auth/verifier.ts, and src/http/rate-limit.ts with two keys a client. */
 const CACHED_CREDENTIALS = 20_000;
 const COUNTED_CLIENTS = 100_000;
 /** While the caches fill, so many times as many requests. */
@@ -58,7 +59,11 @@ async function start(): Promise<BenchServer> {
   return startServer({
     ...SERVICE,
     name: 'service',
-    flags: [...SERVICE.flags, `--inspect=127.0.0.1:${inspectorPort}`],
+    command: nodeCommand(
+      '../src/start.js',
+      '--max-semi-space-size=8',
+      `--inspect=127.0.0.1:${inspectorPort}`,
+    ),
     port: await freePort(),
     log: '/dev/null',
     env: {

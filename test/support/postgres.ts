@@ -12,6 +12,8 @@ import { freePort } from './free-port.ts';
 export type Postgres = {
   /** A new and empty database of it, as a URL. */
   createDatabase(name: string): Promise<string>;
+  /** The server and all its children. */
+  pids(): number[];
   /** Sends a signal to the server and all its children. */
   signal(signal: NodeJS.Signals): Promise<void>;
   start(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startPostgres(): Promise<Postgres> {
       await client.end();
       return urlOf(name);
     },
+    pids: () => family(server?.pid),
     async signal(signal) {
       const ended = signal === 'SIGKILL' && server ? once(server, 'exit') : undefined;
       for (const pid of family(server?.pid)) send(pid, signal);

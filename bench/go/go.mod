@@ -1,0 +1,3 @@
+module zego-video-token/bench
+
+go 1.19

@@ -1,0 +1,218 @@
+import { createPublicKey } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { freePort } from '../test/support/free-port.ts';
+import { startPostgres } from '../test/support/postgres.ts';
+import { writePostgres } from './directory.ts';
+import type { Scenario } from './measure.ts';
+import { buildGoPeer, checkPeer } from './peers.ts';
+import type { Table } from './report.ts';
+import {
+  type Algorithm,
+  AUDIENCE,
+  createSigner,
+  eachTwice,
+  ISSUER,
+  JWT_SECRET,
+  type Signer,
+  tokenRequest,
+} from './requests.ts';
+import { type BenchServer, cpuMicrosOf, nodeCommand, type ServerOptions } from './server.ts';
+
+/** What the parts of the benchmark use of it; it stops the servers behind each part. */
+export type Bench = {
+  folder: string;
+  quick: boolean;
+  measure(scenarios: Record<string, Scenario>): Promise<Table>;
+  start(
+    name: string,
+    options: Pick<ServerOptions, 'command' | 'probe' | 'env'> & Partial<Placement>,
+  ): Promise<BenchServer>;
+  startService(
+    name: string,
+    env: Record<string, string>,
+    options?: Placement,
+  ): Promise<BenchServer>;
+  /** The path of a SQLite directory of so many users, rooms and videos. */
+  sqlite(size: number): Promise<string>;
+};
+
+type Placement = { port: number; core: number };
+
+export type Part = keyof typeof PARTS;
+
+const USERS = 100_000;
+/** More than the service remembers: sent again and again, each is always new. */
+const NEW_CREDENTIALS = 24_000;
+const WARM_CREDENTIALS = 1_000;
+const BARE = 'bare Fastify route';
+
+const hs256 = createSigner('HS256');
+const warm = requests(hs256, WARM_CREDENTIALS);
+
+/** Each measures some scenarios and returns their tables by title. */
+export const PARTS = {
+  requests: measureRequests,
+  algorithms: measureAlgorithms,
+  modes: measureModes,
+  rows: measureRows,
+  connections: measureConnections,
+  cores: measureCores,
+};
+
+async function measureRequests(bench: Bench): Promise<Record<string, Table>> {
+  const bare = await startBare(bench);
+  const sample = await bench.start('sample', {
+    command: nodeCommand('sample.mjs'),
+    probe: '/healthz',
+    env: {},
+  });
+  const service = await bench.startService('service', {
+    ACCESS_SQLITE_PATH: await bench.sqlite(USERS),
+  });
+  const twice = eachTwice(requests(hs256, NEW_CREDENTIALS));
+  const go = buildGoPeer(bench.folder);
+  const peer = go && (await startGo(bench, go));
+  for (const { port } of [sample, ...(peer ? [peer] : [])]) {
+    await checkPeer(port, warm[0] as Buffer);
+  }
+  const scenarios = {
+    [BARE]: { server: bare, requests: warm },
+    'everything on, each JWT twice': { server: service, requests: twice },
+    'everything on, warm credentials': { server: service, requests: warm },
+    ...(peer && { 'Go net/http, a list in memory': { server: peer, requests: twice } }),
+    'Express, jsonwebtoken, a cipher per token': { server: sample, requests: warm },
+  };
+  const without = peer ? '' : ' (Go is not installed: without its peer)';
+  const alone = Object.entries(scenarios).map(([name, one]) => [name, { ...one, connections: 1 }]);
+  return {
+    [`A request, 32 connections${without}`]: await bench.measure(scenarios),
+    [`A request, one connection${without}`]: await bench.measure(Object.fromEntries(alone)),
+  };
+}
+
+async function measureAlgorithms(bench: Bench): Promise<Record<string, Table>> {
+  const path = await bench.sqlite(USERS);
+  const scenarios: Record<string, Scenario> = {
+    [BARE]: { server: await startBare(bench), requests: warm },
+  };
+  const add = async (name: string, signed: Buffer[], key: Record<string, string>) => {
+    const server = await bench.startService(name, { ACCESS_SQLITE_PATH: path, ...key });
+    scenarios[`${name}, every JWT new`] = { server, requests: signed };
+    scenarios[`${name}, warm`] = { server, requests: signed.slice(0, WARM_CREDENTIALS) };
+  };
+  await add('HS256', requests(hs256, NEW_CREDENTIALS), {});
+  for (const algorithm of ['RS256', 'ES256', 'EdDSA'] satisfies Algorithm[]) {
+    const signer = createSigner(algorithm);
+    const signed = requests(signer, NEW_CREDENTIALS);
+    const key = signer.publicKey ?? '';
+    await add(algorithm, signed, { AUTH_JWT_PUBLIC_KEY: key, AUTH_JWT_SECRET: '' });
+    if (algorithm !== 'RS256') continue;
+    const provider = await serveKeySet(key);
+    await add('RS256 by a key set', signed, {
+      AUTH_JWKS_URL: provider.url,
+      AUTH_ISSUER: ISSUER,
+      AUTH_AUDIENCE: AUDIENCE,
+      AUTH_JWT_SECRET: '',
+    });
+  }
+  return { 'By algorithm': await bench.measure(scenarios) };
+}
+
+/** On loopback, until the process ends. */
+async function serveKeySet(publicKey: string): Promise<{ url: string }> {
+  const keys = [{ ...createPublicKey(publicKey).export({ format: 'jwk' }), alg: 'RS256' }];
+  const provider = createServer((_request, response) => response.end(JSON.stringify({ keys })));
+  const listening = Promise.withResolvers<void>();
+  provider.listen(0, '127.0.0.1', listening.resolve).unref();
+  await listening.promise;
+  return { url: `http://127.0.0.1:${(provider.address() as AddressInfo).port}/jwks` };
+}
+
+async function measureModes(bench: Bench): Promise<Record<string, Table>> {
+  const postgres = await startPostgres();
+  try {
+    const url = await postgres.createDatabase('bench');
+    await writePostgres(url, USERS);
+    const modes = {
+      sqlite: { ACCESS_SQLITE_PATH: await bench.sqlite(USERS) },
+      postgres: { ACCESS_MODE: 'postgres', DATABASE_URL: url },
+      claims: { ACCESS_MODE: 'claims' },
+    };
+    const scenarios: Record<string, Scenario> = {
+      [BARE]: { server: await startBare(bench), requests: warm },
+    };
+    for (const [mode, env] of Object.entries(modes)) {
+      const server = await bench.startService(mode, env);
+      scenarios[mode] = { server, requests: warm };
+      if (mode === 'postgres') {
+        scenarios[mode].otherCpuMicros = () => cpuMicrosOf(postgres.pids());
+      }
+    }
+    return { 'By access mode, warm credentials': await bench.measure(scenarios) };
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function measureRows(bench: Bench): Promise<Record<string, Table>> {
+  const scenarios: Record<string, Scenario> = {};
+  for (const size of [1_000, bench.quick ? 100_000 : 1_000_000]) {
+    const server = await bench.startService(`${size} rows`, {
+      ACCESS_SQLITE_PATH: await bench.sqlite(size),
+    });
+    const step = size / WARM_CREDENTIALS;
+    const spread = Array.from({ length: WARM_CREDENTIALS }, (_, n) =>
+      tokenRequest(hs256, n * step),
+    );
+    scenarios[`${size.toLocaleString('en')} users, rooms and videos`] = {
+      server,
+      requests: spread,
+    };
+  }
+  return { 'By rows, warm credentials': await bench.measure(scenarios) };
+}
+
+async function measureConnections(bench: Bench): Promise<Record<string, Table>> {
+  const server = await bench.startService('service', {
+    ACCESS_SQLITE_PATH: await bench.sqlite(USERS),
+  });
+  const scenarios = [1, 10, 32, 100, 1_000].map((connections) => [
+    `${connections}`,
+    { server, requests: warm, connections },
+  ]);
+  return {
+    'By connections, warm credentials': await bench.measure(Object.fromEntries(scenarios)),
+  };
+}
+
+/** One process, and two of one port. With two cores the load takes a part of the second one. */
+async function measureCores(bench: Bench): Promise<Record<string, Table>> {
+  const env = { ACCESS_SQLITE_PATH: await bench.sqlite(USERS), REUSE_PORT: 'true' };
+  const port = await freePort();
+  const alone = await bench.startService('one process', env);
+  const first = await bench.startService('the first of two', env, { port, core: 0 });
+  const second = await bench.startService('the second of two', env, { port, core: 1 });
+  const both = { port, cpuMicros: () => first.cpuMicros() + second.cpuMicros() };
+  return {
+    'By processes, warm credentials': await bench.measure({
+      'one process': { server: alone, requests: warm, connections: 64 },
+      'two processes, REUSE_PORT': { server: both, requests: warm, connections: 64 },
+    }),
+  };
+}
+
+function startBare(bench: Bench): Promise<BenchServer> {
+  return bench.start('bare', { command: nodeCommand('bare.ts'), probe: '/healthz', env: {} });
+}
+
+function startGo(bench: Bench, program: string): Promise<BenchServer> {
+  const env = { USERS: `${USERS}`, AUTH_JWT_SECRET: JWT_SECRET };
+  return bench.start('go', { command: [program], probe: '/healthz', env });
+}
+
+/** Of different users, all over the directory. */
+function requests(signer: Signer, count: number): Buffer[] {
+  const step = Math.floor(USERS / count);
+  return Array.from({ length: count }, (_, n) => tokenRequest(signer, n * step));
+}
