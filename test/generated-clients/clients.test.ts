@@ -49,7 +49,9 @@ beforeAll(async () => {
   const rooms = ROOMS.slice(1).map((id) => {
     return { type: 'room', id, videoIds: ['film'], memberIds: ['alice'] };
   });
-  service = await startService({ ACCESS_SQLITE_PATH: await writeSample(folder.path, rooms) });
+  const path = await writeSample(folder.path, rooms);
+  // The published patterns are the loose ones.
+  service = await startService({ ACCESS_SQLITE_PATH: path, ZEGO_ID_RULE: 'off' });
   jwt = await signFreshJwt();
   mkdirSync(app);
   copyFileSync(join(ROOT, 'openapi.yaml'), join(app, 'openapi.yaml'));

@@ -25,8 +25,8 @@ describe('the service', () => {
     const server = await openJwksServer((_request, response) => response.writeHead(500).end());
     const origin = server.url.replace('/jwks', '');
     const service = await start({ AUTH_ISSUER: origin, AUTH_AUDIENCE: 'films' });
-    const warning = await service.line(({ msg }) => msg === 'key set fetch failed');
-    expect(warning).toMatchObject({ issuer: origin, reason: 'unexpected status 500' });
+    const warning = await service.line(({ msg }) => msg === 'jwks fetch failed');
+    expect(warning).toMatchObject({ issuer: origin, reason: 'STATUS_500' });
     const credential = tokenOf(origin);
     expect(await ask(service, { credential, body: BODY })).toMatchObject({
       status: 503,
@@ -38,7 +38,7 @@ describe('the service', () => {
         .setHeader('content-type', 'application/json')
         .end(JSON.stringify({ issuer: origin, jwks_uri: `${origin}/keys` }));
     };
-    await service.line(({ msg }) => msg === 'key set fetched again');
+    await service.line(({ msg }) => msg === 'jwks fetched again');
     expect(await ask(service, { credential, body: BODY })).toMatchObject({ status: 200 });
   });
 
