@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { createIntrospectionVerifier } from './auth/introspection.ts';
 import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.ts';
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
@@ -20,13 +21,13 @@ export type Secrets = {
 /** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let current = config;
-  let verifier = await createVerifier(config.auth.providers, events, config.auth.ids);
+  let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
 
   /** Providers that have not changed keep their keys, which may be all there is during an outage. */
   async function renewVerifier({ auth }: Config): Promise<Verifier> {
     if (isDeepStrictEqual(auth, current.auth)) return verifier;
-    const replacement = await createVerifier(auth.providers, events, auth.ids);
+    const replacement = await openVerifier(auth, events);
     if (verifier.usable() && !replacement.usable()) {
       replacement.close();
       throw new Error('the keys of a provider cannot be fetched');
@@ -48,4 +49,12 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
     },
     close: () => verifier.close(),
   };
+}
+
+async function openVerifier(
+  { providers, introspection, ids }: Config['auth'],
+  events: AuthEvents,
+): Promise<Verifier> {
+  if (introspection) return createIntrospectionVerifier(introspection, events, ids);
+  return createVerifier(providers, events, ids);
 }

@@ -1,3 +1,4 @@
+import { type Introspection, probeIntrospection } from '../auth/introspection.ts';
 import type { Provider } from '../auth/provider.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { causeOf, describeCause } from '../causes.ts';
@@ -8,8 +9,10 @@ const MAX_CLOCK_SECONDS = 5;
 /** One thing that the service needs, and what to do when it is not there. */
 export type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 
-/** Whether the keys of every provider can be had. */
-export async function checkKeys({ auth: { providers } }: Config): Promise<Finding> {
+/** Whether the keys of every provider can be had, or the introspection endpoint answers. */
+export async function checkKeys({ auth }: Config): Promise<Finding> {
+  if (auth.introspection) return checkIntrospection(auth.introspection);
+  const { providers } = auth;
   let failure: unknown;
   const verifier = await createVerifier(providers, {
     cache() {},
@@ -29,6 +32,21 @@ export async function checkKeys({ auth: { providers } }: Config): Promise<Findin
     detail: `cannot be fetched; ${describeCause(causeOf(failure))}`,
     fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
   };
+}
+
+async function checkIntrospection(introspection: Introspection): Promise<Finding> {
+  const check = 'keys';
+  try {
+    await probeIntrospection(introspection);
+    return { check, ok: true, detail: 'the introspection endpoint answers' };
+  } catch (error) {
+    return {
+      check,
+      ok: false,
+      detail: `the introspection endpoint does not answer; ${describeCause(causeOf(error))}`,
+      fix: `check AUTH_INTROSPECTION_CLIENT_ID and its secret, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
+    };
+  }
 }
 
 /** Where the keys of a provider come from by HTTP. */

@@ -1,5 +1,6 @@
 import { type Config, loadVariables } from './config.ts';
 import { crossRules, type Environment, type ReadFile, resolveFiles } from './environment.ts';
+import { readIntrospection } from './introspection.ts';
 import { ConfigError } from './problems.ts';
 import { ID_VARIABLES, readProviders, userIdRules } from './providers.ts';
 
@@ -11,7 +12,10 @@ import { ID_VARIABLES, readProviders, userIdRules } from './providers.ts';
 export function loadAuth(environment: Environment, readFile: ReadFile): Config['auth'] {
   const { value: texts } = resolveFiles(environment, readFile);
   const { value: providers, problems } = readProviders(texts, readFile);
+  const introspection = readIntrospection(texts);
+  problems.push(...introspection.problems);
   const missing = crossRules(texts).filter(({ variable }) => variable === 'AUTH_USER_ID_KEY');
   if (problems.length > 0 || missing.length > 0) throw new ConfigError([...missing, ...problems]);
-  return { providers, ids: userIdRules(loadVariables(environment, readFile, ID_VARIABLES)) };
+  const ids = userIdRules(loadVariables(environment, readFile, ID_VARIABLES));
+  return { providers, introspection: introspection.value, ids };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Introspection } from '../auth/introspection.ts';
 import type { Provider } from '../auth/provider.ts';
 import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
@@ -9,6 +10,7 @@ import {
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
+import { readIntrospection } from './introspection.ts';
 import { commonMistakes, cutSecrets } from './mistakes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { readProviders, userIdRules } from './providers.ts';
@@ -45,7 +47,7 @@ export type Config = {
     mode: Token04Mode;
   };
   token: { ttlSeconds: number; outlivesSession: boolean };
-  auth: { providers: Provider[]; ids: UserIdRules };
+  auth: { providers: Provider[]; introspection: Introspection | undefined; ids: UserIdRules };
   access: AccessConfig;
   shutdown: { delayMs: number; timeoutMs: number };
 };
@@ -60,6 +62,7 @@ export function loadConfig(environment: Environment, readFile: ReadFile, dotenv 
   const { value: texts, problems } = resolveFiles(environment, readFile);
   const parsed = parseVariables(texts, ALL_VARIABLES);
   const providers = readProviders(texts, readFile);
+  const introspection = readIntrospection(texts);
   problems.push(
     ...clientVisibleSecrets(texts),
     ...cutSecrets(environment, dotenv),
@@ -67,9 +70,10 @@ export function loadConfig(environment: Environment, readFile: ReadFile, dotenv 
     ...crossRules(texts),
     ...parsed.problems,
     ...providers.problems,
+    ...introspection.problems,
   );
   if (!parsed.value || problems.length > 0) throw new ConfigError(onePerVariable(problems));
-  return toConfig(parsed.value, providers.value);
+  return toConfig(parsed.value, { providers: providers.value, introspection: introspection.value });
 }
 
 /**
@@ -139,7 +143,7 @@ function onePerVariable(problems: ConfigProblem[]): ConfigProblem[] {
   );
 }
 
-function toConfig(values: Variables, providers: Provider[]): Config {
+function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config {
   return {
     log: { level: values.LOG_LEVEL },
     http: {
@@ -170,7 +174,7 @@ function toConfig(values: Variables, providers: Provider[]): Config {
       ttlSeconds: values.TOKEN_TTL_SECONDS,
       outlivesSession: values.TOKEN_OUTLIVES_SESSION,
     },
-    auth: { providers, ids: userIdRules(values) },
+    auth: { ...auth, ids: userIdRules(values) },
     access: accessConfig(values),
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };

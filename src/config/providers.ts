@@ -13,6 +13,7 @@ const KEY_VARIABLES = [
   'AUTH_JWKS_URL',
   'AUTH_PROVIDERS_FILE',
   'AUTH_PROVIDER',
+  'AUTH_INTROSPECTION_URL',
 ] as const satisfies VariableName[];
 const KEYS_BESIDE_PRESET: readonly string[] = KEY_VARIABLES.slice(0, 3);
 
@@ -37,7 +38,7 @@ const VARIABLE_OF: Record<string, VariableName> = {
 const LISTS: readonly string[] = ['audience', 'algorithms', 'tenants'];
 const FLAGS: readonly string[] = ['audienceOptional', 'allowHttp', 'userClaimNumeric'];
 
-/** Reads the identity providers. */
+/** Reads the identity providers: none with an introspection endpoint. */
 export function readProviders(
   texts: Record<string, string>,
   readFile: ReadFile,
@@ -52,6 +53,7 @@ export function readProviders(
     const message = `exactly one of ${KEY_VARIABLES.join(', ')} must be set, or AUTH_ISSUER alone; ${which}`;
     return { value: [], problems: [{ variable: mode ?? 'AUTH_JWT_SECRET', message }] };
   }
+  if (mode === 'AUTH_INTROSPECTION_URL') return { value: [], problems: [] };
   if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts);
   const { value, problems } = readList(texts.AUTH_PROVIDERS_FILE ?? '', readFile);
   return { value, problems: [...unreadVariables(texts), ...problems] };

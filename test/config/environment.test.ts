@@ -45,6 +45,7 @@ describe('a secret in a file', () => {
       ZEGO_SERVER_SECRET_PREVIOUS: SECRET,
       AUTH_JWT_SECRET: SECRET,
       AUTH_JWT_PUBLIC_KEY: 'a key',
+      AUTH_INTROSPECTION_CLIENT_SECRET: 'the secret of that client',
       AUTH_USER_ID_KEY: SECRET,
       DATABASE_URL: 'postgres://db/access',
       ACCESS_HTTP_SECRET: SECRET,

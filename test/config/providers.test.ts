@@ -59,7 +59,7 @@ describe('the AUTH_ variables', () => {
   it.each(pairs)('set one key: not %s and %s', (a, b) => {
     const two = { AUTH_JWT_SECRET: undefined, [a]: KEYS[a], [b]: KEYS[b] };
     expect(refusal(two)).toEqual([
-      `${a}: exactly one of ${[...names, 'AUTH_PROVIDER'].join(', ')} must be set, or AUTH_ISSUER alone; ${a} and ${b} are set`,
+      `${a}: exactly one of ${[...names, 'AUTH_PROVIDER', 'AUTH_INTROSPECTION_URL'].join(', ')} must be set, or AUTH_ISSUER alone; ${a} and ${b} are set`,
     ]);
   });
 

@@ -251,7 +251,7 @@ describe('all problems', () => {
     expect(refusal(empty).map((line) => line.replace(/ \(.*/, ''))).toEqual([
       'ZEGO_APP_ID: is required',
       'ZEGO_SERVER_SECRET: is required',
-      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE, AUTH_PROVIDER must be set, or AUTH_ISSUER alone; none is set',
+      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE, AUTH_PROVIDER, AUTH_INTROSPECTION_URL must be set, or AUTH_ISSUER alone; none is set',
     ]);
   });
 });

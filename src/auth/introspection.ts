@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import {
+  allowInsecureRequests,
+  ClientSecretBasic,
+  customFetch,
+  introspectionRequest,
+  processIntrospectionResponse,
+} from 'oauth4webapi';
+import CircuitBreaker from 'opossum';
+import { causeOf } from '../causes.ts';
+import { ServiceError } from '../errors.ts';
+import { fetchText, StatusError } from '../fetch.ts';
+import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import { createHealth } from '../probe.ts';
+import { type ClaimRules, type Credential, checkClaims, refuse } from './claims.ts';
+import { STRICT_IDS, type UserIdRules } from './user-id.ts';
+import type { AuthEvents, Verifier } from './verifier.ts';
+
+const MAX_TOKEN_BYTES = 12 * 1024;
+const MAX_BYTES = 16 * 1024;
+const TIMEOUT_MS = 2_000;
+const ACTIVE_MS = 30_000;
+const REFUSED_MS = 5_000;
+const CACHE_ENTRIES = 20_000;
+const CACHE_CHARACTERS = 16_000_000;
+const PROBE_EVERY_MS = 5_000;
+
+/** An introspection endpoint (RFC 7662), and what its answers are checked with. */
+export type Introspection = {
+  url: string;
+  clientId: string;
+  clientSecret: string;
+  /** A token without `exp` is taken. */
+  withoutExpiry: boolean;
+  rules: ClaimRules;
+};
+
+type Outcome = { credential: Credential } | { refusal: ServiceError };
+
+/**
+ * Verifies opaque access tokens by asking the endpoint. What it says of an active token is kept for 30 s and
+ * never past `exp`, a refusal for 5 s. When half of the calls fail, the breaker opens for 5 s.
+ */
+export function createIntrospectionVerifier(
+  introspection: Introspection,
+  events: Pick<AuthEvents, 'cache'>,
+  ids: UserIdRules = STRICT_IDS,
+): Verifier {
+  const cache = createCache();
+  const pending = new Map<string, Promise<Outcome>>();
+  const breaker = new CircuitBreaker((token: string) => introspect(introspection, token), {
+    // The request has its own deadline.
+    timeout: false,
+    resetTimeout: PROBE_EVERY_MS,
+    errorThresholdPercentage: 50,
+    volumeThreshold: 5,
+    errorFilter: isAboutToken,
+  });
+  const health = createHealth(() => probeIntrospection(introspection), PROBE_EVERY_MS);
+
+  async function ask(token: string): Promise<Record<string, unknown>> {
+    try {
+      const answer = await breaker.fire(token);
+      health.up();
+      return answer;
+    } catch (error) {
+      if (!isAboutToken(error)) health.down();
+      // The library's errors carry the answer, which is personal data.
+      const cause = { code: 'introspection_unavailable', received: causeOf(error).code };
+      throw new ServiceError('dependency_unavailable', { cause });
+    }
+  }
+
+  async function decide(key: string, token: string, now: number): Promise<Outcome> {
+    const answer = await ask(token);
+    const outcome = judge(answer, introspection, ids, now);
+    cache.set(key, outcome, { ttl: 'credential' in outcome ? ACTIVE_MS : REFUSED_MS });
+    return outcome;
+  }
+
+  return {
+    async verify(token, now) {
+      if (token.length > MAX_TOKEN_BYTES) {
+        throw refuse('too_long', `at most ${MAX_TOKEN_BYTES} bytes`);
+      }
+      const key = createHash('sha256').update(token).digest('base64url');
+      const known = cache.get(key);
+      events.cache(known ? 'hit' : 'miss');
+      let asked = known ?? pending.get(key);
+      if (!asked) {
+        asked = decide(key, token, now).finally(() => pending.delete(key));
+        pending.set(key, asked);
+      }
+      const outcome = await asked;
+      if ('refusal' in outcome) throw outcome.refusal;
+      if (outcome.credential.expiresAt <= now) throw new ServiceError('credential_expired');
+      return outcome.credential;
+    },
+    healthy: health.healthy,
+    usable: () => true,
+    close() {
+      health.close();
+      breaker.shutdown();
+    },
+  };
+}
+
+/** Rejects unless the endpoint takes our client and answers about a token that does not exist. */
+export async function probeIntrospection(introspection: Introspection): Promise<void> {
+  await introspect(introspection, 'probe');
+}
+
+function createCache(): LRUCache<string, Outcome> {
+  return new LRUCache({
+    max: CACHE_ENTRIES,
+    maxSize: CACHE_CHARACTERS,
+    sizeCalculation: (outcome) =>
+      500 + ('credential' in outcome ? JSON.stringify(outcome.credential).length : 0),
+    ttl: ACTIVE_MS,
+  });
+}
+
+async function introspect(
+  { url, clientId, clientSecret }: Introspection,
+  token: string,
+): Promise<Record<string, unknown>> {
+  const server = { issuer: url, introspection_endpoint: url };
+  const client = { client_id: clientId };
+  const response = await introspectionRequest(
+    server,
+    client,
+    ClientSecretBasic(clientSecret),
+    token,
+    {
+      // The address has been checked with the configuration.
+      [allowInsecureRequests]: true,
+      [customFetch]: async (address, { headers, body }) => {
+        const text = await fetchText(address, {
+          method: 'POST',
+          headers,
+          body: String(body),
+          maxBytes: MAX_BYTES,
+          timeoutMs: TIMEOUT_MS,
+        });
+        return new Response(text, { headers: { 'content-type': 'application/json' } });
+      },
+    },
+  );
+  return processIntrospectionResponse(server, client, response);
+}
+
+function judge(
+  answer: Record<string, unknown>,
+  { rules, withoutExpiry }: Introspection,
+  ids: UserIdRules,
+  now: number,
+): Outcome {
+  const [issuer] = rules.issuers;
+  const defaults = {
+    // RFC 7662 section 2.2: both are optional, and the endpoint is the issuer's.
+    ...(issuer && { iss: issuer.iss }),
+    ...(withoutExpiry && { exp: MAX_UNIX_SECONDS }),
+  };
+  try {
+    if (answer.active !== true) throw refuse('inactive');
+    return { credential: checkClaims({ ...defaults, ...answer }, rules, ids, now) };
+  } catch (error) {
+    if (error instanceof ServiceError) return { refusal: error };
+    throw error;
+  }
+}
+
+/** A 4xx may be about one token, which must not open the breaker for all; 401 and 403 are about our client. */
+function isAboutToken(error: unknown): boolean {
+  if (!(error instanceof StatusError)) return false;
+  const { status } = error;
+  return status >= 400 && status < 500 && ![401, 403, 404, 405, 408, 429].includes(status);
+}

@@ -1,0 +1,55 @@
+import type { Introspection } from '../auth/introspection.ts';
+import { AUDIENCE_CLAIMS } from '../auth/presets.ts';
+import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider-keys.ts';
+import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { splitList } from './schemas.ts';
+import type { VariableName } from './variables.ts';
+
+const TOGETHER = [
+  'AUTH_INTROSPECTION_URL',
+  'AUTH_INTROSPECTION_CLIENT_ID',
+  'AUTH_INTROSPECTION_CLIENT_SECRET',
+] as const satisfies VariableName[];
+const UNREAD = [
+  'AUTH_AUDIENCE_OPTIONAL',
+  'AUTH_TENANTS',
+  'AUTH_ALLOW_HTTP',
+  'AUTH_ALGORITHMS',
+] as const satisfies VariableName[];
+
+/** Reads the introspection endpoint, if there is one. */
+export function readIntrospection(
+  texts: Record<string, string>,
+): Result<Introspection | undefined> {
+  if (TOGETHER.every((name) => texts[name] === undefined))
+    return { value: undefined, problems: [] };
+  const problems: ConfigProblem[] = [...TOGETHER, 'AUTH_AUDIENCE' as const]
+    .filter((name) => texts[name] === undefined)
+    .map((name) => problem(name, 'is required with introspection'));
+  for (const variable of UNREAD) {
+    if ((texts[variable] ?? 'false') === 'false') continue;
+    problems.push({ variable, message: 'is not read with AUTH_INTROSPECTION_URL: remove it' });
+  }
+  const { AUTH_INTROSPECTION_URL: url = '', AUTH_ISSUER: iss, AUTH_AUDIENCE = '' } = texts;
+  if (url !== '' && !isSafeUrl(url))
+    problems.push(problem('AUTH_INTROSPECTION_URL', SAFE_URL_RULE));
+  const value = {
+    url,
+    clientId: texts.AUTH_INTROSPECTION_CLIENT_ID ?? '',
+    clientSecret: texts.AUTH_INTROSPECTION_CLIENT_SECRET ?? '',
+    withoutExpiry: texts.TOKEN_OUTLIVES_SESSION === 'true',
+    rules: {
+      issuers: iss === undefined ? [] : [{ iss, canonical: iss }],
+      audience: splitList(AUTH_AUDIENCE),
+      // The variable's own rule reports another one.
+      audienceClaim: AUDIENCE_CLAIMS.find((one) => one === texts.AUTH_AUDIENCE_CLAIM) ?? 'aud',
+      audienceOptional: false,
+      requiredClaims: {},
+      userClaim: texts.AUTH_USER_CLAIM ?? 'sub',
+      userClaimNumeric: texts.AUTH_USER_CLAIM_NUMERIC === 'true',
+      userPrefix: '',
+      clockToleranceSeconds: Number(texts.AUTH_CLOCK_TOLERANCE_SECONDS ?? 5),
+    },
+  };
+  return { value, problems };
+}

@@ -1,0 +1,181 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { inspect } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createIntrospectionVerifier, type Introspection } from '../../src/auth/introspection.ts';
+import { checkKeys } from '../../src/commands/doctor-providers.ts';
+import { createSecrets } from '../../src/secrets.ts';
+import { load } from '../support/environment.ts';
+import { rejectionOf } from '../support/errors.ts';
+import { openJwksServer } from '../support/jwks-server.ts';
+
+const NOW = 1_800_000_000;
+const SECRET = 'a:secret/with +signs';
+const TOKEN = 'opaque-token-of-alice';
+const ALICE = { active: true, sub: 'alice', aud: 'video', client_id: 'web', exp: NOW + 600 };
+const UNAVAILABLE = { code: 'dependency_unavailable' };
+
+const says = (answer: unknown): RequestListener => {
+  return (_request, response) => response.end(JSON.stringify(answer));
+};
+const status = (code: number, headers = {}): RequestListener => {
+  return (_request, response) => response.writeHead(code, headers).end('{}');
+};
+
+function configure(url: string, more: Record<string, string> = {}) {
+  return load({
+    AUTH_JWT_SECRET: undefined,
+    AUTH_INTROSPECTION_URL: url,
+    AUTH_INTROSPECTION_CLIENT_ID: 'video service',
+    AUTH_INTROSPECTION_CLIENT_SECRET: SECRET,
+    AUTH_AUDIENCE: 'video',
+    ...more,
+  });
+}
+
+async function open(answer: RequestListener, more: Record<string, string> = {}) {
+  const server = await openJwksServer(answer);
+  const config = configure(server.url, more);
+  const cache: string[] = [];
+  const verifier = createIntrospectionVerifier(config.auth.introspection as Introspection, {
+    cache: (result) => void cache.push(result),
+  });
+  onTestFinished(verifier.close);
+  return { server, config, cache, verifier, verify: verifier.verify };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<URLSearchParams> {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return new URLSearchParams(text);
+}
+
+describe('an introspection verifier', () => {
+  it('asks by form with the encoded client id and secret, and takes the user', async () => {
+    const seen = Promise.withResolvers<unknown>();
+    const { verify } = await open(async (request, response) => {
+      const { authorization = '', ...headers } = request.headers;
+      const basic = Buffer.from(authorization.slice('Basic '.length), 'base64').toString();
+      const token = (await bodyOf(request)).get('token');
+      seen.resolve({ basic, token, type: headers['content-type'], method: request.method });
+      response.end(JSON.stringify(ALICE));
+    });
+    await expect(verify(TOKEN, NOW)).resolves.toMatchObject({
+      userId: 'alice',
+      expiresAt: NOW + 600,
+    });
+    await expect(seen.promise).resolves.toEqual({
+      basic: 'video+service:a%3Asecret%2Fwith+%2Bsigns',
+      token: TOKEN,
+      type: expect.stringMatching(/^application\/x-www-form-urlencoded/),
+      method: 'POST',
+    });
+  });
+
+  it.each([
+    ['an inactive token', { active: false }, 'inactive'],
+    ['a token of another app', { ...ALICE, aud: 'other' }, 'claim_aud'],
+    ['a token without an audience', { ...ALICE, aud: undefined }, 'claim_aud'],
+    ['a user id that is a number', { ...ALICE, sub: 7 }, 'claim_sub_type'],
+    ['an answer without exp', { ...ALICE, exp: undefined }, 'claim_exp_missing'],
+    ['an answer of another issuer', { ...ALICE, iss: 'https://evil.example' }, 'claim_iss'],
+  ])('refuses %s, and asks once', async (_name, answer, code) => {
+    const { verify, server } = await open(says(answer), { AUTH_ISSUER: 'https://login.example' });
+    const refused = { code: 'credential_invalid', cause: { code } };
+    expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject(refused);
+    expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject(refused);
+    expect(server.requests()).toBe(1);
+  });
+
+  it('refuses a token whose exp has passed', async () => {
+    const { verify } = await open(says({ ...ALICE, exp: NOW }));
+    expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject({ code: 'credential_expired' });
+  });
+
+  it('compares the client id where the configuration says so', async () => {
+    const audience = { AUTH_AUDIENCE: 'web', AUTH_AUDIENCE_CLAIM: 'client_id' };
+    const { verify } = await open(says(ALICE), audience);
+    await expect(verify(TOKEN, NOW)).resolves.toMatchObject({ userId: 'alice' });
+  });
+
+  it('takes a token without exp when tokens may outlive the session', async () => {
+    const { verify } = await open(says({ ...ALICE, exp: undefined }), {
+      TOKEN_OUTLIVES_SESSION: 'true',
+    });
+    await expect(verify(TOKEN, NOW)).resolves.toMatchObject({ userId: 'alice' });
+  });
+
+  it.each<[string, RequestListener]>([
+    ['active as text', says({ ...ALICE, active: 'true' })],
+    ['a list', says([ALICE])],
+    ['HTML', (_request, response) => response.end('<html>')],
+    ['a huge answer', says({ ...ALICE, more: 'x'.repeat(17_000) })],
+    ['a redirect', status(302, { location: 'http://127.0.0.1:1/' })],
+    ['401 for the client', status(401, { 'www-authenticate': 'Basic' })],
+    ['nothing in time', () => undefined],
+    ['a closed connection', (request) => request.socket.destroy()],
+  ])('is unavailable after %s, and says neither secret nor token', async (_name, answer) => {
+    const { verify, verifier } = await open(answer);
+    const error = await rejectionOf(verify(TOKEN, NOW));
+    expect(error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'introspection_unavailable' } });
+    expect(verifier.healthy()).toBe(false);
+    const text = inspect(error, { depth: 9 });
+    for (const secret of [SECRET, TOKEN, 'alice', encodeURIComponent(SECRET)]) {
+      expect(text).not.toContain(secret);
+    }
+  });
+
+  it('asks once for concurrent and later requests, and never past exp', async () => {
+    const { verify, server, cache } = await open(says(ALICE));
+    await Promise.all([verify(TOKEN, NOW), verify(TOKEN, NOW)]);
+    await verify(TOKEN, NOW);
+    expect(await rejectionOf(verify(TOKEN, NOW + 600))).toMatchObject({
+      code: 'credential_expired',
+    });
+    expect(server.requests()).toBe(1);
+    expect(cache).toEqual(['miss', 'miss', 'hit', 'hit']);
+  });
+
+  it('stops asking an endpoint that fails, but not for refusals of single tokens', async () => {
+    const { verify, server } = await open(status(400));
+    for (let n = 0; n < 10; n++) await rejectionOf(verify(`a${n}`, NOW));
+    expect(server.requests()).toBe(10);
+    server.answer = status(500);
+    for (let n = 0; n < 20; n++) await rejectionOf(verify(`b${n}`, NOW));
+    expect(server.requests()).toBeLessThan(25);
+  });
+
+  it('does not send a token of more than 12 kB', async () => {
+    const { verify, server } = await open(says(ALICE));
+    expect(await rejectionOf(verify('x'.repeat(12_289), NOW))).toMatchObject({
+      code: 'credential_invalid',
+      cause: { code: 'too_long' },
+    });
+    expect(server.requests()).toBe(0);
+  });
+});
+
+describe('a service with introspection', () => {
+  it('uses a new client secret after a reload', async () => {
+    const secrets: string[] = [];
+    const { server, config } = await open((request, response) => {
+      secrets.push(Buffer.from(request.headers.authorization?.slice(6) ?? '', 'base64').toString());
+      response.end(JSON.stringify(ALICE));
+    });
+    const events = { cache() {}, verified() {}, jwksFetched() {} };
+    const service = await createSecrets(config, events);
+    onTestFinished(service.close);
+    await service.verify(TOKEN, NOW);
+    await service.reload(configure(server.url, { AUTH_INTROSPECTION_CLIENT_SECRET: 'renewed' }));
+    await service.verify(TOKEN, NOW);
+    expect(secrets[1]).toBe('video+service:renewed');
+  });
+
+  it('has a doctor that says whether the endpoint answers', async () => {
+    const { server, config } = await open(says({ active: false }));
+    expect(await checkKeys(config)).toMatchObject({ check: 'keys', ok: true });
+    server.answer = status(401);
+    const finding = await checkKeys(config);
+    expect(finding).toMatchObject({ check: 'keys', ok: false });
+    expect(JSON.stringify(finding)).not.toContain(SECRET);
+  });
+});
