@@ -13,6 +13,8 @@ local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
+const CONNECTION_CLOSED = Object.assign(new Error('connection closed'), { code: 'ECONNRESET' });
+
 declare module 'ioredis' {
   interface RedisCommander<Context extends ClientContext> {
     incrementWindow(key: string, windowMs: number): Result<[count: number, ttlMs: number], Context>;
@@ -49,36 +51,38 @@ export function createRedisCounter({
     scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
   });
   let shared: boolean | undefined;
-  let silentUntil = 0;
+  let skipRedisUntil = 0;
+  let isClosing = false;
   const health = createHealth(async () => {
     await redis.ping();
-    set(true);
+    setShared(true);
   }, RETRY_EVERY_MS);
-  const set = (now: boolean, error?: unknown) => {
-    if (now) health.up();
+  const setShared = (isShared: boolean, error?: unknown) => {
+    if (isShared) health.up();
     else health.down();
-    if (shared !== now) onChange(now, error);
-    shared = now;
+    skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
+    if (shared !== isShared) onChange(isShared, error);
+    shared = isShared;
   };
-  // Every failure is seen by the command that it fails; without a listener it would end the process.
-  redis.on('error', (error) => set(false, error));
+  // Each failed command reports its own error; without a listener this event would end the process.
+  redis.on('error', (error) => setShared(false, error));
+  redis.on('close', () => !isClosing && setShared(false, CONNECTION_CLOSED));
 
   return {
     async increment(key, windowMs) {
-      if (performance.now() < silentUntil) return fallback.increment(key, windowMs);
+      if (performance.now() < skipRedisUntil) return fallback.increment(key, windowMs);
       try {
         const [count, ttlMs] = await redis.incrementWindow(PREFIX + hash(key), windowMs);
-        set(true);
-        silentUntil = 0;
+        setShared(true);
         return { count, ttlMs };
       } catch (error) {
-        set(false, error);
-        silentUntil = performance.now() + RETRY_EVERY_MS;
+        setShared(false, error);
         return fallback.increment(key, windowMs);
       }
     },
     healthy: health.healthy,
     close() {
+      isClosing = true;
       health.close();
       redis.disconnect();
     },

@@ -172,6 +172,6 @@ describeWith('redis-server', 'three replicas with one Redis', () => {
       return pages.every((page) => page.includes('\nrate_limit_shared 1\n'));
     };
     await expect.poll(shared, { timeout: 5_000, interval: 200 }).toBe(true);
-    expect(passed(await ask(3 * LIMIT, 'counted again'))).toBe(LIMIT);
+    expect(passed(await ask(3 * LIMIT, 'counted-again'))).toBe(LIMIT);
   });
 });
