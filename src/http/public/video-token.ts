@@ -111,6 +111,7 @@ const tokenSchema = z
     token: z.string().meta({ description: 'The ZEGO video token, for loadCopyrightedVideo.' }),
     expireAt: z.int().meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),
     userId: z.string().optional().meta({
+      maxLength: 64,
       description:
         'The id that the client must log in to ZEGO with, where it is not the one in the credential (AUTH_USER_ID=hash).',
     }),
