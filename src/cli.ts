@@ -123,7 +123,7 @@ program
 
 program
   .command('report')
-  .description('sum up decision logs by day, film and territory')
+  .description('sum up audit logs by day, film and territory')
   .argument('<files...>', 'logs of the service, or - for standard input')
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')

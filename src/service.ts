@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import type { AccessConfig, Config } from './config/config.ts';
-import { starting } from './config/failures.ts';
+import { orStartError } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
@@ -69,11 +69,11 @@ export async function startService(
   });
   const { host, port, reusePort } = config.http;
   const addresses = {
-    internal: await starting(
+    internal: await orStartError(
       'internal',
       internal.listen({ host: config.internal.host, port: config.internal.port }),
     ),
-    public: await starting(
+    public: await orStartError(
       'public',
       app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
     ),
@@ -106,7 +106,7 @@ function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<
 async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
   const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
   const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
-  const access = await starting('access', openAccess(config, onError));
+  const access = await orStartError('access', openAccess(config, onError));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
   return access;
 }
@@ -152,19 +152,19 @@ function createApp(
     videoToken: {
       verify: secrets.verify,
       generate: secrets.generate,
-      check: measured(access, metrics),
+      check: timed(access, metrics),
       countryOf: createCountryOf(http.countryHeader, http.trustProxy),
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,
       repliesUserId: ids.hashKey !== undefined,
       strictIds: ids.strict,
       now: unixSeconds,
-      onAuditEvent: audited(audit, metrics),
+      onAuditEvent: auditAndCount(audit, metrics),
     },
   });
 }
 
-function measured(access: AccessService, metrics: Metrics): AccessService['check'] {
+function timed(access: AccessService, metrics: Metrics): AccessService['check'] {
   return async (request, now) => {
     const started = performance.now();
     try {
@@ -175,7 +175,7 @@ function measured(access: AccessService, metrics: Metrics): AccessService['check
   };
 }
 
-function audited(audit: AuditLog, metrics: Metrics) {
+function auditAndCount(audit: AuditLog, metrics: Metrics) {
   return (event: AuditEvent) => {
     metrics.decided(event.outcome, event.code, event.durationMs / 1000);
     audit.write(event);

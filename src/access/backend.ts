@@ -1,9 +1,9 @@
 import CircuitBreaker from 'opossum';
 import { z } from 'zod';
+import { createDependencyHealth } from '../dependency-health.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { unixSecondsSchema } from '../identifiers.ts';
-import { createHealth } from '../probe.ts';
 import {
   ACCESS_DENIALS,
   type AccessDecision,
@@ -47,7 +47,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
     volumeThreshold: FAILURES_AT_LEAST,
     errorFilter: isClientError,
   });
-  const health = createHealth(() => probe(options), PROBE_EVERY_MS);
+  const health = createDependencyHealth(() => probe(options), PROBE_EVERY_MS);
   return {
     async check(request) {
       try {

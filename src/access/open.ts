@@ -1,6 +1,6 @@
 import type { AccessConfig } from '../config/config.ts';
+import { createDependencyHealth } from '../dependency-health.ts';
 import type { Database } from '../directory/database.ts';
-import { createHealth } from '../probe.ts';
 import type { AccessDirectory, AccessService } from './access.ts';
 import { claimsDirectory } from './jwt-claims.ts';
 import { decide, explain } from './rules.ts';
@@ -51,7 +51,7 @@ export function createRulesService(
   directory: AccessDirectory,
   close: () => Promise<void> = async () => {},
 ): AccessService {
-  const health = createHealth(
+  const health = createDependencyHealth(
     () => directory.facts({ ...NOBODY, requestId: 'probe' }),
     PROBE_EVERY_MS,
   );

@@ -9,10 +9,10 @@ import {
 } from 'oauth4webapi';
 import CircuitBreaker from 'opossum';
 import { causeOf } from '../causes.ts';
+import { createDependencyHealth } from '../dependency-health.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
-import { createHealth } from '../probe.ts';
 import { type ClaimRules, type Credential, checkClaims, refuse } from './claims.ts';
 import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 import type { AuthEvents, Verifier } from './verifier.ts';
@@ -57,7 +57,7 @@ export function createIntrospectionVerifier(
     volumeThreshold: 5,
     errorFilter: isAboutToken,
   });
-  const health = createHealth(() => probeIntrospection(introspection), PROBE_EVERY_MS);
+  const health = createDependencyHealth(() => probeIntrospection(introspection), PROBE_EVERY_MS);
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {

@@ -9,10 +9,10 @@ const KEEP_MS = 3_600_000;
 /** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */
 const REFRESH_MS = 54_000;
 const RETRY_MS = 30_000;
-const RETRY_COLD_MS = 2_000;
+const RETRY_WITHOUT_KEYS_MS = 2_000;
 const UNKNOWN_MS = 5_000;
-const FRUITLESS_MS = 30_000;
-const FRUITLESS = 10;
+const UNKNOWN_AFTER_MISSES_MS = 30_000;
+const MAX_MISSES = 10;
 
 /** The key for a JWS header; rejects with an error of jose when none or several fit. */
 type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
@@ -56,7 +56,7 @@ export function createJwks(options: JwksOptions): Jwks {
   const store = createKeyStore(options.onChange, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let failed = false;
-  let fruitless = 0;
+  let misses = 0;
 
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
@@ -71,19 +71,19 @@ export function createJwks(options: JwksOptions): Jwks {
   }
 
   const fetching = createRepeater(fetchKeys, () => {
-    if (!store.usable()) return RETRY_COLD_MS;
+    if (!store.usable()) return RETRY_WITHOUT_KEYS_MS;
     return failed ? RETRY_MS : REFRESH_MS;
   });
 
   /** @returns false when it is too early to ask for an unknown key */
   async function fetchFor(header: JWTHeaderParameters): Promise<boolean> {
-    const wait = fruitless < FRUITLESS ? UNKNOWN_MS : FRUITLESS_MS;
+    const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
     if (clock() - attemptedAt < wait) {
       await fetching.pending();
       return false;
     }
     await fetching.run();
-    fruitless = (await store.find(header)) ? 0 : fruitless + 1;
+    misses = (await store.find(header)) ? 0 : misses + 1;
     return true;
   }
 

@@ -12,7 +12,7 @@ const PSS = {
   saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
 };
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
-const RAW = { dsaEncoding: 'ieee-p1363' } as const;
+const IEEE_P1363 = { dsaEncoding: 'ieee-p1363' } as const;
 
 type Algorithm = { type: string; curve?: string; hash: string | null; options?: object };
 
@@ -27,9 +27,9 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
   PS256: { type: 'rsa', hash: 'sha256', options: PSS },
   PS384: { type: 'rsa', hash: 'sha384', options: PSS },
   PS512: { type: 'rsa', hash: 'sha512', options: PSS },
-  ES256: { type: 'ec', curve: 'prime256v1', hash: 'sha256', options: RAW },
-  ES384: { type: 'ec', curve: 'secp384r1', hash: 'sha384', options: RAW },
-  ES512: { type: 'ec', curve: 'secp521r1', hash: 'sha512', options: RAW },
+  ES256: { type: 'ec', curve: 'prime256v1', hash: 'sha256', options: IEEE_P1363 },
+  ES384: { type: 'ec', curve: 'secp384r1', hash: 'sha384', options: IEEE_P1363 },
+  ES512: { type: 'ec', curve: 'secp521r1', hash: 'sha512', options: IEEE_P1363 },
   EdDSA: { type: 'ed25519', hash: null },
   Ed25519: { type: 'ed25519', hash: null },
 };

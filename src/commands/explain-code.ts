@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { type Output, table } from './terminal.ts';
 
-/** A code as the decision log has it: one that the client is told, or `aborted`. */
+/** A code as the audit log has it: one that the client is told, or `aborted`. */
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';

@@ -42,7 +42,7 @@ async function* unpacked(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /**
- * Sums up decision logs by day, film and territory. Memory grows with the groups, not with the lines.
+ * Sums up audit logs by day, film and territory. Memory grows with the groups, not with the lines.
  *
  * @throws {Error} when no line is a decision
  */

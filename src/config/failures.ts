@@ -17,7 +17,7 @@ export class StartError extends Error {
 }
 
 /** @throws {StartError} where `work` rejects */
-export function starting<T>(part: StartPart, work: Promise<T>): Promise<T> {
+export function orStartError<T>(part: StartPart, work: Promise<T>): Promise<T> {
   return work.catch((cause) => {
     throw new StartError(part, cause);
   });

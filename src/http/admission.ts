@@ -10,7 +10,7 @@ const MAX_BATCH = 64;
 declare module 'fastify' {
   interface FastifyRequest {
     /** Counted by the admission, from `enter` until it is answered or its connection closes. */
-    isOpen: boolean;
+    isAdmitted: boolean;
   }
 }
 
@@ -21,7 +21,7 @@ export type Admission = {
   /** The request has its answer, whether or not the client reads it. */
   leave(request: FastifyRequest): void;
   /** Requests that have entered and not left. */
-  open(): number;
+  openRequests(): number;
 };
 
 /**
@@ -37,8 +37,8 @@ export function createAdmission(
   const nextBatch = createRequestBatcher();
   let open = 0;
   const leave = (request: FastifyRequest) => {
-    if (request.isOpen) open--;
-    request.isOpen = false;
+    if (request.isAdmitted) open--;
+    request.isAdmitted = false;
   };
   return {
     async enter(request, reply) {
@@ -49,13 +49,13 @@ export function createAdmission(
       // Its `close` has been emitted already.
       if (reply.raw.destroyed) return;
       open++;
-      request.isOpen = true;
+      request.isAdmitted = true;
       // Fastify waits for ever for the body of a request that was aborted before it was asked for.
       reply.raw.once('close', () => leave(request));
       await nextBatch();
     },
     leave,
-    open: () => open,
+    openRequests: () => open,
   };
 }
 

@@ -131,13 +131,13 @@ function serverOptions({
 type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
 /** What a cause may say for the audit log: a code, and of a credential what was expected and received. */
-type Cause = { code?: string; expected?: string; received?: string };
+type CauseFields = { code?: string; expected?: string; received?: string };
 
 function createProblemSender(details?: ProblemDetails): SendProblem {
   return (raised, request, reply) => {
     const errors = fieldErrors(raised);
     const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
-    const cause = error.extras.cause as Cause | undefined;
+    const cause = error.extras.cause as CauseFields | undefined;
     const { expected, received } = cause ?? {};
     const reason =
       error.code === 'dependency_unavailable' && cause ? causeOf(cause).code : cause?.code;

@@ -12,7 +12,7 @@ const PIPELINED_SLICE_BYTES = 256;
  * How many waiting requests of all connections are started in one event-loop iteration. An iteration accepts one
  * new connection, so a long one delays the others.
  */
-const MAX_TURNS = 16;
+const MAX_STARTS = 16;
 
 type Exchange = { request: IncomingMessage; response: ServerResponse };
 
@@ -87,21 +87,21 @@ export function createConnections(): Connections {
 }
 
 /** Calls what it is given in later event-loop iterations, a few in each. */
-function createStartQueue(): (turn: () => void) => void {
-  const turns: (() => void)[] = [];
+function createStartQueue(): (start: () => void) => void {
+  const starts: (() => void)[] = [];
   let isScheduled = false;
   function schedule(): void {
-    if (isScheduled || turns.length === 0) return;
+    if (isScheduled || starts.length === 0) return;
     isScheduled = true;
-    setImmediate(take);
+    setImmediate(startSome);
   }
-  function take(): void {
+  function startSome(): void {
     isScheduled = false;
-    for (const turn of turns.splice(0, MAX_TURNS)) turn();
+    for (const start of starts.splice(0, MAX_STARTS)) start();
     schedule();
   }
-  return (turn) => {
-    turns.push(turn);
+  return (start) => {
+    starts.push(start);
     schedule();
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';
-import { createHealth } from '../probe.ts';
+import { createDependencyHealth } from '../dependency-health.ts';
 import type { Counter } from './rate-limit.ts';
 
 const TIMEOUT_MS = 150;
@@ -53,7 +53,7 @@ export function createRedisCounter({
   let shared: boolean | undefined;
   let skipRedisUntil = 0;
   let isClosing = false;
-  const health = createHealth(async () => {
+  const health = createDependencyHealth(async () => {
     await redis.ping();
     setShared(true);
   }, RETRY_EVERY_MS);

@@ -10,7 +10,7 @@ export const BODY_LIMIT_BYTES = 16 * 1024;
 
 const MAX_HEADERS = 100;
 const REQUEST_ID = /^[\w-]{1,64}$/;
-const ONCE: readonly string[] = ['host', 'authorization', 'content-type'];
+const SINGLE_HEADERS: readonly string[] = ['host', 'authorization', 'content-type'];
 const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
 const BOM = 0xfeff;
@@ -44,7 +44,7 @@ export function headerRefusal({
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? '';
-    if (!ONCE.includes(name)) continue;
+    if (!SINGLE_HEADERS.includes(name)) continue;
     if (seen.has(name)) return invalidRequest(`send the header ${name} once`);
     seen.add(name);
   }

@@ -22,7 +22,7 @@ async function writeLog(name: string, lines: Iterable<string>): Promise<string> 
   return path;
 }
 
-describe('the report of decision logs', () => {
+describe('the report of audit logs', () => {
   it('sums up by day, film and territory', async () => {
     const film = { videoId: 'film', country: 'SG', durationMs: 2 };
     const path = await writeLog('a.log', [

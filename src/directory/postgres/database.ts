@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import pg from 'pg';
 import { type Database, type Session, type Snapshot, withinTransaction } from '../database.ts';
-import { guard } from './errors.ts';
+import { orUnavailable } from './errors.ts';
 
 const LOCK_TIMEOUT_MS = 2_500;
 const IDLE_SNAPSHOT_MS = 60_000;
@@ -26,7 +26,7 @@ export function createPostgresDatabase(pool: pg.Pool, url: string): Database {
   return {
     ...createSession(pool, prepare),
     async transaction(work) {
-      const client = await guard(writers.connect());
+      const client = await orUnavailable(writers.connect());
       // Without a listener a connection that breaks would end the process.
       const ignore = () => {};
       client.on('error', ignore);
@@ -53,7 +53,7 @@ function createSession(client: Pick<pg.ClientBase, 'query'>, prepare: Prepare): 
     async query(sql, values = []) {
       // A migration may be several statements, which cannot be prepared.
       const statement = values.length > 0 ? prepare(sql) : { text: sql };
-      return (await guard(client.query({ ...statement, values: [...values] }))).rows;
+      return (await orUnavailable(client.query({ ...statement, values: [...values] }))).rows;
     },
     parameter: (position) => `$${position}`,
     list: (parameter) => `json_array_elements_text(${parameter}::json) AS list(value)`,
@@ -69,7 +69,7 @@ async function openSnapshot(url: string, prepare: Prepare): Promise<Snapshot> {
     application_name: 'zego-video-token export',
   });
   client.on('error', () => {});
-  await guard(client.connect());
+  await orUnavailable(client.connect());
   const session = createSession(client, prepare);
   await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   return { ...session, close: () => client.end() };

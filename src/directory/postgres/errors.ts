@@ -1,7 +1,7 @@
 import { ServiceError } from '../../errors.ts';
 
 /** @throws {ServiceError} `dependency_unavailable` where `work` rejects */
-export async function guard<T>(work: Promise<T>): Promise<T> {
+export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
 import { type FactsRow, toFacts } from '../facts.ts';
-import { guard } from './errors.ts';
+import { orUnavailable } from './errors.ts';
 
 const DEADLINE_MS = 1_500;
 
@@ -67,5 +67,5 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject({ code: 'DEADLINE' }), DEADLINE_MS);
-  return guard(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
+  return orUnavailable(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
 }

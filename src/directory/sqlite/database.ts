@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
 import { migrate, SCHEMA_TABLE } from '../migrations.ts';
-import { guard, isLocked, NO_WAIT, unavailable } from './errors.ts';
+import { isLocked, NO_WAIT, orUnavailable, unavailable } from './errors.ts';
 import { kindOfPath } from './path.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -16,7 +16,7 @@ const LOCK_RETRY_MS = 20;
  * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
  */
 export async function openSqliteDatabase(path: string): Promise<Database> {
-  const writer = guard(() => {
+  const writer = orUnavailable(() => {
     mkdirSync(dirname(path), { recursive: true });
     refuseFolder(path);
     return new DatabaseSync(path, NO_WAIT);
@@ -53,8 +53,8 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
  * @throws {ServiceError} `dependency_unavailable` when there is none
  */
 export function openSqliteReader(path: string): Database {
-  const open = () => guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
-  guard(() => {
+  const open = () => orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  orUnavailable(() => {
     if (kindOfPath(path) === 'nothing') throw { code: 'ENOENT' };
     refuseFolder(path);
   });
@@ -66,7 +66,7 @@ export function openSqliteReader(path: string): Database {
     },
     async snapshot() {
       const view = open();
-      guard(() => view.exec('BEGIN'));
+      orUnavailable(() => view.exec('BEGIN'));
       return { ...createSession(view), close: async () => view.close() };
     },
     close: async () => db.close(),
@@ -80,7 +80,7 @@ function refuseFolder(path: string): void {
 
 /** A file with tables, but not with ours. */
 function refuseForeign(db: DatabaseSync): void {
-  const names = guard(() =>
+  const names = orUnavailable(() =>
     db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all(),
   );
   if (names.length > 0 && !names.some(({ name }) => name === SCHEMA_TABLE)) {
@@ -96,7 +96,7 @@ function createSession(db: DatabaseSync): Session {
     return statement;
   };
   return {
-    query: async (sql, values = []) => guard(() => prepare(sql).all(...values)),
+    query: async (sql, values = []) => orUnavailable(() => prepare(sql).all(...values)),
     parameter: (position) => `?${position}`,
     list: (parameter) => `json_each(${parameter})`,
   };
@@ -124,7 +124,7 @@ async function inTransaction<T>(
   };
   try {
     const result = await withinTransaction({ ...session, query }, work);
-    guard(() => db.exec('COMMIT'));
+    orUnavailable(() => db.exec('COMMIT'));
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');

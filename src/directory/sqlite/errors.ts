@@ -11,7 +11,7 @@ export function isLocked(error: unknown): boolean {
 }
 
 /** @throws {ServiceError} `dependency_unavailable` where `work` throws */
-export function guard<T>(work: () => T): T {
+export function orUnavailable<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
 import { type FactsRow, toFacts } from '../facts.ts';
-import { guard, NO_WAIT, unavailable } from './errors.ts';
+import { NO_WAIT, orUnavailable, unavailable } from './errors.ts';
 
 /** One row, always: what is known about user ?1, room ?2 and video ?3. */
 const FACTS_SQL = `
@@ -22,8 +22,8 @@ type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
  * snapshot begins after the last of them was asked.
  */
 export function openSqliteFacts(path: string): AccessDirectory & { close(): void } {
-  const db = guard(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
-  const statement = guard(() => db.prepare(FACTS_SQL));
+  const db = orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
+  const statement = orUnavailable(() => db.prepare(FACTS_SQL));
   let questions: Question[] = [];
 
   function answer({ request: { userId, roomId, videoId }, resolve, reject }: Question): void {

@@ -6,7 +6,7 @@ import { type ErrorCode, invalidRequest, ServiceError } from '../../errors.ts';
 import { commonHeaders } from '../request.ts';
 import { type ProblemResponse, toProblemResponse } from './response.ts';
 
-const CODES: Readonly<Record<string, ErrorCode>> = {
+const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
@@ -36,7 +36,7 @@ export function createClientErrorHandler(afterAnswers: AfterAnswers): ClientErro
     // Node.js emits clientError again for every read that follows.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const code = CODES[error.code ?? ''] ?? 'invalid_request';
+    const code = CODE_OF_NODE_ERROR[error.code ?? ''] ?? 'invalid_request';
     afterAnswers(socket, () => {
       // The last answer may have closed the connection.
       if (socket.writable) answerAndClose(socket, new ServiceError(code));

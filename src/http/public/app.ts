@@ -31,7 +31,7 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
     options.maxOpenRequests,
     health.auditBlocked,
   );
-  options.onOpenRequests?.(admission.open);
+  options.onOpenRequests?.(admission.openRequests);
   const app = createBaseApp({
     logger,
     trustProxy,
@@ -43,7 +43,7 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
     beforeFrameworkError: (request) => limits.byAddress(request),
   });
   app.decorateRequest('credential', null);
-  app.decorateRequest('isOpen', false);
+  app.decorateRequest('isAdmitted', false);
   app.addHook('onSend', (request, _reply, _payload, done) => {
     admission.leave(request);
     done();

@@ -72,7 +72,7 @@ export function videoTokenRoute(
         tags: ['Video token'],
         summary: 'A token with which the signed-in user can load one video in one room',
         body: bodySchema,
-        response: { 200: ISSUED, ...problemResponses(ERROR_CODES) },
+        response: { 200: issuedResponse, ...problemResponses(ERROR_CODES) },
       },
       // The order in which a request is handled. A request that is refused at any step is audited.
       onRequest: [auditAborted(onAuditEvent), enter, byAddress, authenticate, byUser],
@@ -118,7 +118,7 @@ const tokenSchema = z
   })
   .meta({ id: 'VideoToken' });
 
-const ISSUED = {
+const issuedResponse = {
   description: 'The user may load the video until expireAt.',
   content: { 'application/json': { schema: tokenSchema } },
 };
@@ -147,14 +147,20 @@ async function issue(
   }
   if (options.strictIds) refuseRoomId(roomId);
   const now = options.now();
-  const { userId: owner, subject, issuer, videoAccess } = credential;
-  const question = { userId: owner, roomId, videoId, country, subject, issuer, videoAccess };
-  const decision = await options.check({ ...question, requestId: request.id }, now);
+  const { subject, issuer, videoAccess } = credential;
+  const user = { userId: credential.userId, subject, issuer, videoAccess };
+  const asked = { ...user, roomId, videoId, country, requestId: request.id };
+  const decision = await options.check(asked, now);
   const expireAt = expiryOf(options, decision, credential, now);
   const payload = encodeVideoPayload({ roomId, videoId });
-  const token = options.generate({ userId: owner, payload, createdAt: now, expireAt });
+  const token = options.generate({
+    userId: credential.userId,
+    payload,
+    createdAt: now,
+    expireAt,
+  });
   context.expireAt = expireAt;
-  return { token, expireAt, ...(options.repliesUserId && { userId: owner }) };
+  return { token, expireAt, ...(options.repliesUserId && { userId: credential.userId }) };
 }
 
 /** A token for a room that nobody can enter would fail on the phone, with a number alone. */

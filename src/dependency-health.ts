@@ -1,5 +1,5 @@
 /** Whether a dependency answers, as far as is known. */
-export type Health = {
+export type DependencyHealth = {
   /** It answered. */
   up(): void;
   /** It did not: it is asked again until it answers. */
@@ -14,7 +14,7 @@ export type Health = {
  *
  * @param probe rejects while the dependency does not answer
  */
-export function createHealth(probe: () => unknown, everyMs: number): Health {
+export function createDependencyHealth(probe: () => unknown, everyMs: number): DependencyHealth {
   let healthy = true;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
