@@ -67,6 +67,17 @@ describe('migrations of PostgreSQL', () => {
   });
 });
 
+it('PostgreSQL plans the query of single requests once, not each time', async () => {
+  const { service, database } = await open(await postgres.createDatabase('plans'));
+  // PostgreSQL compares the first five with a plan for any values.
+  for (let n = 0; n < 8; n++) await service.check(QUESTION, NOW);
+  const [facts] = await database.query(
+    "SELECT generic_plans::int, custom_plans::int FROM pg_prepared_statements WHERE name LIKE 'facts%'",
+  );
+  expect(facts).toEqual({ generic_plans: 3, custom_plans: 5 });
+  await service.close();
+});
+
 describe('PostgreSQL in trouble', () => {
   let access: OpenPostgres;
   beforeAll(async () => {
