@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { sampleDirectory } from '../../src/commands/demo-page.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
@@ -62,11 +62,14 @@ export function useBrowser(): (url: string, screen?: Viewport) => Promise<Page> 
   beforeAll(async () => {
     const executablePath = spawnSync('which', ['chromium'], { encoding: 'utf8' }).stdout.trim();
     // Chromium has no sandbox for root, as which containers run their tests.
-    browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', '--lang=en'] });
+    const args = ['--no-sandbox', '--lang=en', '--force-prefers-reduced-motion'];
+    browser = await puppeteer.launch({ executablePath, args });
   });
   afterAll(() => browser?.close());
   return async (url, screen = SCREENS.desktop) => {
     const context = await browser.createBrowserContext();
+    // A page that is left open goes on drawing its animations.
+    onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.setViewport(screen);
     await page.goto(url);
