@@ -17,7 +17,7 @@ const LOCK_RETRY_MS = 20;
  */
 export async function openSqliteDatabase(path: string): Promise<Database> {
   const writer = orUnavailable(() => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     refuseFolder(path);
     return new DatabaseSync(path, NO_WAIT);
   });
@@ -71,6 +71,19 @@ export function openSqliteReader(path: string): Database {
     },
     close: async () => db.close(),
   };
+}
+
+/** In place of `recursive`, which never ends where the kernel makes no folder, such as below `/proc`. */
+function makeFolder(path: string, hasParent = false): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT' && !hasParent) {
+      makeFolder(dirname(path));
+      makeFolder(path, true);
+    } else if (code !== 'EEXIST' || kindOfPath(path) === 'file') throw error;
+  }
 }
 
 /** SQLite says no more than that it cannot open it. */
