@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +19,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   const writer = orUnavailable(() => {
     makeFolder(dirname(path));
     refuseFolder(path);
+    refuseReadOnly(dirname(path));
     return new DatabaseSync(path, NO_WAIT);
   });
   refuseForeign(writer);
@@ -83,6 +84,16 @@ function makeFolder(path: string, hasParent = false): void {
       makeFolder(dirname(path));
       makeFolder(path, true);
     } else if (code !== 'EEXIST' || kindOfPath(path) === 'file') throw error;
+  }
+}
+
+/** SQLite does not say whether it is the owner of the folder or the file system. */
+function refuseReadOnly(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    // Under the permission model of Node.js only what can be read can be looked at.
+    if ((error as { code?: string }).code !== 'ERR_ACCESS_DENIED') throw error;
   }
 }
 
