@@ -39,10 +39,7 @@ const CAUSES: Readonly<Record<string, Row>> = {
     'switch TLS on there, or take sslmode out of the URL',
   ],
   NO_PASSWORD: ['the server asks for a password', 'put user and password into the URL'],
-  NO_PARAMETER: [
-    'the URL has a TLS option that cannot be used',
-    'check sslmode and the sslcert files',
-  ],
+  ERR_OSSL: ['a certificate or its key cannot be used', 'check the files of certificate and key'],
   DEPTH_ZERO_SELF_SIGNED_CERT: ['the certificate is self-signed', CERTIFICATE],
   SELF_SIGNED_CERT_IN_CHAIN: ['the certificate chain is self-signed', CERTIFICATE],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['the certificate cannot be verified', CERTIFICATE],
@@ -158,7 +155,8 @@ export function describeCause({ code, words, fix }: Cause): string {
 }
 
 function known(code: string): Cause {
-  const [words, fix] = CAUSES[code] ?? ['it failed'];
+  const row = code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code;
+  const [words, fix] = CAUSES[row] ?? ['it failed'];
   return { code, words, ...(fix !== undefined && { fix }) };
 }
 

@@ -1,3 +1,5 @@
+import { secondsAhead } from './clock.ts';
+
 /** A request to a dependency. */
 export type FetchTextOptions = {
   maxBytes: number;
@@ -5,6 +7,8 @@ export type FetchTextOptions = {
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
   body?: string;
+  /** How far our clock is ahead of the one of a 200 answer. */
+  onClock?(secondsAhead: number): void;
 };
 
 /** The dependency answered, but not with 200. */
@@ -25,13 +29,15 @@ export class StatusError extends Error {
  * @throws {Error} on a body that is too long or not UTF-8, and on time-out
  */
 export async function fetchText(url: string, options: FetchTextOptions): Promise<string> {
-  const { maxBytes, timeoutMs, ...request } = options;
+  const { maxBytes, timeoutMs, onClock, ...request } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   const response = await fetch(url, { ...request, redirect: 'manual', signal });
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
     throw new StatusError(response.status);
   }
+  const ahead = onClock && secondsAhead(response.headers);
+  if (ahead !== undefined) onClock?.(ahead);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body) {

@@ -14,7 +14,13 @@ import { createLimiter, type Limiter } from './limiter.ts';
 import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
-import { createJwksLog, reasonOf, warnOfEmptyDirectory, warnOfPlainHttp } from './ops/notices.ts';
+import {
+  createClockLog,
+  createJwksLog,
+  reasonOf,
+  warnOfEmptyDirectory,
+  warnOfPlainHttp,
+} from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
 
@@ -100,7 +106,8 @@ export async function startService(
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
   warnOfPlainHttp(config.auth.providers, logger);
   const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
-  return createSecrets(config, { ...metrics.auth, jwksFetched });
+  const clockCompared = createClockLog(logger);
+  return createSecrets(config, { ...metrics.auth, jwksFetched, clockCompared });
 }
 
 async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {

@@ -36,6 +36,7 @@ export type Introspection = {
   rules: ClaimRules;
 };
 
+type OnClock = (secondsAhead: number) => void;
 type Outcome = { credential: Credential } | { refusal: ServiceError };
 
 /**
@@ -44,12 +45,15 @@ type Outcome = { credential: Credential } | { refusal: ServiceError };
  */
 export function createIntrospectionVerifier(
   introspection: Introspection,
-  events: Pick<AuthEvents, 'cache'>,
+  events: Pick<AuthEvents, 'cache' | 'clockCompared'>,
   ids: UserIdRules = STRICT_IDS,
 ): Verifier {
   const cache = createCache();
   const pending = new Map<string, Promise<Outcome>>();
-  const breaker = new CircuitBreaker((token: string) => introspect(introspection, token), {
+  const name = introspection.rules.issuers[0]?.canonical ?? introspection.url;
+  const request = (token: string) =>
+    introspect(introspection, token, (seconds) => events.clockCompared(name, seconds));
+  const breaker = new CircuitBreaker(request, {
     // The request has its own deadline.
     timeout: false,
     resetTimeout: PROBE_EVERY_MS,
@@ -57,7 +61,7 @@ export function createIntrospectionVerifier(
     volumeThreshold: 5,
     errorFilter: isAboutToken,
   });
-  const health = createDependencyHealth(() => probeIntrospection(introspection), PROBE_EVERY_MS);
+  const health = createDependencyHealth(() => request('probe'), PROBE_EVERY_MS);
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {
@@ -107,8 +111,11 @@ export function createIntrospectionVerifier(
 }
 
 /** Rejects unless the endpoint takes our client and answers about a token that does not exist. */
-export async function probeIntrospection(introspection: Introspection): Promise<void> {
-  await introspect(introspection, 'probe');
+export async function probeIntrospection(
+  introspection: Introspection,
+  onClock: OnClock,
+): Promise<void> {
+  await introspect(introspection, 'probe', onClock);
 }
 
 function createCache(): LRUCache<string, Outcome> {
@@ -124,6 +131,7 @@ function createCache(): LRUCache<string, Outcome> {
 async function introspect(
   { url, clientId, clientSecret }: Introspection,
   token: string,
+  onClock: OnClock,
 ): Promise<Record<string, unknown>> {
   const server = { issuer: url, introspection_endpoint: url };
   const client = { client_id: clientId };
@@ -142,6 +150,7 @@ async function introspect(
           body: String(body),
           maxBytes: MAX_BYTES,
           timeoutMs: TIMEOUT_MS,
+          onClock,
         });
         return new Response(text, { headers: { 'content-type': 'application/json' } });
       },

@@ -41,6 +41,8 @@ export type JwksOptions = {
   locate(): Promise<string>;
   /** Without an error when the fetch went well. */
   onFetch(error?: unknown): void;
+  /** How far our clock is ahead of the provider's. */
+  onClock(secondsAhead: number): void;
   /** The keys are others than before, or too old to be used. */
   onChange(): void;
   /** Monotonic milliseconds. */
@@ -52,7 +54,7 @@ export type JwksOptions = {
  * most, and every 30 s after ten such fetches in a row have found nothing.
  */
 export function createJwks(options: JwksOptions): Jwks {
-  const { locate, onFetch, clock = monotonic } = options;
+  const { locate, onFetch, onClock, clock = monotonic } = options;
   const store = createKeyStore(options.onChange, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let failed = false;
@@ -61,7 +63,8 @@ export function createJwks(options: JwksOptions): Jwks {
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
     try {
-      store.keep(await fetchText(await locate(), { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS }));
+      const limits = { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS };
+      store.keep(await fetchText(await locate(), { ...limits, onClock }));
       failed = false;
       onFetch();
     } catch (error) {

@@ -25,6 +25,8 @@ export type KeySource = {
 export type KeyEvents = {
   /** A key set has been fetched, or why not. */
   jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown): void;
+  /** How far our clock is ahead of the issuer's. */
+  clockCompared(issuer: string, secondsAhead: number): void;
   /** The keys are others than before, or too old to be used. */
   onChange(): void;
 };
@@ -60,11 +62,12 @@ async function openKeySet(
   algorithms: readonly string[],
   locate: () => Promise<string>,
   issuer: string,
-  { jwksFetched, onChange }: KeyEvents,
+  { jwksFetched, clockCompared, onChange }: KeyEvents,
 ): Promise<KeySource> {
   const onFetch = (error?: unknown) =>
     jwksFetched(issuer, error === undefined ? 'ok' : 'error', error);
-  const { key, start, ...jwks } = createJwks({ locate, onFetch, onChange });
+  const onClock = (secondsAhead: number) => clockCompared(issuer, secondsAhead);
+  const { key, start, ...jwks } = createJwks({ locate, onFetch, onClock, onChange });
   const objects = new WeakMap<CryptoKey, KeyObject>();
   await start();
   return {

@@ -20,7 +20,7 @@ const CACHE_CHARACTERS = 16_000_000;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What is reported of authentication, for the metrics. */
-export type AuthEvents = Pick<KeyEvents, 'jwksFetched'> & {
+export type AuthEvents = Omit<KeyEvents, 'onChange'> & {
   /** A credential was in the cache of verified ones, or not. */
   cache(result: 'hit' | 'miss'): void;
   /** A JWT was verified or refused by cryptography, after `seconds`. */
@@ -64,7 +64,7 @@ export async function createVerifier(
   const clear = () => {
     cache = createCache();
   };
-  const keyEvents = { jwksFetched: events.jwksFetched, onChange: clear };
+  const keyEvents = { ...events, onChange: clear };
   const sources = await Promise.all(
     providers.map(async (provider) => {
       const issuer = provider.issuers[0]?.canonical ?? '';

@@ -2,21 +2,23 @@ import { type Introspection, probeIntrospection } from '../auth/introspection.ts
 import type { Provider } from '../auth/provider.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { causeOf, describeCause } from '../causes.ts';
+import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 
-const MAX_CLOCK_SECONDS = 5;
+type OnClock = (secondsAhead: number) => void;
 
 /** One thing that the service needs, and what to do when it is not there. */
 export type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 
 /** Whether the keys of every provider can be had, or the introspection endpoint answers. */
-export async function checkKeys({ auth }: Config): Promise<Finding> {
-  if (auth.introspection) return checkIntrospection(auth.introspection);
+export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
+  if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
   const { providers } = auth;
   let failure: unknown;
   const verifier = await createVerifier(providers, {
     cache() {},
     verified() {},
+    clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
     jwksFetched(_issuer, _result, error) {
       failure ??= error;
     },
@@ -34,10 +36,13 @@ export async function checkKeys({ auth }: Config): Promise<Finding> {
   };
 }
 
-async function checkIntrospection(introspection: Introspection): Promise<Finding> {
+async function checkIntrospection(
+  introspection: Introspection,
+  onClock: OnClock,
+): Promise<Finding> {
   const check = 'keys';
   try {
-    await probeIntrospection(introspection);
+    await probeIntrospection(introspection, onClock);
     return { check, ok: true, detail: 'the introspection endpoint answers' };
   } catch (error) {
     return {
@@ -58,26 +63,12 @@ function keySetUrls({ keys }: Provider): string[] {
   });
 }
 
-/** The Date header of the OpenID provider is the only other clock that we know of. */
-export async function checkClock({ auth: { providers } }: Config): Promise<Finding> {
+/** The Date header of the identity provider is the only other clock that we know of. */
+export function checkClock(secondsAhead: number | undefined): Finding {
   const check = 'clock';
-  const [url] = providers.flatMap(keySetUrls);
-  if (url === undefined)
+  if (secondsAhead === undefined)
     return { check, ok: true, detail: 'not compared: no other clock is known' };
-  try {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(2_000),
-    });
-    const theirs = Date.parse(response.headers.get('date') ?? '');
-    if (Number.isNaN(theirs)) return { check, ok: true, detail: 'not compared: no Date header' };
-    const seconds = Math.round((Date.now() - theirs) / 1000);
-    const ok = Math.abs(seconds) <= MAX_CLOCK_SECONDS;
-    const fix = ok
-      ? {}
-      : { fix: 'set the clock of this machine by NTP: ZEGO refuses tokens of the future' };
-    return { check, ok, detail: `differs by ${seconds} s from the OpenID provider's`, ...fix };
-  } catch {
-    return { check, ok: true, detail: 'not compared: the OpenID provider does not answer' };
-  }
+  const ok = isClockRight(secondsAhead);
+  const detail = `differs by ${secondsAhead} s from the identity provider's`;
+  return { check, ok, detail, ...(!ok && { fix: CLOCK_FIX }) };
 }

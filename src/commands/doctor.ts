@@ -64,13 +64,16 @@ async function* examine(
   yield { check: 'configuration', ok: true, detail: 'every variable is in order' };
   yield* unknown;
   yield checkToken(config);
-  yield await checkKeys(config);
+  let secondsAhead: number | undefined;
+  yield await checkKeys(config, (seconds) => {
+    secondsAhead = seconds;
+  });
   const access = await checkAccess(config);
   yield access;
   const ids = access.ok ? await warnOfIds(config) : undefined;
   if (ids) yield { check: 'ids', ok: true, detail: ids, fix: ID_FIX };
   if (config.limits.redisUrl !== undefined) yield await checkRedis(config.limits.redisUrl);
-  yield await checkClock(config);
+  yield checkClock(secondsAhead);
 }
 
 function checkToken({ zego }: Config): Finding {

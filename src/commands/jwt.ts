@@ -13,7 +13,7 @@ import { ConfigError } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
 import { type Output, verdict } from './terminal.ts';
 
-const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {} };
+const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
 
 type Claims = Record<string, unknown>;
 type Walk = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };

@@ -42,9 +42,6 @@ export function startFailure(config: Config, { part, cause: error }: StartError)
 /** Why decisions cannot be had. Names the path or the address, never a user's password. */
 export function accessFailure(access: AccessConfig, error: unknown): Failure {
   const cause = causeOf(error);
-  if (access.mode === 'postgres' && cause.code === 'ENOENT') {
-    cause.fix = 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL';
-  }
   switch (access.mode) {
     case 'sqlite':
       return { variable: 'ACCESS_SQLITE_PATH', what: `cannot use ${access.path}`, cause };
@@ -52,7 +49,7 @@ export function accessFailure(access: AccessConfig, error: unknown): Failure {
       return {
         variable: 'DATABASE_URL',
         what: `cannot use ${addressOf(access.url, '5432')}`,
-        cause,
+        cause: { ...cause, ...fixInUrl(cause.code) },
       };
     case 'http':
       return {
@@ -63,6 +60,17 @@ export function accessFailure(access: AccessConfig, error: unknown): Failure {
     case 'claims':
       return { variable: 'ACCESS_MODE', what: 'cannot decide', cause };
   }
+}
+
+/** What the options of a PostgreSQL URL can do about it. */
+function fixInUrl(code: string): { fix?: string } {
+  if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL)/.test(code)) {
+    return { fix: 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL' };
+  }
+  if (/SELF_SIGNED|VERIFY_LEAF|ISSUER_CERT/.test(code)) {
+    return { fix: 'name the certificate of its authority by sslrootcert in the URL' };
+  }
+  return {};
 }
 
 export function toProblem({ variable, what, cause }: Failure): ConfigProblem {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Provider } from '../auth/provider.ts';
 import { isSafeUrl } from '../auth/provider-keys.ts';
 import { causeOf, describeCause } from '../causes.ts';
+import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
 import type { Database } from '../directory/database.ts';
 
@@ -42,6 +43,19 @@ export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
       logger.warn({ issuer, ...reasonOf(error) }, 'jwks fetch failed');
     }
     if (result === 'ok' && failing.delete(issuer)) logger.info({ issuer }, 'jwks fetched again');
+  };
+}
+
+/** Logs when our clock newly differs from that of an issuer. */
+export function createClockLog(logger: Logger): (issuer: string, secondsAhead: number) => void {
+  const differing = new Set<string>();
+  return (issuer, secondsAhead) => {
+    if (isClockRight(secondsAhead)) differing.delete(issuer);
+    else if (!differing.has(issuer)) {
+      differing.add(issuer);
+      const fields = { issuer, secondsAhead, fix: CLOCK_FIX };
+      logger.warn(fields, 'clock differs from the identity provider');
+    }
   };
 }
 

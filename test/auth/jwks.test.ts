@@ -36,6 +36,7 @@ async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
   const jwks = createJwks({
     locate: async () => server.url,
     clock: () => now,
+    onClock() {},
     onChange: () => void changes++,
     onFetch(error) {
       const result = error === undefined ? 'ok' : 'error';

@@ -35,7 +35,7 @@ async function openHashing() {
     backend.closeAllConnections();
     backend.close();
   });
-  const events = { cache() {}, verified() {}, jwksFetched() {} };
+  const events = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
   const providers = [providerSchema.parse({ secret: JWT_SECRET, issuer: ISSUER })];
   const { verify } = await createVerifier(providers, events, { strict: true, hashKey: KEY });
   const app = await openApp({ videoToken: { verify, check: access.check, repliesUserId: true } });

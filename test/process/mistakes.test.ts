@@ -267,6 +267,12 @@ const OF_THE_WORLD: Mistake[] = [
     /a part of the path is a file/,
   ],
   [
+    'a SQLite path where no folder can be made',
+    () => ({ ACCESS_SQLITE_PATH: '/proc/nowhere/a.db' }),
+    'ACCESS_SQLITE_PATH',
+    /\/proc\/nowhere\/a\.db; .*(no such file or folder|read-only|permi)/,
+  ],
+  [
     'a SQLite file of another program',
     () => sqlite('other.db'),
     'ACCESS_SQLITE_PATH',

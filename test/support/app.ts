@@ -100,6 +100,6 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
 }
 
 function openVerifier() {
-  const events = { cache() {}, verified() {}, jwksFetched() {} };
+  const events = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
   return createVerifier([providerSchema.parse({ secret: JWT_SECRET })], events);
 }

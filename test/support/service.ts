@@ -66,9 +66,17 @@ export async function startService(
   return { ...program, origin, internal, port: Number(URL.parse(origin)?.port) };
 }
 
-/** Starts the program with these variables and no others, and does not wait. */
-export function startProgram(variables: Variables, folder = makeFolder()): Program {
-  return run(folder, variables, [process.execPath, SERVER]);
+/**
+ * Starts the program with these variables and no others, and does not wait.
+ *
+ * @param wrapper a command that executes the one behind it
+ */
+export function startProgram(
+  variables: Variables,
+  folder = makeFolder(),
+  wrapper: readonly string[] = [],
+): Program {
+  return run(folder, variables, [...wrapper, process.execPath, SERVER]);
 }
 
 /** The addresses in the line that says that the service is ready. */

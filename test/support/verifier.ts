@@ -24,6 +24,7 @@ export async function openVerifier(...providers: object[]): Promise<TestVerifier
     {
       cache: (result) => void events.push(['cache', result]),
       verified: (seconds) => void events.push(['verified', seconds]),
+      clockCompared() {},
       jwksFetched(issuer, result) {
         events.push(['jwks', issuer, result]);
         fetched.resolve();

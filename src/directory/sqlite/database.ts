@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,8 +17,9 @@ const LOCK_RETRY_MS = 20;
  */
 export async function openSqliteDatabase(path: string): Promise<Database> {
   const writer = orUnavailable(() => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     refuseFolder(path);
+    refuseReadOnly(dirname(path));
     return new DatabaseSync(path, NO_WAIT);
   });
   refuseForeign(writer);
@@ -71,6 +72,29 @@ export function openSqliteReader(path: string): Database {
     },
     close: async () => db.close(),
   };
+}
+
+/** In place of `recursive`, which never ends where the kernel makes no folder, such as below `/proc`. */
+function makeFolder(path: string, hasParent = false): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT' && !hasParent) {
+      makeFolder(dirname(path));
+      makeFolder(path, true);
+    } else if (code !== 'EEXIST' || kindOfPath(path) === 'file') throw error;
+  }
+}
+
+/** SQLite does not say whether it is the owner of the folder or the file system. */
+function refuseReadOnly(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    // Under the permission model of Node.js only what can be read can be looked at.
+    if ((error as { code?: string }).code !== 'ERR_ACCESS_DENIED') throw error;
+  }
 }
 
 /** SQLite says no more than that it cannot open it. */

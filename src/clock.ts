@@ -1,0 +1,19 @@
+/** As far as `iat` and `nbf` may lie in the future by default. */
+const MAX_SECONDS = 5;
+
+export const CLOCK_FIX =
+  'set the clock of this machine by NTP: fresh JWTs are refused by us, or our tokens by ZEGO';
+
+export function isClockRight(secondsAhead: number): boolean {
+  return Math.abs(secondsAhead) <= MAX_SECONDS;
+}
+
+/** How far our clock is ahead of the one that an answer was made by; undefined if it has no `Date`. */
+export function secondsAhead(headers: Headers): number | undefined {
+  const theirs = Date.parse(headers.get('date') ?? '');
+  if (Number.isNaN(theirs)) return undefined;
+  const seconds = Math.round((Date.now() - theirs) / 1000);
+  // A cache sends the Date of the origin with its Age (RFC 9111 section 5.1), or a Date of its own.
+  const age = Number(headers.get('age')) || 0;
+  return seconds < 0 ? seconds : Math.max(0, seconds - age);
+}
