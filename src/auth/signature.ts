@@ -63,6 +63,6 @@ export function verifySignature(
 
 function fits(key: KeyObject, { type, curve }: Algorithm): boolean {
   if (key.type === 'secret') return type === 'secret';
-  const { modulusLength = MIN_RSA_BITS, namedCurve } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = MIN_RSA_BITS, namedCurve } = { ...key.asymmetricKeyDetails };
   return key.asymmetricKeyType === type && namedCurve === curve && modulusLength >= MIN_RSA_BITS;
 }

@@ -103,6 +103,10 @@ describe('a document', () => {
       'of a part of the issuer',
       (origin) => json({ issuer: `${origin}/x`, jwks_uri: `${origin}/keys` }),
     ],
+    [
+      'of the issuer in other letters',
+      (origin) => json({ issuer: origin.toUpperCase(), jwks_uri: `${origin}/keys` }),
+    ],
     ['without an issuer', (origin) => json({ jwks_uri: `${origin}/keys` })],
     ['without a key set', (origin) => json({ issuer: origin })],
     ['with a list for its key set', (origin) => json({ issuer: origin, jwks_uri: ['x'] })],
@@ -207,6 +211,12 @@ describe('the address of a key set', () => {
     const local = { ...ADDRESSES, localhost: '127.0.0.1' };
     const lookup = async (host: string) => [{ address: local[host as 'localhost'] ?? host }];
     const checking = checkKeySetAddress('https://login.example', url, false, lookup);
+    expect(String(await rejectionOf(checking))).toContain('internal address');
+  });
+
+  it('is looked up by name where no other resolver is given', async () => {
+    await checkKeySetAddress('https://localhost', 'https://localhost/keys', false);
+    const checking = checkKeySetAddress('https://203.0.113.7', 'https://localhost/keys', false);
     expect(String(await rejectionOf(checking))).toContain('internal address');
   });
 

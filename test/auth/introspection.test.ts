@@ -7,6 +7,7 @@ import { createSecrets } from '../../src/secrets.ts';
 import { load } from '../support/environment.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { openJwksServer } from '../support/jwks-server.ts';
+import { jumpingTime } from '../support/monotonic.ts';
 
 const NOW = 1_800_000_000;
 const SECRET = 'a:secret/with +signs';
@@ -143,6 +144,16 @@ describe('an introspection verifier', () => {
     server.answer = status(500);
     for (let n = 0; n < 20; n++) await rejectionOf(verify(`b${n}`, NOW));
     expect(server.requests()).toBeLessThan(25);
+  });
+
+  it('finds out by itself that an endpoint answers again', async () => {
+    const time = jumpingTime();
+    const { verifier, server } = await open(status(500));
+    await rejectionOf(verifier.verify(TOKEN, NOW));
+    expect(verifier.healthy()).toBe(false);
+    server.answer = says({ active: false });
+    time.advance(5_000);
+    await expect.poll(verifier.healthy).toBe(true);
   });
 
   it('does not send a token of more than 12 kB', async () => {

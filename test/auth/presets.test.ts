@@ -560,6 +560,28 @@ describe('a preset', () => {
     expect(problems(one)).toEqual([expect.stringContaining('tenants: is for an issuer')]);
   });
 
+  it('of Amazon Cognito in China is at the domain of Amazon there', () => {
+    const given = { provider: 'cognito:cn-north-1/cn-north-1_Abc123XYZ', audience: 'films' };
+    expect(providerSchema.parse(given).issuers).toMatchObject([
+      { iss: 'https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_Abc123XYZ' },
+    ]);
+  });
+
+  it('takes a public key in place of its key set', () => {
+    const { publicPem } = newKeys('RS256');
+    const given = { provider: 'google', audience: 'films', publicKey: publicPem };
+    const { issuers, keys } = providerSchema.parse(given);
+    expect(issuers).toMatchObject([{ iss: 'https://accounts.google.com' }, {}]);
+    expect(keys).toMatchObject([{ kind: 'publicKey' }]);
+    expect(keys).toHaveLength(1);
+  });
+
+  it('is not read from a text of several lines', () => {
+    expect(problems({ provider: 'cognito:pool,films\nothers' })).toEqual([
+      expect.stringContaining('provider: must be one of'),
+    ]);
+  });
+
   it('lets the audience be left out for azp alone', () => {
     const given = { provider: 'google', audience: 'films', audienceOptional: true };
     expect(problems(given)).toEqual(['audienceOptional: is for the audience claim azp alone']);

@@ -50,6 +50,12 @@ describe('a provider', () => {
     expect(refusal({ secret: SECRET, audience: [] })).not.toEqual([]);
   });
 
+  it('names its audience where that is in another claim than aud', () => {
+    const message = 'audience: is required with the audience claim azp';
+    expect(refusal({ secret: SECRET, audienceClaim: 'azp' })).toEqual([message]);
+    accept({ secret: SECRET, audienceClaim: 'azp', audience: 'films' });
+  });
+
   it('has exactly one key', () => {
     const message = ['secret: give exactly one of secret, publicKey and jwksUrl'];
     expect(refusal({})).toEqual(message);
