@@ -51,12 +51,12 @@ export function accessFailure(access: AccessConfig, error: unknown): Failure {
         what: `cannot use ${addressOf(access.url, '5432')}`,
         cause: { ...cause, ...fixInUrl(cause.code) },
       };
-    case 'http':
-      return {
-        variable: 'ACCESS_HTTP_URL',
-        what: `cannot ask ${addressOf(access.url, '')}`,
-        cause,
-      };
+    case 'http': {
+      const what = `cannot ask ${addressOf(access.url, '')}`;
+      if (!/^STATUS_40[13]$/.test(cause.code)) return { variable: 'ACCESS_HTTP_URL', what, cause };
+      const fix = 'give the backend the same secret';
+      return { variable: 'ACCESS_HTTP_SECRET', what, cause: { ...cause, fix } };
+    }
     case 'claims':
       return { variable: 'ACCESS_MODE', what: 'cannot decide', cause };
   }

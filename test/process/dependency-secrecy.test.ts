@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { cli } from '../support/cli.ts';
 import { freePort } from '../support/free-port.ts';
 import { post } from '../support/post.ts';
+import { describeWith, startProgram as startRedis, stopProgram } from '../support/program.ts';
 import { type Program, startProgram, startService, VARIABLES } from '../support/service.ts';
 import { writings } from '../support/writings.ts';
 
@@ -50,7 +52,29 @@ it('the password of a Redis that is not there is written nowhere', async () => {
   expectSilence(service, readiness, await metricsOf(service));
 });
 
+describeWith('redis-server', 'a Redis that refuses', () => {
+  it.each([
+    ['a wrong password', `:${CANARY}@`, 'WRONGPASS'],
+    ['a request without a password', '', 'NOAUTH'],
+  ])('%s is named in the log and by the doctor, without it', async (_what, login, reason) => {
+    const port = await freePort();
+    const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', ''];
+    const redis = await startRedis('redis-server', [...flags, '--requirepass', 'right'], port);
+    onTestFinished(() => stopProgram(redis));
+    const variables = { REDIS_URL: `redis://${login}127.0.0.1:${port}` };
+    const service = await started(variables);
+    expect((await post(service.origin)).status).toBe(200);
+    await service.line(({ msg, reason: code }) => /Redis/.test(String(msg)) && code === reason);
+    expectSilence(service, await metricsOf(service));
+    const env = { ...VARIABLES, ACCESS_MODE: 'claims', ...variables };
+    const { code, stdout, stderr } = await cli(['doctor', '--json'], { env });
+    expect([code, stdout]).toEqual([1, expect.stringContaining(reason)]);
+    expectSilence(service, stdout, stderr);
+  });
+});
+
 it.each<[string, RequestListener]>([
+  ['refuses it', (_request, response) => response.writeHead(401).end()],
   [
     'says it again',
     ({ headers }, response) => response.writeHead(500).end(JSON.stringify(headers)),

@@ -10,7 +10,7 @@ import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { newKeys } from '../support/keys.ts';
-import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { GUARDED_USER, type Postgres, startPostgres } from '../support/postgres.ts';
 import { ready, startProgram, VARIABLES, type Variables } from '../support/service.ts';
 import { writings } from '../support/writings.ts';
 
@@ -335,6 +335,12 @@ const OF_THE_WORLD: Mistake[] = [
     () => as('stranger'),
     'DATABASE_URL',
     /role "stranger" does not exist \(28000\)/,
+  ],
+  [
+    'a wrong password',
+    () => as(GUARDED_USER),
+    'DATABASE_URL',
+    /password authentication failed for user "guarded" \(28P01\); check the user and the password/,
   ],
   ['a user that may not log in', () => as('nologin'), 'DATABASE_URL', /not permitted to log in/],
   [

@@ -1,6 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +29,9 @@ export type Postgres = {
 };
 
 const NOBODY = 65_534;
+
+/** The one user that is asked for a password; no password is right. */
+export const GUARDED_USER = 'guarded';
 
 export async function startPostgres(): Promise<Postgres> {
   const folder = temporaryFolder();
@@ -48,6 +59,11 @@ export async function startPostgres(): Promise<Postgres> {
     ...identity,
     stdio: 'ignore',
   });
+  const rules = join(data, 'pg_hba.conf');
+  writeFileSync(
+    rules,
+    `host all ${GUARDED_USER} all scram-sha-256\n${readFileSync(rules, 'utf8')}`,
+  );
   await start();
   return {
     async createDatabase(name) {
