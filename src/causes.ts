@@ -184,7 +184,9 @@ type Thrown = {
 function innermost(thrown: unknown): Thrown {
   if (thrown instanceof ServiceError && thrown.extras.cause) return innermost(thrown.extras.cause);
   if (thrown instanceof AggregateError) return innermost(thrown.errors[0]);
-  const { code, cause } = (thrown ?? {}) as { code?: unknown; cause?: unknown };
-  if (typeof code !== 'string' && cause) return innermost(cause);
-  return (thrown ?? {}) as Thrown;
+  const error = (thrown ?? {}) as Thrown & { cause?: unknown };
+  // `pg` gives up a slow connection, and puts inside that it was closed.
+  const isOutermost =
+    typeof error.code === 'string' || /connection timeout/.test(error.message ?? '');
+  return error.cause && !isOutermost ? innermost(error.cause) : error;
 }
