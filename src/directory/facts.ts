@@ -4,34 +4,37 @@ type Room = NonNullable<AccessFacts['room']>;
 type Video = NonNullable<AccessFacts['video']>;
 type User = NonNullable<AccessFacts['user']>;
 
-/** What both databases answer about one user, room and video. Booleans are 0 and 1 in SQLite, and null is false. */
-export type FactsRow = {
-  user_status: User['status'] | null;
-  room_status: Room['status'] | null;
-  has_member: boolean | number | null;
-  has_video: boolean | number | null;
-  video_status: Video['status'] | null;
-  available_from: number | string | null;
-  available_until: number | string | null;
-  regions: string | null;
-};
+/**
+ * What both databases answer about one user, room and video, as a list: an object for each row costs more than the
+ * query. Booleans are 0 and 1 in SQLite, and null is false.
+ */
+export type FactsRow = readonly [
+  userStatus: User['status'] | null,
+  roomStatus: Room['status'] | null,
+  hasMember: boolean | number | null,
+  hasVideo: boolean | number | null,
+  videoStatus: Video['status'] | null,
+  availableFrom: number | string | null,
+  availableUntil: number | string | null,
+  regions: string | null,
+];
 
 export function toFacts(row: FactsRow): AccessFacts {
-  const { user_status, room_status, video_status } = row;
+  const [userStatus, roomStatus, hasMember, hasVideo, videoStatus, from, until, regions] = row;
   return {
-    user: user_status === null ? undefined : { status: user_status },
+    user: userStatus === null ? undefined : { status: userStatus },
     room:
-      room_status === null
+      roomStatus === null
         ? undefined
-        : { status: room_status, hasMember: !!row.has_member, hasVideo: !!row.has_video },
+        : { status: roomStatus, hasMember: !!hasMember, hasVideo: !!hasVideo },
     video:
-      video_status === null
+      videoStatus === null
         ? undefined
         : {
-            status: video_status,
-            availableFrom: toTime(row.available_from),
-            availableUntil: toTime(row.available_until),
-            regions: parseRegions(row.regions),
+            status: videoStatus,
+            availableFrom: toTime(from),
+            availableUntil: toTime(until),
+            regions: parseRegions(regions),
           },
   };
 }

@@ -13,11 +13,11 @@ const DEADLINE_MS = 1_500;
  */
 const FACTS_SQL = `
 SELECT q.position::int,
-  (SELECT status FROM users WHERE id = q.user_id) AS user_status,
-  (SELECT status FROM rooms WHERE id = q.room_id) AS room_status,
-  (SELECT true FROM room_members WHERE room_id = q.room_id AND user_id = q.user_id) AS has_member,
-  (SELECT true FROM room_videos WHERE room_id = q.room_id AND video_id = q.video_id) AS has_video,
-  video.status AS video_status, available_from, available_until, regions
+  (SELECT status FROM users WHERE id = q.user_id),
+  (SELECT status FROM rooms WHERE id = q.room_id),
+  (SELECT true FROM room_members WHERE room_id = q.room_id AND user_id = q.user_id),
+  (SELECT true FROM room_videos WHERE room_id = q.room_id AND video_id = q.video_id),
+  video.status, available_from, available_until, regions
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]))
   WITH ORDINALITY AS q (user_id, room_id, video_id, position)
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
@@ -27,7 +27,6 @@ ORDER BY q.position`;
 const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
 type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
-type Row = FactsRow & { position: number };
 
 /** The facts in PostgreSQL; one query answers all questions of a batch. */
 export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirectory {
@@ -38,7 +37,7 @@ export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirecto
     questions = [];
     try {
       const rows = await withDeadline(ask(pool, asked));
-      for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as Row));
+      for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as FactsRow));
     } catch (error) {
       for (const { reject } of asked) reject(error);
     }
@@ -55,14 +54,15 @@ export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirecto
 }
 
 /** The rows, each at the place of its question. */
-async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Promise<Row[]> {
+async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Promise<FactsRow[]> {
   const column = (name: 'userId' | 'roomId' | 'videoId') =>
     asked.map(({ request }) => request[name]);
   const values = [column('userId'), column('roomId'), column('videoId')];
-  const { rows } = await pool.query<Row>({ name: FACTS_NAME, text: FACTS_SQL, values });
-  const inOrder = rows.every(({ position }, index) => position === index + 1);
+  const query = { name: FACTS_NAME, text: FACTS_SQL, values, rowMode: 'array' as const };
+  const { rows } = await pool.query<unknown[]>(query);
+  const inOrder = rows.every(([position], index) => position === index + 1);
   if (rows.length !== asked.length || !inOrder) throw new Error('rows do not fit their questions');
-  return rows;
+  return rows.map(([, ...row]) => row as unknown as FactsRow);
 }
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
