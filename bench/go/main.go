@@ -1,4 +1,6 @@
 // A peer for the benchmark: net/http, an in-memory list, a token04 generator. No log, no metrics, no rate limit.
+// With SEED=true each token seeds two generators of random numbers and makes a cipher, as ZEGO's generator for Go
+// does (ZEGOCLOUD/zego_server_assistant, token/go/src/token04).
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	weak "math/rand"
 	"net/http"
 	"os"
 	"strconv"
@@ -106,14 +109,39 @@ type claims struct {
 	Payload string `json:"payload"`
 }
 
+// draw returns what is random in a token, the nonce and the IV, and the cipher for it.
+type draw func() (nonce int32, iv []byte, block cipher.Block, err error)
+
+// drawSecure uses the system's randomness and one cipher.
+func drawSecure() (draw, error) {
+	block, err := aes.NewCipher([]byte(secret))
+	return func() (int32, []byte, cipher.Block, error) {
+		random := make([]byte, aes.BlockSize+4)
+		_, err := rand.Read(random)
+		nonce := int32(binary.BigEndian.Uint32(random[aes.BlockSize:]) >> 1)
+		return nonce, random[:aes.BlockSize], block, err
+	}, err
+}
+
+// drawSeeded does the work of ZEGO's generator.
+func drawSeeded() (int32, []byte, cipher.Block, error) {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	nonce := weak.New(weak.NewSource(time.Now().UnixNano())).Int31()
+	source := weak.New(weak.NewSource(time.Now().UnixNano()))
+	iv := make([]byte, aes.BlockSize)
+	for n := range iv {
+		iv[n] = letters[source.Intn(len(letters))]
+	}
+	block, err := aes.NewCipher([]byte(secret))
+	return nonce, iv, block, err
+}
+
 // generate makes a token04: "04" and the base64 of the expiry, the IV, and the claims by AES-256-CBC.
-func generate(block cipher.Block, userID, payload string, now int64) (string, error) {
-	random := make([]byte, aes.BlockSize+4)
-	if _, err := rand.Read(random); err != nil {
+func generate(next draw, userID, payload string, now int64) (string, error) {
+	nonce, iv, block, err := next()
+	if err != nil {
 		return "", err
 	}
-	iv := random[:aes.BlockSize]
-	nonce := int32(binary.BigEndian.Uint32(random[aes.BlockSize:]) >> 1)
 	expire := now + lifetimeSeconds
 	text, err := json.Marshal(claims{appID, userID, nonce, now, expire, payload})
 	if err != nil {
@@ -130,7 +158,7 @@ func generate(block cipher.Block, userID, payload string, now int64) (string, er
 	return "04" + base64.StdEncoding.EncodeToString(append(out, text...)), nil
 }
 
-func issue(d directory, block cipher.Block, key []byte) http.HandlerFunc {
+func issue(d directory, next draw, key []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		now := time.Now().Unix()
 		user, err := verify(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), key, now)
@@ -152,7 +180,7 @@ func issue(d directory, block cipher.Block, key []byte) http.HandlerFunc {
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
-		token, err := generate(block, user, string(payload), now)
+		token, err := generate(next, user, string(payload), now)
 		if err != nil {
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
@@ -169,11 +197,14 @@ func main() {
 	if err != nil {
 		log.Fatal("USERS: ", err)
 	}
-	block, err := aes.NewCipher([]byte(secret))
+	next, err := drawSecure()
 	if err != nil {
 		log.Fatal(err)
 	}
+	if os.Getenv("SEED") == "true" {
+		next = drawSeeded
+	}
 	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {})
-	http.HandleFunc("/video-token", issue(newDirectory(size), block, []byte(os.Getenv("AUTH_JWT_SECRET"))))
+	http.HandleFunc("/video-token", issue(newDirectory(size), next, []byte(os.Getenv("AUTH_JWT_SECRET"))))
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
 }
