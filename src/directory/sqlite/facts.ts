@@ -22,7 +22,7 @@ type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
  * The facts in an existing SQLite file. Readers never wait for writers.
  *
  * Questions of one batch are answered in one transaction, as SQLite's locks cost as much as an answer. Its
- * snapshot begins after the last of them was asked.
+ * snapshot begins after the last of them was asked. A question alone needs none: its statement is one.
  */
 export function openSqliteFacts(path: string): AccessDirectory & { close(): void } {
   const db = orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
@@ -46,7 +46,7 @@ export function openSqliteFacts(path: string): AccessDirectory & { close(): void
     try {
       // A COMMIT that failed leaves a transaction open, whose snapshot is older than these questions.
       if (db.isTransaction) db.exec('ROLLBACK');
-      db.exec('BEGIN');
+      if (asked.length > 1) db.exec('BEGIN');
       asked.forEach(answer);
       // A read that fails can end the transaction; those after it are answered one by one.
       if (db.isTransaction) db.exec('COMMIT');
