@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const MINUTE = 60_000;
@@ -5,6 +6,8 @@ const MINUTE = 60_000;
 export default defineConfig({
   test: {
     hookTimeout: MINUTE,
+    // Most tests wait for a server or a timer, not for a processor.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
         extends: true,

@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../support/free-port.ts';
 import { post } from '../support/post.ts';
@@ -12,9 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-async function started(variables: Variables): Promise<Service> {
+/** @param finished of a test that runs beside others */
+async function started(variables: Variables, finished = onTestFinished): Promise<Service> {
   const service = await startService(variables);
-  onTestFinished(service.stop);
+  finished(service.stop);
   return service;
 }
 
@@ -25,6 +27,7 @@ async function readiness(service: Service, name: string, state: 'up' | 'down'): 
       dependencies: Record<string, string>;
     };
     if (dependencies[name] === state) return;
+    await delay(20);
   }
 }
 
@@ -54,13 +57,14 @@ describe('a database that fails in use', () => {
 });
 
 describe('a backend that fails in use', () => {
-  it.each<[string, (response: ServerResponse) => void, string]>([
+  it.concurrent.for<[string, (response: ServerResponse) => void, string]>([
     ['answers 500', (response) => response.writeHead(500).end(), 'STATUS_500'],
     ['answers a page', (response) => response.end('<html>'), 'NOT_JSON'],
     ['answers something else', (response) => response.end('{"ok":true}'), 'WRONG_SHAPE'],
     ['is silent', () => {}, 'TIMEOUT'],
     ['hangs up', (response) => response.destroy(), 'UND_ERR_SOCKET'],
-  ])('has its reason in the log, and is found to be back: it %s', async (_name, fail, reason) => {
+  ])('has its reason in the log, and is found to be back: it %s', async (row, test) => {
+    const [, fail, reason] = row;
     let well = false;
     const backend = createServer((_request, response) => {
       if (well) response.end('{"allow":true}');
@@ -68,13 +72,14 @@ describe('a backend that fails in use', () => {
     });
     const port = await freePort();
     backend.listen(port, '127.0.0.1');
-    onTestFinished(() => void backend.close().closeAllConnections());
-    const service = await started({
+    test.onTestFinished(() => void backend.close().closeAllConnections());
+    const variables = {
       ACCESS_MODE: 'http',
       ACCESS_HTTP_URL: `http://127.0.0.1:${port}/`,
       ACCESS_HTTP_SECRET: 'backend-secret-0123456789-0123456789',
       ACCESS_HTTP_TIMEOUT_MS: '200',
-    });
+    };
+    const service = await started(variables, test.onTestFinished);
     expect((await post(service.origin)).status).toBe(503);
     expect(await service.line(({ outcome }) => outcome === 'failed')).toMatchObject({ reason });
     await readiness(service, 'access', 'down');
