@@ -12,7 +12,7 @@ module.exports = {
       name: 'no-cycles',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     { name: 'no-orphans-in-packages', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('token04-knows-only-crypto', '^src/token04/', ['^src/token04/', '^(node:)?crypto$']),

@@ -1,7 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { runNode } from './load-node.ts';
-import { createWrk } from './load-wrk.ts';
-
 /** One measurement: requests for so many seconds over so many keep-alive connections, one at a time on each. */
 export type LoadOptions = {
   port: number;
@@ -28,9 +24,3 @@ export type Loader = {
   name: string;
   run(options: LoadOptions): Promise<LoadResult>;
 };
-
-/** wrk where it is installed: a load in Node.js costs more than some of the servers, and slows them down. */
-export function createLoader(folder: string): Loader {
-  if (spawnSync('wrk', ['-v']).error) return { name: 'a load in Node.js', run: runNode };
-  return { name: 'wrk', run: createWrk(folder) };
-}

@@ -1,11 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { writeSqlite } from './directory.ts';
-import { createLoader } from './load.ts';
+import type { Loader } from './load.ts';
+import { runNode } from './load-node.ts';
+import { createWrk } from './load-wrk.ts';
 import { measure } from './measure.ts';
 import { type Result, render, type Table } from './report.ts';
 import { JWT_SECRET } from './requests.ts';
@@ -70,6 +72,12 @@ try {
 } finally {
   for (const server of servers) await server.stop();
   rmSync(folder, { recursive: true });
+}
+
+/** wrk where it is installed: a load in Node.js costs more than some of the servers, and slows them down. */
+function createLoader(folder: string): Loader {
+  if (spawnSync('wrk', ['-v']).error) return { name: 'a load in Node.js', run: runNode };
+  return { name: 'wrk', run: createWrk(folder) };
 }
 
 function memoize<T>(make: (size: number) => Promise<T>): (size: number) => Promise<T> {

@@ -1,5 +1,4 @@
 import { DEFAULT_ALGORITHMS, familiesOf } from './algorithms.ts';
-import type { GivenProvider, Report } from './provider.ts';
 import { type PublicKey, parsePublicKey } from './public-key.ts';
 
 const MIN_SECRET_BYTES = 32;
@@ -21,8 +20,21 @@ type KeyInput = {
 };
 type Resolved = ProviderKey | undefined;
 
+/** What of a provider says which keys it has. */
+type GivenKeys = KeyInput & {
+  provider?: string | undefined;
+  issuer?: string | undefined;
+  presetIssuers?: string[];
+  audience?: string[] | undefined;
+  keys?: KeyInput[] | undefined;
+  allowHttp: boolean;
+};
+
+/** Says what is wrong with a field. */
+export type Report = (field: string, message: string) => undefined;
+
 /** The keys of a provider: one, or several whose algorithms differ. */
-export function resolveKeys(given: GivenProvider, report: Report): ProviderKey[] | undefined {
+export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | undefined {
   const inputs = keyInputs(given, report);
   const keys = inputs?.flatMap((input) => resolveKey(input, given, report) ?? []);
   if (!keys || keys.length !== inputs?.length) return undefined;
@@ -31,7 +43,7 @@ export function resolveKeys(given: GivenProvider, report: Report): ProviderKey[]
   return report('keys', 'must each have algorithms of their own');
 }
 
-function keyInputs(given: GivenProvider, report: Report): KeyInput[] | undefined {
+function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
   const { provider, issuer, secret, publicKey, jwksUrl, algorithms, keys } = given;
   const single = [secret, publicKey, jwksUrl].filter((value) => value !== undefined);
   if (keys) {
@@ -45,7 +57,7 @@ function keyInputs(given: GivenProvider, report: Report): KeyInput[] | undefined
 }
 
 /** A secret stands beside a preset's key set, each with algorithms of its own; a public key replaces it. */
-function presetKeys({ secret, publicKey, jwksUrl, algorithms = [] }: GivenProvider): KeyInput[] {
+function presetKeys({ secret, publicKey, jwksUrl, algorithms = [] }: GivenKeys): KeyInput[] {
   const isHmac = (name: string) => familiesOf([name]).has('HMAC');
   const listed = (names: string[]) => (names.length > 0 ? { algorithms: names } : {});
   const asymmetric = listed(algorithms.filter((name) => !isHmac(name)));
@@ -55,7 +67,7 @@ function presetKeys({ secret, publicKey, jwksUrl, algorithms = [] }: GivenProvid
   ];
 }
 
-function resolveKey(input: KeyInput, given: GivenProvider, report: Report): Resolved {
+function resolveKey(input: KeyInput, given: GivenKeys, report: Report): Resolved {
   const { secret, publicKey } = input;
   if (secret !== undefined) return resolveSecret(secret, input.algorithms, report);
   if (publicKey !== undefined) return resolvePublicKey(publicKey, input.algorithms, report);
@@ -92,7 +104,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
 }
 
 /** A key set at an address, or the one that the issuer's discovery document names. */
-function resolveKeySet(input: KeyInput, given: GivenProvider, report: Report): Resolved {
+function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resolved {
   const { jwksUrl, algorithms = [...DEFAULT_ALGORITHMS.jwks] } = input;
   const { issuer, presetIssuers, audience, allowHttp } = given;
   const families = familiesOf(algorithms);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AUDIENCE_CLAIMS, type AudienceClaim, PRESETS } from './presets.ts';
-import { type ProviderKey, resolveKeys } from './provider-keys.ts';
+import { type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
 
 /** A spelling of `iss` that a provider's credentials may have. */
 export type Issuer = {
@@ -63,9 +63,6 @@ const inputSchema = z.strictObject({
 
 export type ProviderInput = z.output<typeof inputSchema>;
 
-/** Says what is wrong with a field. */
-export type Report = (field: string, message: string) => undefined;
-
 export const providerSchema = inputSchema.transform((input, context): Provider => {
   const report: Report = (field, message) => {
     context.addIssue({ code: 'custom', path: [field], message });
@@ -94,7 +91,7 @@ export const providerSchema = inputSchema.transform((input, context): Provider =
 });
 
 /** What an operator wrote, with what a preset says where the operator is silent. */
-export type GivenProvider = ProviderInput & { presetIssuers?: string[]; whichAudience?: string };
+type GivenProvider = ProviderInput & { presetIssuers?: string[]; whichAudience?: string };
 
 function readPreset({ provider }: ProviderInput, report: Report) {
   if (provider === undefined) return undefined;
