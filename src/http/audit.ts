@@ -1,4 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  onResponseHookHandler,
+} from 'fastify';
 import type { ErrorCode } from '../errors.ts';
 import { clientAddress } from './client.ts';
 
@@ -48,6 +53,27 @@ export function addressOf(request: FastifyRequest): string {
   const context = auditContext(request);
   context.ip ??= clientAddress(request);
   return context.ip;
+}
+
+/** The hooks of a route that give each of its requests one event, also when the client disconnects. */
+export function auditHooks(onEvent: (event: AuditEvent) => void): {
+  onRequest: onRequestHookHandler;
+  onResponse: onResponseHookHandler;
+} {
+  return {
+    onRequest(request, reply, done) {
+      addressOf(request);
+      // Fastify's onResponse is not called for a client that disconnects before it has its answer.
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) onEvent(toAuditEvent(request, reply));
+      });
+      done();
+    },
+    onResponse(request, reply, done) {
+      onEvent(toAuditEvent(request, reply));
+      done();
+    },
+  };
 }
 
 /** The audit event of a request that has ended. */

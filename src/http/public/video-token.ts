@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessDecision, AccessService } from '../../access/access.ts';
@@ -16,7 +16,7 @@ import { tokenLifetime } from '../../token/lifetime.ts';
 import { encodeVideoPayload } from '../../token/payload.ts';
 import type { Generate } from '../../token04/index.ts';
 import type { Admission } from '../admission.ts';
-import { type AuditEvent, addressOf, auditContext, toAuditEvent } from '../audit.ts';
+import { type AuditEvent, auditContext, auditHooks } from '../audit.ts';
 import type { CountryOf } from '../client.ts';
 import { problemResponses } from '../problems/schema.ts';
 import type { RateLimits } from '../rate-limit.ts';
@@ -54,7 +54,8 @@ export function videoTokenRoute(
   options: VideoTokenOptions,
   { enter, byAddress, byUser }: RequestLimits,
 ): FastifyPluginAsyncZod {
-  const { verify, now, onAuditEvent } = options;
+  const { verify, now } = options;
+  const audit = auditHooks(options.onAuditEvent);
 
   const authenticate = async (request: FastifyRequest) => {
     const credential = await verify(readBearer(request.headers.authorization), now());
@@ -75,16 +76,13 @@ export function videoTokenRoute(
         response: { 200: issuedResponse, ...problemResponses(ERROR_CODES) },
       },
       // The order in which a request is handled. A request that is refused at any step is audited.
-      onRequest: [auditAborted(onAuditEvent), enter, byAddress, authenticate, byUser],
+      onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
       preParsing: requireJson,
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
         return issue(options, request, request.body);
       },
-      onResponse: (request, reply, done) => {
-        onAuditEvent(toAuditEvent(request, reply));
-        done();
-      },
+      onResponse: audit.onResponse,
     });
   };
 }
@@ -122,17 +120,6 @@ const issuedResponse = {
   description: 'The user may load the video until expireAt.',
   content: { 'application/json': { schema: tokenSchema } },
 };
-
-/** Fastify's onResponse is not called for a client that disconnects before it has its answer. */
-function auditAborted(onAuditEvent: VideoTokenOptions['onAuditEvent']): onRequestHookHandler {
-  return (request: FastifyRequest, reply: FastifyReply, done) => {
-    addressOf(request);
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) onAuditEvent(toAuditEvent(request, reply));
-    });
-    done();
-  };
-}
 
 async function issue(
   options: VideoTokenOptions,
