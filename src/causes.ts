@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util';
+import { CAUSES, MESSAGES, NAMES, SQLITE } from './cause-words.ts';
 import { ServiceError } from './errors.ts';
 
 /** Why something outside of the process failed. */
@@ -10,140 +12,19 @@ export type Cause = {
   fix?: string;
 };
 
-type Row = [words: string, fix?: string];
-
-const NETWORK = 'check the address, the network and the firewall';
-const CERTIFICATE =
-  'give this machine the certificate of the authority, for instance by NODE_EXTRA_CA_CERTS';
-const RIGHTS = 'give the user of the process the right to it';
-
-/** What the codes of Node.js, PostgreSQL and this program mean. */
-const CAUSES: Readonly<Record<string, Row>> = {
-  ECONNREFUSED: ['connection refused', 'check that it runs, and the host and port'],
-  ECONNRESET: ['the connection was closed', 'check that it is what listens there'],
-  EPIPE: ['the connection was closed', 'check that it is what listens there'],
-  UND_ERR_SOCKET: ['the connection was closed', 'check that it is what listens there'],
-  CONNECTION_LOST: ['the connection was closed', 'check that it is what listens there'],
-  ENOTFOUND: ['unknown host', 'check the host name'],
-  EAI_AGAIN: ['the host name cannot be looked up', 'check the host name and the DNS server'],
-  ETIMEDOUT: ['no answer in time', NETWORK],
-  UND_ERR_CONNECT_TIMEOUT: ['no answer in time', NETWORK],
-  CONNECT_TIMEOUT: ['no connection in time', NETWORK],
-  QUERY_TIMEOUT: ['no answer to a query in time', 'check the load of the database'],
-  DEADLINE: ['no answer within the deadline', 'check the load of the database'],
-  TIMEOUT: ['no answer in time', NETWORK],
-  EHOSTUNREACH: ['no route to the host', NETWORK],
-  ENETUNREACH: ['no route to the host', NETWORK],
-  NO_TLS: [
-    'the server does not support TLS',
-    'switch TLS on there, or take sslmode out of the URL',
-  ],
-  NO_PASSWORD: ['the server asks for a password', 'put user and password into the URL'],
-  ERR_OSSL: ['a certificate or its key cannot be used', 'check the files of certificate and key'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['the certificate is self-signed', CERTIFICATE],
-  SELF_SIGNED_CERT_IN_CHAIN: ['the certificate chain is self-signed', CERTIFICATE],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['the certificate cannot be verified', CERTIFICATE],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['the issuer of the certificate is unknown', CERTIFICATE],
-  CERT_HAS_EXPIRED: ['the certificate has expired', 'renew it, and check the clock'],
-  CERT_NOT_YET_VALID: ['the certificate is not yet valid', 'check the clock of this machine'],
-  ERR_TLS_CERT_ALTNAME_INVALID: ['the certificate is for another host', 'check the host name'],
-  ERR_SSL_WRONG_VERSION_NUMBER: ['the server does not speak TLS there', 'check scheme and port'],
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['the server does not speak TLS there', 'check scheme and port'],
-  EPROTO: ['the TLS handshake failed', 'check scheme and port'],
-  EADDRINUSE: ['another process listens there', 'stop it, or choose another port'],
-  EADDRNOTAVAIL: ['the address is not one of this machine', 'use 0.0.0.0, 127.0.0.1 or its own'],
-  EACCES: ['permission denied', RIGHTS],
-  EPERM: ['operation not permitted', RIGHTS],
-  EROFS: ['the file system is read-only', 'mount a volume there that can be written'],
-  ENOSPC: ['no space is left on the disk', 'make space on it'],
-  ENOENT: ['no such file or folder', 'check the path'],
-  EEXIST: ['a part of the path is a file, not a folder', 'check the path'],
-  ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
-  EISDIR: ['it is a folder, not a file', 'add the name of the file, such as access.db'],
-  ERR_ACCESS_DENIED: [
-    'the path is outside of what the process may use',
-    'use a path under /app/data, or change the --allow-fs flags of the container',
-  ],
-  FOREIGN_DATABASE: ['it is the database of another program', 'check the path'],
-  NO_DIRECTORY: ['there is no directory in it yet', 'start the service or import one first'],
-  NEWER_SCHEMA: [
-    'its schema is newer than this release of the program',
-    'start the newer release again, or restore the backup made before the upgrade',
-  ],
-  CHANGED_MIGRATION: ['its schema was made by other migrations', 'check which release made it'],
-  WRITER_BUSY: ['another import or change runs', 'try again when it has ended'],
-  '28P01': ['the password is wrong', 'check the user and the password'],
-  '28000': [
-    'the server does not let this user in',
-    'check the user, and pg_hba.conf of the server',
-  ],
-  '3D000': ['the database does not exist', 'create it, or correct its name'],
-  '3F000': ['there is no schema to create tables in', 'grant the user USAGE and CREATE on it'],
-  '42501': ['the user lacks rights', 'grant the user USAGE and CREATE on the schema'],
-  '42P01': ['there is no directory in it yet', 'start the service or import one first'],
-  '42P07': ['it has a table of that name already', 'give the directory a database of its own'],
-  '53300': ['too many connections', 'raise max_connections, or put a pooler before it'],
-  '55P03': ['another import or change runs', 'try again when it has ended'],
-  '57P03': ['the server is starting or stopping', 'wait until it is ready'],
-  '25006': ['the server is read-only', 'use the address of the primary server'],
-  '53100': ['the disk of the server is full', 'make space on it'],
-  EOPENBREAKER: ['it failed too often; it is tried again every 5 s', 'check its log'],
-  BAD_PORT: ['browsers and fetch refuse that port', 'use a port that is no other protocol’s'],
-  TOO_LONG: ['the answer is too long', 'check that it is the right address'],
-  NOT_JSON: ['the answer is not JSON', 'check that it is the right address'],
-  WRONG_SHAPE: ['the answer is not of the expected form', 'check that it is the right address'],
-  WRONGPASS: ['the password is wrong', 'check the user and the password'],
-  NOAUTH: ['the server asks for a password', 'put the password into the URL'],
-  NOPERM: ['the user lacks rights', 'let it run the commands of scripts'],
-};
-
-/** Primary result codes (https://sqlite.org/rescode.html) with what to do about them. */
-const SQLITE: Readonly<Record<number, [name: string, fix: string]>> = {
-  1: ['ERROR', 'check that it is a directory of this program'],
-  5: ['BUSY', 'stop the program that holds it, or try again'],
-  6: ['LOCKED', 'stop the program that holds it, or try again'],
-  8: ['READONLY', 'make the file and its folder writable for the user of the process'],
-  10: ['IOERR', 'check the disk, and that it is no network file system'],
-  11: ['CORRUPT', 'restore a backup of the file'],
-  13: ['FULL', 'make space on the disk'],
-  14: ['CANTOPEN', 'check that file and folder exist and that the process may read and write them'],
-  26: ['NOTADB', 'check the path'],
-};
-
-/** Messages of `pg` and `ioredis` that come without a code. */
-const MESSAGES: readonly [RegExp, code: string][] = [
-  [/trying to connect|connection timeout|Stream isn't writeable/, 'CONNECT_TIMEOUT'],
-  [/^bad port$/, 'BAD_PORT'],
-  [/Query read timeout/, 'QUERY_TIMEOUT'],
-  [/Command timed out/, 'TIMEOUT'],
-  [
-    /Connection (terminated|is closed)|Client has encountered a connection error/,
-    'CONNECTION_LOST',
-  ],
-  [/does not support SSL/, 'NO_TLS'],
-  [/password must be a/, 'NO_PASSWORD'],
-  [/MD5 checksum failed/, 'CHANGED_MIGRATION'],
-];
-
-/** Errors that are known by their name. Of an error reply of Redis the first word is its code. */
-const NAMES: Readonly<Record<string, string>> = {
-  TimeoutError: 'TIMEOUT',
-  SyntaxError: 'NOT_JSON',
-  ZodError: 'WRONG_SHAPE',
-};
-
 /** Finds the cause inside of what was thrown. */
 export function causeOf(thrown: unknown): Cause {
   const error = innermost(thrown);
   const { errcode, status, name, message = '' } = error;
   if (errcode !== undefined) return sqliteCause(error);
   if (status !== undefined) {
-    return { code: `STATUS_${status}`, words: `it answered ${status}`, fix: 'check the address' };
+    return { code: `STATUS_${status}`, words: `it answered ${status}`, fix: fixOfStatus(status) };
   }
-  const byName = NAMES[name ?? ''] ?? (name === 'ReplyError' ? message.split(' ')[0] : undefined);
+  const [, found] = MESSAGES.find(([pattern]) => pattern.test(message)) ?? [];
+  const reply = name === 'ReplyError' ? (found ?? message.split(' ')[0]) : undefined;
+  const byName = NAMES[name ?? ''] ?? reply;
   if (byName) return known(byName);
-  const found = MESSAGES.find(([pattern]) => pattern.test(message));
-  const code = typeof error.code === 'string' ? error.code : (found?.[1] ?? name ?? 'UNKNOWN');
+  const code = typeof error.code === 'string' ? error.code : (found ?? name ?? 'UNKNOWN');
   // What the server of PostgreSQL says names users, databases and tables, never a password.
   const words = error.severity === undefined ? undefined : firstLine(message);
   return { ...known(code), ...(words !== undefined && { words }) };
@@ -156,8 +37,16 @@ export function describeCause({ code, words, fix }: Cause): string {
 
 function known(code: string): Cause {
   const row = code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code;
-  const [words, fix] = CAUSES[row] ?? ['it failed'];
+  const [words, fix] = CAUSES[row] ?? [SYSTEM_WORDS.get(code) ?? 'it failed'];
   return { code, words, ...(fix !== undefined && { fix }) };
+}
+
+/** What the operating system says of an error that has no row. */
+const SYSTEM_WORDS = new Map(getSystemErrorMap().values());
+
+function fixOfStatus(status: number): string {
+  if (status >= 500 || status === 429) return 'look into its log';
+  return status < 400 ? 'use the address that it redirects to' : 'check the address';
 }
 
 function sqliteCause({ errcode = 0, errstr = '', message = '' }: Thrown): Cause {

@@ -86,9 +86,16 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
   const bare = (one: unknown) => String(one).replace(/\/$/, '');
   const expected = bare(document?.issuer) === bare(issuer) ? String(document?.issuer) : issuer;
   const checked = await processDiscoveryResponse(new URL(expected), response);
-  if (bare(checked.issuer) !== bare(issuer)) throw new Error('the document is of another issuer');
-  if (typeof checked.jwks_uri !== 'string') throw new Error('the document has no jwks_uri');
+  if (bare(checked.issuer) !== bare(issuer))
+    throw failure('OTHER_ISSUER', 'the document is of another issuer');
+  if (typeof checked.jwks_uri !== 'string') {
+    throw failure('NO_KEY_SET', 'the document has no jwks_uri');
+  }
   return { issuer: checked.issuer, jwks_uri: checked.jwks_uri };
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 const INTERNAL = new BlockList();
@@ -128,9 +135,11 @@ export async function checkKeySetAddress(
   allowHttp: boolean,
   resolve: Lookup = lookupAll,
 ): Promise<void> {
-  if (!isSafeUrl(jwksUrl, allowHttp)) throw new Error('jwks_uri must be an https URL');
+  if (!isSafeUrl(jwksUrl, allowHttp)) {
+    throw failure('KEY_SET_IN_CLEAR', 'jwks_uri must be an https URL');
+  }
   if (!(await isInternal(jwksUrl, resolve)) || (await isInternal(issuer, resolve))) return;
-  throw new Error('jwks_uri is an internal address, and the issuer is not');
+  throw failure('KEY_SET_INSIDE', 'jwks_uri is an internal address, and the issuer is not');
 }
 
 async function isInternal(address: string, resolve: Lookup): Promise<boolean> {
