@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { fetchText } from '../fetch.ts';
 
-const MAX_BYTES = 256 * 1024;
-const TIMEOUT_MS = 2_000;
+const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
 const KEEP_MS = 3_600_000;
 /** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */
 const REFRESH_MS = 54_000;
@@ -39,8 +38,8 @@ export type Jwks = {
 export type JwksOptions = {
   /** The address of the key set; may reject. */
   locate(): Promise<string>;
-  /** Without an error when the fetch went well. */
-  onFetch(error?: unknown): void;
+  /** Without an error when the fetch went well; with the address, where that was found. */
+  onFetch(error?: unknown, url?: string): void;
   /** How far our clock is ahead of the provider's. */
   onClock(secondsAhead: number): void;
   /** The keys are others than before, or too old to be used. */
@@ -62,14 +61,15 @@ export function createJwks(options: JwksOptions): Jwks {
 
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock();
+    let url: string | undefined;
     try {
-      const limits = { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS };
-      store.keep(await fetchText(await locate(), { ...limits, onClock }));
+      url = await locate();
+      store.keep(await fetchText(url, { ...LIMITS, onClock }));
       failed = false;
       onFetch();
     } catch (error) {
       failed = true;
-      onFetch(error);
+      onFetch(error, url);
     }
   }
 

@@ -23,8 +23,8 @@ export type KeySource = {
 };
 
 export type KeyEvents = {
-  /** A key set has been fetched, or why not. */
-  jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown): void;
+  /** A key set has been fetched, or why not and from where. */
+  jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown, url?: string): void;
   /** How far our clock is ahead of the issuer's. */
   clockCompared(issuer: string, secondsAhead: number): void;
   /** The keys are others than before, or too old to be used. */
@@ -46,11 +46,12 @@ export async function openKeys(
       return openKeySet(key.algorithms, async () => key.url, issuer, events);
     case 'discovery': {
       const { jwksUrl, issuer: discoveredIssuer, forget } = createDiscovery(key);
+      const document = `${key.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
       const source = await openKeySet(key.algorithms, jwksUrl, issuer, {
         ...events,
-        jwksFetched(name, result, error) {
+        jwksFetched(name, result, error, url) {
           if (result === 'error') forget();
-          events.jwksFetched(name, result, error);
+          events.jwksFetched(name, result, error, url ?? document);
         },
       });
       return { ...source, discoveredIssuer };
@@ -64,8 +65,8 @@ async function openKeySet(
   issuer: string,
   { jwksFetched, clockCompared, onChange }: KeyEvents,
 ): Promise<KeySource> {
-  const onFetch = (error?: unknown) =>
-    jwksFetched(issuer, error === undefined ? 'ok' : 'error', error);
+  const onFetch = (error?: unknown, url?: string) =>
+    jwksFetched(issuer, error === undefined ? 'ok' : 'error', error, url);
   const onClock = (secondsAhead: number) => clockCompared(issuer, secondsAhead);
   const { key, start, ...jwks } = createJwks({ locate, onFetch, onClock, onChange });
   const objects = new WeakMap<CryptoKey, KeyObject>();

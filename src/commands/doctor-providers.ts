@@ -1,9 +1,9 @@
 import { type Introspection, probeIntrospection } from '../auth/introspection.ts';
-import type { Provider } from '../auth/provider.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { causeOf, describeCause } from '../causes.ts';
 import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { addressOf } from '../config/failures.ts';
 
 type OnClock = (secondsAhead: number) => void;
 
@@ -14,25 +14,25 @@ export type Finding = { check: string; ok: boolean; detail: string; fix?: string
 export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
   if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
   const { providers } = auth;
-  let failure: unknown;
+  let failure: { error: unknown; url: string } | undefined;
   const verifier = await createVerifier(providers, {
     cache() {},
     verified() {},
     clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
-    jwksFetched(_issuer, _result, error) {
-      failure ??= error;
+    jwksFetched(issuer, result, error, url = issuer) {
+      if (result === 'error') failure ??= { error, url };
     },
   });
   const ok = verifier.healthy();
   verifier.close();
   const check = 'keys';
   if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
-  const urls = providers.flatMap(keySetUrls);
+  const { error, url = '' } = failure ?? {};
   return {
     check,
     ok,
-    detail: `cannot be fetched; ${describeCause(causeOf(failure))}`,
-    fix: `open ${urls.join(' and ')} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
+    detail: `of ${addressOf(url, '')} cannot be fetched; ${describeCause(causeOf(error))}`,
+    fix: `open ${url} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
   };
 }
 
@@ -52,15 +52,6 @@ async function checkIntrospection(
       fix: `check AUTH_INTROSPECTION_CLIENT_ID and its secret, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
     };
   }
-}
-
-/** Where the keys of a provider come from by HTTP. */
-function keySetUrls({ keys }: Provider): string[] {
-  return keys.flatMap((key) => {
-    if (key.kind === 'jwks') return [key.url];
-    if (key.kind !== 'discovery') return [];
-    return [`${key.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`];
-  });
 }
 
 /** The Date header of the identity provider is the only other clock that we know of. */
