@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
+import { redisFailure } from './config/failures.ts';
 import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
 import type { SharedCounter } from './http/redis-counter.ts';
 import type { Metrics } from './ops/metrics.ts';
-import { reasonOf } from './ops/notices.ts';
+import { fieldsOf } from './ops/notices.ts';
 
 /** Counts requests for the rate limits; `shared` where replicas count together. */
 export type Limiter = { counter: Counter; shared?: SharedCounter };
@@ -23,7 +24,10 @@ export async function createLimiter(
     onChange(yes, error) {
       metrics.rateLimitShared(yes);
       if (yes) logger.info('rate limits shared through Redis');
-      else logger.warn(reasonOf(error), 'Redis unreachable; this replica counts by itself');
+      else {
+        const fields = fieldsOf(redisFailure(redisUrl, error));
+        logger.warn(fields, 'Redis unreachable; this replica counts by itself');
+      }
     },
   });
   return { counter: shared, shared };

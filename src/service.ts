@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import type { AccessConfig, Config } from './config/config.ts';
-import { orStartError } from './config/failures.ts';
+import { accessFailure, orStartError } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
@@ -17,6 +17,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import {
   createClockLog,
   createJwksLog,
+  fieldsOf,
   reasonOf,
   warnOfEmptyDirectory,
   warnOfPlainHttp,
@@ -115,6 +116,9 @@ async function openDirectory(config: AccessConfig, logger: Logger): Promise<Open
   const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
   const access = await orStartError('access', openAccess(config, onError));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
+  await access.service.probe?.().catch((error) => {
+    logger.warn(fieldsOf(accessFailure(config, error)), 'backend does not answer');
+  });
   return access;
 }
 

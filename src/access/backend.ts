@@ -17,6 +17,14 @@ const FAILURES_IN_MS = 10_000;
 const FAILURES_PERCENT = 50;
 const FAILURES_AT_LEAST = 5;
 
+const NOBODY: AccessRequest = {
+  userId: 'probe',
+  roomId: 'probe',
+  videoId: 'probe',
+  country: undefined,
+  requestId: 'probe',
+};
+
 export type BackendOptions = {
   url: string;
   /** Sent as a Bearer token; the backend must compare it. */
@@ -59,6 +67,14 @@ export function createBackendAccess(options: BackendOptions): AccessService {
         throw new ServiceError('dependency_unavailable', { cause });
       }
     },
+    async probe() {
+      try {
+        await ask(options, NOBODY);
+      } catch (cause) {
+        if (!isClientError(cause)) health.down();
+        throw new ServiceError('dependency_unavailable', { cause });
+      }
+    },
     healthy: health.healthy,
     async close() {
       health.close();
@@ -69,8 +85,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
 
 /** Asks about a user, a room and a video that do not exist. A backend that refuses the question answers, too. */
 async function probe(options: BackendOptions): Promise<void> {
-  const ids = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
-  await ask(options, { ...ids, requestId: 'probe' }).catch((error) => {
+  await ask(options, NOBODY).catch((error) => {
     if (!isClientError(error)) throw error;
   });
 }

@@ -1,8 +1,7 @@
 import { type OpenedAccess, openAccess } from '../access/open.ts';
-import { causeOf } from '../causes.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
-import { accessFailure, addressOf } from '../config/failures.ts';
+import { accessFailure, redisFailure } from '../config/failures.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
@@ -142,11 +141,12 @@ async function checkRedis(url: string): Promise<Finding> {
   const ok = counter.healthy();
   counter.close();
   if (ok) return { check: 'Redis', ok, detail: 'answers' };
-  const { words, code, fix = 'check that Redis runs' } = causeOf(failure);
+  const { variable, what, cause } = redisFailure(url, failure);
+  const { words, code, fix = 'check that Redis runs' } = cause;
   return {
     check: 'Redis',
     ok,
-    detail: `cannot use ${addressOf(url, '6379')}; ${words} (${code})`,
-    fix: `REDIS_URL: ${fix}; until then each replica counts for itself`,
+    detail: `${what}; ${words} (${code})`,
+    fix: `${variable}: ${fix}; until then each replica counts for itself`,
   };
 }

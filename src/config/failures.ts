@@ -34,7 +34,7 @@ export function startFailure(config: Config, { part, cause: error }: StartError)
   const isHost = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'].includes(cause.code);
   return {
     variable: `${part === 'public' ? '' : 'INTERNAL_'}${isHost ? 'HOST' : 'PORT'}`,
-    what: `cannot listen on ${host}:${port}`,
+    what: `cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}`,
     cause: cause.code === 'EACCES' ? { ...cause, fix: 'use a port from 1024 on' } : cause,
   };
 }
@@ -43,12 +43,20 @@ export function startFailure(config: Config, { part, cause: error }: StartError)
 export function accessFailure(access: AccessConfig, error: unknown): Failure {
   const cause = causeOf(error);
   switch (access.mode) {
-    case 'sqlite':
-      return { variable: 'ACCESS_SQLITE_PATH', what: `cannot use ${access.path}`, cause };
+    case 'sqlite': {
+      const what = `cannot use ${access.path}`;
+      const fix = 'add the name of the file, such as access.db';
+      const isFolder = cause.code === 'EISDIR';
+      return {
+        variable: 'ACCESS_SQLITE_PATH',
+        what,
+        cause: { ...cause, ...(isFolder && { fix }) },
+      };
+    }
     case 'postgres':
       return {
         variable: 'DATABASE_URL',
-        what: `cannot use ${addressOf(access.url, '5432')}`,
+        what: `cannot use ${socketOf(access.url) ?? addressOf(access.url, '5432')}`,
         cause: { ...cause, ...fixInUrl(cause.code) },
       };
     case 'http': {
@@ -60,6 +68,19 @@ export function accessFailure(access: AccessConfig, error: unknown): Failure {
     case 'claims':
       return { variable: 'ACCESS_MODE', what: 'cannot decide', cause };
   }
+}
+
+/** Why the rate limits are not shared. */
+export function redisFailure(url: string, error: unknown): Failure {
+  const cause = causeOf(error);
+  const what = `cannot use ${addressOf(url, '6379')}`;
+  // Neither side says that the other one speaks TLS, or does not.
+  if (!/TIMEDOUT|TIMEOUT|ECONNRESET|EPIPE|CONNECTION_LOST/.test(cause.code)) {
+    return { variable: 'REDIS_URL', what, cause };
+  }
+  const scheme = url.startsWith('rediss:') ? 'redis' : 'rediss';
+  const fix = `${cause.fix}, and whether it should be ${scheme}://`;
+  return { variable: 'REDIS_URL', what, cause: { ...cause, fix } };
 }
 
 /** What the options of a PostgreSQL URL can do about it. */
@@ -81,4 +102,11 @@ export function toProblem({ variable, what, cause }: Failure): ConfigProblem {
 export function addressOf(url: string, defaultPort: string): string {
   const { hostname = '', port = '' } = URL.parse(url) ?? {};
   return [hostname || 'localhost', port || defaultPort].filter(Boolean).join(':');
+}
+
+/** The path of the socket in a PostgreSQL URL, which stands in place of a host. */
+function socketOf(url: string): string | undefined {
+  const { hostname = '', searchParams } = URL.parse(url) ?? {};
+  const host = searchParams?.get('host') ?? decodeURIComponent(hostname);
+  return host.startsWith('/') ? host : undefined;
 }

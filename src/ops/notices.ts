@@ -4,12 +4,18 @@ import { isSafeUrl } from '../auth/provider-keys.ts';
 import { causeOf, describeCause } from '../causes.ts';
 import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
+import { addressOf, type Failure } from '../config/failures.ts';
 import type { Database } from '../directory/database.ts';
 
 /** An error of a dependency as fields of a log line: a code, and words for people. */
 export function reasonOf(error: unknown): { reason: string; problem: string } {
   const cause = causeOf(error);
   return { reason: cause.code, problem: describeCause(cause) };
+}
+
+/** What was tried and failed, as fields of a log line. */
+export function fieldsOf({ variable, what, cause }: Failure) {
+  return { variable, reason: cause.code, problem: `${what}; ${describeCause(cause)}` };
 }
 
 /** Warns of a directory in which nobody can be allowed anything, most often a mistyped path. */
@@ -31,16 +37,17 @@ export async function warnOfEmptyDirectory(
   }
 }
 
-type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown) => void;
+type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown, url?: string) => void;
 
 /** Logs when the keys of an issuer cannot be fetched, and when they can again; passes each fetch on. */
 export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
   const failing = new Set<string>();
-  return (issuer, result, error) => {
+  return (issuer, result, error, url = issuer) => {
     next(issuer, result);
     if (result === 'error' && !failing.has(issuer)) {
       failing.add(issuer);
-      logger.warn({ issuer, ...reasonOf(error) }, 'jwks fetch failed');
+      const address = addressOf(url, '');
+      logger.warn({ issuer, address, ...reasonOf(error) }, 'jwks fetch failed');
     }
     if (result === 'ok' && failing.delete(issuer)) logger.info({ issuer }, 'jwks fetched again');
   };
