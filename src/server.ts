@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { causeOf, describeCause } from './causes.ts';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
-import { describeUnknown, unknownVariables } from './config/suggest.ts';
+import { unknownLines, unknownVariables } from './config/suggest.ts';
 import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
 import { createOutput } from './ops/output.ts';
@@ -37,8 +38,7 @@ function readConfigOrExit<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const unknown = unknownVariables(process.env).map(describeUnknown).map(formatProblem);
-    process.stderr.write(`${[error.message, ...unknown].join('\n')}\n`);
+    process.stderr.write(`${[error.message, ...unknownLines(process.env)].join('\n')}\n`);
     process.exit(EXIT_CONFIG);
   }
 }
@@ -86,6 +86,10 @@ async function main(config: Config): Promise<void> {
       process.stderr.write(`${formatProblem(problem)}\n`);
       logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
     } else {
+      const cause = describeCause(causeOf(error));
+      process.stderr.write(
+        `the service: cannot start; ${cause}; its log has the place in the code\n`,
+      );
       logger.fatal({ err: error }, 'cannot start');
     }
     await flush(FLUSH_MS);

@@ -95,7 +95,8 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     // An EC key's curve decides between ES256, ES384 and ES512.
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
-      return report('algorithms', 'must be of one family, and one that the public key is for');
+      const [usual] = publicKey.defaultAlgorithms;
+      return report('algorithms', `must be what the public key is for, such as ${usual}`);
     }
     return { kind: 'publicKey', publicKey, algorithms };
   } catch (error) {
@@ -109,19 +110,20 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
   const { issuer, presetIssuers, audience, allowHttp } = given;
   const families = familiesOf(algorithms);
   if (jwksUrl !== undefined && !isSafeUrl(jwksUrl, allowHttp)) report('jwksUrl', SAFE_URL_RULE);
+  const missing = 'is required with AUTH_ISSUER alone and with a JWKS URL';
   if (issuer === undefined && !presetIssuers) report('issuer', 'is required with a JWKS URL');
-  if (audience === undefined && !presetIssuers) report('audience', 'is required with a JWKS URL');
+  if (audience === undefined && !presetIssuers) report('audience', missing);
   if (families.has('HMAC') || families.has(undefined)) {
     report('algorithms', 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA');
   }
   if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl, algorithms };
   if (issuer === undefined || !isSafeUrl(issuer, allowHttp)) {
-    return report('issuer', `${SAFE_URL_RULE}, as its discovery document is read`);
+    return report('issuer', `${SAFE_URL_RULE}: its discovery document is read`);
   }
   return { kind: 'discovery', issuer, allowHttp, algorithms };
 }
 
-export const SAFE_URL_RULE = 'must be an https URL, or http on loopback';
+export const SAFE_URL_RULE = 'must be an https URL, or http on loopback, without user and password';
 
 /** https anywhere, http on loopback only unless allowed, and no credentials inside. */
 export function isSafeUrl(address: string, allowHttp = false): boolean {

@@ -61,6 +61,9 @@ const inputSchema = z.strictObject({
   clockToleranceSeconds: z.int().min(0).max(60).default(5),
 });
 
+/** The names that an operator may write. */
+export const PROVIDER_FIELDS = Object.keys(inputSchema.shape);
+
 export type ProviderInput = z.output<typeof inputSchema>;
 
 export const providerSchema = inputSchema.transform((input, context): Provider => {
@@ -103,7 +106,9 @@ function readPreset({ provider }: ProviderInput, report: Report) {
   }
   const value = first.replace(/\/$/, '');
   if (!preset.value.test(value)) return report('provider', `must be of the form ${preset.form}`);
-  const audience = more?.split(',') ?? (preset.audience ? [preset.audience(value)] : undefined);
+  const given = more?.split(',').filter((one) => one.trim() !== '') ?? [];
+  const usual = preset.audience ? [preset.audience(value)] : undefined;
+  const audience = given.length > 0 ? given : usual;
   return {
     presetIssuers: preset.issuers(value),
     jwksUrl: preset.jwksUrl(value),

@@ -10,9 +10,10 @@ import { ID_VARIABLES, readProviders, userIdRules } from './providers.ts';
  * @throws {ConfigError}
  */
 export function loadAuth(environment: Environment, readFile: ReadFile): Config['auth'] {
-  const { value: texts } = resolveFiles(environment, readFile);
+  const { value: texts, problems: unreadable } = resolveFiles(environment, readFile);
   const { value: providers, problems } = readProviders(texts, readFile);
   const introspection = readIntrospection(texts);
+  problems.unshift(...unreadable.filter(({ variable }) => variable.startsWith('AUTH_')));
   problems.push(...introspection.problems);
   const missing = crossRules(texts).filter(({ variable }) => variable === 'AUTH_USER_ID_KEY');
   if (problems.length > 0 || missing.length > 0) throw new ConfigError([...missing, ...problems]);

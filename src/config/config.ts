@@ -5,6 +5,7 @@ import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
 import {
   clientVisibleSecrets,
+  configError,
   crossRules,
   type Environment,
   type ReadFile,
@@ -12,7 +13,7 @@ import {
 } from './environment.ts';
 import { readIntrospection } from './introspection.ts';
 import { commonMistakes, cutSecrets } from './mistakes.ts';
-import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
+import { ConfigError, problem, type Result } from './problems.ts';
 import { readProviders, userIdRules } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
@@ -72,7 +73,7 @@ export function loadConfig(environment: Environment, readFile: ReadFile, dotenv 
     ...providers.problems,
     ...introspection.problems,
   );
-  if (!parsed.value || problems.length > 0) throw new ConfigError(onePerVariable(problems));
+  if (!parsed.value || problems.length > 0) throw configError(environment, problems);
   return toConfig(parsed.value, { providers: providers.value, introspection: introspection.value });
 }
 
@@ -88,10 +89,11 @@ export function loadVariables<const Name extends VariableName>(
 ): Pick<Variables, Name> {
   const { value: texts, problems } = resolveFiles(environment, readFile);
   const parsed = parseVariables(texts, names);
-  const relevant = [...problems, ...parsed.problems].filter(({ variable }) =>
+  const found = [...problems, ...commonMistakes(texts), ...parsed.problems];
+  const relevant = found.filter(({ variable }) =>
     names.some((name) => variable === name || variable === `${name}_FILE`),
   );
-  if (!parsed.value || relevant.length > 0) throw new ConfigError(onePerVariable(relevant));
+  if (!parsed.value || relevant.length > 0) throw configError(environment, relevant);
   return parsed.value;
 }
 
@@ -132,15 +134,6 @@ function parseVariables<Name extends VariableName>(
     return problem(name, texts[name] === undefined ? 'is required' : message);
   });
   return { value: data as Pick<Variables, Name> | undefined, problems };
-}
-
-/** The first message of a variable explains the others, and that of its file those of the variable. */
-function onePerVariable(problems: ConfigProblem[]): ConfigProblem[] {
-  const byVariable = Map.groupBy(problems, ({ variable }) => variable);
-  const explained = [...byVariable].filter(([variable]) => !byVariable.has(`${variable}_FILE`));
-  return explained.flatMap(([variable, found]) =>
-    variable === 'AUTH_PROVIDERS_FILE' ? found : found.slice(0, 1),
-  );
 }
 
 function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config {

@@ -15,11 +15,18 @@ const FILE = '.env';
 export function readDotenv(environment: Environment): string {
   try {
     const text = readFileSync(FILE, 'utf8');
+    // Windows PowerShell writes UTF-16, of which no line would be understood.
+    if (text.includes('\0')) throw wrong('is no text in UTF-8; save it as UTF-8');
     populate(environment as Record<string, string>, parse(text));
     return text;
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const { code, words, fix } = causeOf(error);
     if (code === 'ENOENT' || code === 'ERR_ACCESS_DENIED') return '';
-    throw new ConfigError([{ variable: FILE, message: `cannot be read; ${words}; ${fix}` }]);
+    throw wrong(`cannot be read; ${words}; ${fix}`);
   }
+}
+
+function wrong(message: string): ConfigError {
+  return new ConfigError([{ variable: FILE, message }]);
 }

@@ -1,5 +1,5 @@
 import { causeOf } from '../causes.ts';
-import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { FILE_VARIABLES, type VariableName } from './variables.ts';
 
 /** The environment as the operating system gives it. */
@@ -12,9 +12,11 @@ const CLIENT_PREFIX =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
 const ZEGO_SECRET = /ZEGO.*SECRET/i;
 
-/** The text of a file without the newline that editors put at its end. */
+/** The text of a file without what editors put around it: a byte order mark, a newline at its end. */
 export function readTrimmed(path: string, readFile: ReadFile): string {
-  return readFile(path).replace(/\r?\n$/, '');
+  return readFile(path)
+    .replace(/^\ufeff/, '')
+    .replace(/\r?\n$/, '');
 }
 
 /** Variables with their `NAME_FILE`s read; an empty text counts as not set. */
@@ -32,10 +34,14 @@ export function resolveFiles(
       problems.push(problem(name, `and ${name}_FILE are both set: keep one`));
       continue;
     }
+    const wrong = (message: string) => problems.push({ variable: `${name}_FILE`, message });
+    // It counts as set: what is wrong with it has been said.
+    texts[name] = '';
     try {
       texts[name] = readTrimmed(path, readFile);
+      if (texts[name] === '') wrong('the file is empty; put the value into it');
     } catch (error) {
-      problems.push({ variable: `${name}_FILE`, message: unreadable(error) });
+      wrong(unreadable(error));
     }
   }
   return { value: texts, problems };
@@ -43,8 +49,28 @@ export function resolveFiles(
 
 /** The path is not quoted: more than one operator has put the secret itself there. */
 export function unreadable(error: unknown): string {
-  const { words, fix } = causeOf(error);
-  return `must be the path of a readable file${fix === undefined ? '' : `; ${words}; ${fix}`}`;
+  const { words, fix = 'check the path' } = causeOf(error);
+  return `must be the path of a readable file; ${words}; ${fix}`;
+}
+
+/** The first message of a variable explains the others, and that it cannot be read those of its text. */
+export function configError(environment: Environment, problems: ConfigProblem[]): ConfigError {
+  const named = problems.map((one) => inFile(environment, one));
+  const byVariable = [...Map.groupBy(named, ({ variable }) => variable)];
+  return new ConfigError(
+    byVariable.flatMap(([variable, found]) =>
+      variable === 'AUTH_PROVIDERS_FILE' ? found : found.slice(0, 1),
+    ),
+  );
+}
+
+/** Names the file where a value came from one. */
+function inFile(environment: Environment, { variable, message }: ConfigProblem) {
+  if (environment[variable] || !environment[`${variable}_FILE`]) return { variable, message };
+  return {
+    variable: `${variable}_FILE`,
+    message: `${message}; this is about the text of the file`,
+  };
 }
 
 /** A secret under a name that a bundler copies into the client is no secret any more. */

@@ -17,12 +17,15 @@ const UNREAD = [
   'AUTH_ALGORITHMS',
 ] as const satisfies VariableName[];
 
+export function hasIntrospection(texts: Readonly<Record<string, string>>): boolean {
+  return TOGETHER.some((name) => texts[name] !== undefined);
+}
+
 /** Reads the introspection endpoint, if there is one. */
 export function readIntrospection(
   texts: Record<string, string>,
 ): Result<Introspection | undefined> {
-  if (TOGETHER.every((name) => texts[name] === undefined))
-    return { value: undefined, problems: [] };
+  if (!hasIntrospection(texts)) return { value: undefined, problems: [] };
   const problems: ConfigProblem[] = [...TOGETHER, 'AUTH_AUDIENCE' as const]
     .filter((name) => texts[name] === undefined)
     .map((name) => problem(name, 'is required with introspection'));

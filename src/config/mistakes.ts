@@ -1,19 +1,28 @@
 import type { Environment } from './environment.ts';
 import { type ConfigProblem, problem } from './problems.ts';
 import { splitList } from './schemas.ts';
-import { FILE_VARIABLES } from './variables.ts';
+import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
 /** Texts of our own examples, and what people write in theirs. */
 const PLACEHOLDER =
-  /replace[-_ ]?me|change[-_ ]?me|placeholder|random characters|characters of (the console|before)|your[-_ ](\w+[-_ ])*(secret|key)/i;
+  /replace[-_ ]?me|change[-_ ]?me|placeholder|random[- ]characters|characters[- ]of[- ](the[- ]console|before)|at-least-32-bytes|your[-_ ](\w+[-_ ])*(secret|key)/i;
 const PATH = /^[\w./~-]+\.(pem|pub|key|crt|cer|json)$|^[.~]?\/[\w./-]+$/;
+const HMAC = ['HS256', 'HS384', 'HS512'];
+/** A PEM ends with a line end. */
+const NAMES = (Object.keys(variables) as VariableName[]).filter(
+  (name) => name !== 'AUTH_JWT_PUBLIC_KEY',
+);
 const WILDCARDS = ['0.0.0.0', '::'];
 
 /** Mistakes that are made often enough for a sentence of their own. */
 export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (variable: string, message: string) => problems.push({ variable, message });
+  for (const name of NAMES) {
+    const mistake = aroundValue(texts[name] ?? '');
+    if (mistake) problems.push(problem(name, mistake));
+  }
   for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
       add(name, 'is the placeholder of an example; anybody knows it; put your own secret there');
@@ -25,16 +34,20 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   const algorithms = splitList(texts.AUTH_ALGORITHMS ?? '');
   // Beside a preset the secret is one of several keys.
   const isOnlyKey = texts.AUTH_JWT_SECRET && !texts.AUTH_PROVIDER;
-  if (isOnlyKey && algorithms.some((name) => /^(RS|PS|ES|Ed)/.test(name))) {
+  if (isOnlyKey && texts.AUTH_ALGORITHMS && !algorithms.every((name) => HMAC.includes(name))) {
     const message = 'must be of HS256, HS384 and HS512 with a shared secret';
     add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
   }
-  const slashed = splitList(texts.CORS_ORIGINS ?? '').find(isOriginWithPath);
-  if (slashed) {
-    const { origin } = URL.parse(slashed) as URL;
-    problems.push(
-      problem('CORS_ORIGINS', `an origin has no slash or path at its end; use ${origin}`),
-    );
+  const origin = splitList(texts.CORS_ORIGINS ?? '')
+    .map(otherOrigin)
+    .find(Boolean);
+  if (origin) {
+    const message = `an origin is as browsers write it, without a slash or path at its end; use ${origin}`;
+    problems.push(problem('CORS_ORIGINS', message));
+  }
+  if (/^(tcp|udp):/.test(texts.INTERNAL_PORT ?? '')) {
+    const message = 'is what Kubernetes injects for a Service named internal';
+    add('INTERNAL_PORT', `${message}; set enableServiceLinks: false in the Pod`);
   }
   if (sharePort(texts)) {
     add('INTERNAL_PORT', 'and PORT are the same; give each listener a port of its own');
@@ -42,9 +55,19 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   return problems;
 }
 
-function isOriginWithPath(item: string): boolean {
-  const url = /^https?:\/\/[^*@]+$/.test(item) ? URL.parse(item) : null;
-  return url !== null && url.origin !== item && `${url.origin}${url.pathname}`.startsWith(item);
+/** What is wrong around a value, wherever it came from: a shell and `.env` take quotes away, nobody else does. */
+function aroundValue(text: string): string | undefined {
+  if (/^(["']).*\1$/s.test(text)) {
+    return 'is in quotes, which docker run --env-file and Kubernetes take as a part of it; leave them out';
+  }
+  if (/^\s|\s$/.test(text)) return 'begins or ends with a space or a line end; remove it';
+  return undefined;
+}
+
+/** The origin of an item that is another spelling of it, or has a path. */
+function otherOrigin(item: string): string | undefined {
+  const url = /^https?:\/\/[^*@?#]+$/i.test(item) ? URL.parse(item) : null;
+  return url !== null && url.origin !== item ? url.origin : undefined;
 }
 
 function sharePort(texts: Readonly<Record<string, string>>): boolean {

@@ -1,8 +1,9 @@
-import { z } from 'zod';
 import { type Provider, providerSchema } from '../auth/provider.ts';
 import type { UserIdRules } from '../auth/user-id.ts';
-import { type ReadFile, readTrimmed, unreadable } from './environment.ts';
+import type { ReadFile } from './environment.ts';
+import { hasIntrospection } from './introspection.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { readProvidersFile } from './providers-file.ts';
 import { splitList } from './schemas.ts';
 import type { VariableName, Variables } from './variables.ts';
 
@@ -44,8 +45,10 @@ export function readProviders(
   readFile: ReadFile,
 ): Result<Provider[]> {
   const hasPreset = texts.AUTH_PROVIDER !== undefined;
+  const isSet = (name: VariableName) =>
+    name === 'AUTH_INTROSPECTION_URL' ? hasIntrospection(texts) : texts[name] !== undefined;
   const given = KEY_VARIABLES.filter(
-    (name) => texts[name] !== undefined && !(hasPreset && KEYS_BESIDE_PRESET.includes(name)),
+    (name) => isSet(name) && !(hasPreset && KEYS_BESIDE_PRESET.includes(name)),
   );
   const [mode] = given;
   if (given.length > 1 || (mode === undefined && texts.AUTH_ISSUER === undefined)) {
@@ -55,7 +58,7 @@ export function readProviders(
   }
   if (mode === 'AUTH_INTROSPECTION_URL') return { value: [], problems: [] };
   if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts);
-  const { value, problems } = readList(texts.AUTH_PROVIDERS_FILE ?? '', readFile);
+  const { value, problems } = readProvidersFile(texts.AUTH_PROVIDERS_FILE ?? '', readFile);
   return { value, problems: [...unreadVariables(texts), ...problems] };
 }
 
@@ -86,83 +89,15 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
     const variable = VARIABLE_OF[String(path[0])];
     // Its own rule has reported it, with an example of what would be right.
     const isOwn = variable === 'AUTH_CLOCK_TOLERANCE_SECONDS' || variable === 'AUTH_AUDIENCE_CLAIM';
-    return variable && !isOwn ? [problem(variable, message)] : [];
+    if (!variable || isOwn) return [];
+    // A message that says what would be right needs no example of something else.
+    return [isSpecific(message) ? { variable, message } : problem(variable, message)];
   });
   return { value: [], problems };
 }
 
-function readList(path: string, readFile: ReadFile): Result<Provider[]> {
-  const wrong = (messages: string[]) => ({
-    value: [],
-    problems: messages.map((message) => ({ variable: 'AUTH_PROVIDERS_FILE', message })),
-  });
-  let text: string;
-  try {
-    text = readFile(path);
-  } catch (error) {
-    return wrong([unreadable(error)]);
-  }
-  let entries: unknown;
-  try {
-    entries = JSON.parse(text);
-  } catch (error) {
-    return wrong([`is not JSON${positionOf(error as Error)}; check commas, quotes and brackets`]);
-  }
-  try {
-    entries = JSON.parse(text, (_key, value) => withFiles(value, readFile));
-  } catch (error) {
-    return wrong([`secretFile and publicKeyFile ${unreadable(error)}`]);
-  }
-  const { data, error } = z.array(providerSchema).min(1).safeParse(entries);
-  if (!data)
-    return wrong(error.issues.map(({ path, message }) => `[${path.join('.')}] ${message}`));
-  return { ...wrong(collisions(data, entries as object[])), value: data };
-}
-
-/** V8's message quotes the text around the error, which may be a secret. */
-function positionOf({ message }: Error): string {
-  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
-  if (line) return ` at line ${line}, column ${column}`;
-  return message.includes('end of JSON') ? ': it ends too early' : '';
-}
-
-/** `secretFile` and `publicKeyFile` become what the files say. */
-function withFiles(value: unknown, readFile: ReadFile): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  const { secretFile, publicKeyFile, ...provider } = value as Record<string, unknown>;
-  const read = (file: unknown) => readTrimmed(String(file), readFile);
-  // Both set is an error: what stays here the schema does not know.
-  if (provider.secret !== undefined || provider.publicKey !== undefined) return value;
-  if (secretFile !== undefined) provider.secret = read(secretFile);
-  if (publicKeyFile !== undefined) provider.publicKey = read(publicKeyFile);
-  return provider;
-}
-
-/** What would let one provider's token pass as another's, or two users become one. */
-function collisions(providers: Provider[], entries: object[]): string[] {
-  const found: string[] = [];
-  for (const [index, { issuers, userPrefix }] of providers.entries()) {
-    const spellings = new Set(issuers.map(({ iss }) => iss));
-    if (issuers.length === 0) found.push(`[${index}] issuer is required: it binds the key`);
-    if (providers.length > 1 && !Object.hasOwn(entries[index] ?? {}, 'userPrefix')) {
-      found.push(
-        `[${index}] userPrefix is required with several providers, or equal subjects of two of them would be one user; give "" to all if that is meant`,
-      );
-    }
-    for (const earlier of providers.slice(0, index)) {
-      if (earlier.issuers.some(({ iss }) => spellings.has(iss))) {
-        found.push(`[${index}] the issuer appears twice`);
-      }
-      if (overlap(earlier.userPrefix, userPrefix)) {
-        found.push(`[${index}] userPrefix begins like another one: their users would collide`);
-      }
-    }
-  }
-  return found;
-}
-
-function overlap(a: string, b: string): boolean {
-  return a !== b && (a.startsWith(b) || b.startsWith(a));
+function isSpecific(message: string): boolean {
+  return /^is required: |^is for|of the form|such as|one of/.test(message);
 }
 
 export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;

@@ -27,12 +27,25 @@ export function splitList(text: string): string[] {
   return text.split(',').map((item) => item.trim());
 }
 
-/** A comma-separated list. */
-export function list(isItem: (item: string) => boolean, message: string) {
+/** A comma-separated list; `items` says what of. */
+export function list(isItem: (item: string) => boolean, items: string) {
   return z
     .string()
     .transform(splitList)
-    .refine((items) => items.every((item) => item !== '' && isItem(item)), message);
+    .refine(
+      (given) => given.every((item) => item !== '' && isItem(item)),
+      `must be a list of ${items}, separated by commas`,
+    );
+}
+
+/** A name or an address to listen on. */
+export function host() {
+  return z
+    .string()
+    .refine(
+      (value) => isIP(value) !== 0 || /^[\w.-]+$/.test(value),
+      'must be a host name or an address, without a scheme, a port or brackets',
+    );
 }
 
 export function secret() {
@@ -45,8 +58,32 @@ export function secret() {
     );
 }
 
-export function url(protocol: RegExp, message: string) {
-  return z.string().refine((value) => protocol.test(URL.parse(value)?.protocol ?? ''), message);
+const ESCAPES = 'in its password write % / ? # @ as %25 %2F %3F %23 %40';
+
+/** A URL of the schemes, such as `postgres://`, that has the form of `example`. */
+export function url(schemes: string, protocol: RegExp) {
+  return z
+    .string()
+    .refine(
+      (value) => protocol.test(URL.parse(value)?.protocol ?? '') && isDecodable(value),
+      `must be a ${schemes} URL; ${ESCAPES}`,
+    );
+}
+
+function isDecodable(value: string): boolean {
+  try {
+    return decodeURIComponent(value) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** Redis numbers its databases. */
+export function redisUrl() {
+  return url('redis:// or rediss://', /^rediss?:$/).refine((value) => {
+    const { pathname = '', searchParams } = URL.parse(value) ?? {};
+    return /^\/?\d*$/.test(pathname) && /^\d*$/.test(searchParams?.get('db') ?? '');
+  }, 'must end with the number of a database, such as /0, or without a path');
 }
 
 /** A ServerSecret; the sentence comes from token04, which knows an AppSign when it sees one. */
@@ -55,7 +92,8 @@ export function serverSecret() {
     try {
       parseSecret(value);
     } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
+      const message = (error as Error).message.replace(/^The ServerSecret /, '').replace(/\.$/, '');
+      context.addIssue({ code: 'custom', message });
     }
   });
 }

@@ -1,9 +1,7 @@
-import type { ConfigProblem } from './problems.ts';
+import { nearest } from '../nearest.ts';
+import { type ConfigProblem, formatProblem } from './problems.ts';
 import { FILE_VARIABLES, variables } from './variables.ts';
 
-const MAX_DISTANCE = 2;
-/** Of a short name one letter makes another word: HOME is not HOST. */
-const SHORT = 6;
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS|RATE_LIMIT|CORS|SHUTDOWN)_/;
 const SERVICE_HOST = '_SERVICE_HOST';
 
@@ -30,38 +28,23 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
     );
   return names.flatMap((variable): UnknownVariable[] => {
     if (NAMES.includes(variable) || isInjected(variable)) return [];
-    const suggestion = nearest(variable);
+    const suggestion = suggestionFor(variable);
     return suggestion || OUR_PREFIX.test(variable) ? [{ variable, suggestion }] : [];
   });
 }
 
-export function describeUnknown({ variable, suggestion }: UnknownVariable): ConfigProblem {
+/** A line for each, beside the lines of what is wrong. */
+export function unknownLines(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return unknownVariables(environment).map(describeUnknown).map(formatProblem);
+}
+
+function describeUnknown({ variable, suggestion }: UnknownVariable): ConfigProblem {
   const message = suggestion ? `did you mean ${suggestion}?` : 'correct the name, or remove it';
   return { variable, message: `is not known; ${message}` };
 }
 
-function nearest(name: string): string | undefined {
-  const allowed = name.length < SHORT ? 1 : MAX_DISTANCE;
-  const close = NAMES.map((known) => ({ known, distance: distanceOf(name, known) }))
-    .filter(({ distance }) => distance <= allowed)
-    .sort((a, b) => a.distance - b.distance);
-  return close[0]?.known;
-}
-
-/** Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, restricted). */
-function distanceOf(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > MAX_DISTANCE) return MAX_DISTANCE + 1;
-  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
-  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    rows.push(row);
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      const swapped =
-        a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Infinity;
-      row.push(Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + same, swapped));
-    }
-  }
-  return at(a.length, b.length);
+/** A typo, or a name whose end was left out, such as TOKEN_TTL. */
+function suggestionFor(name: string): string | undefined {
+  const [longer, ...more] = NAMES.filter((known) => known.startsWith(`${name}_`));
+  return nearest(name, NAMES) ?? (more.length === 0 && OUR_PREFIX.test(name) ? longer : undefined);
 }

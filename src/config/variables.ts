@@ -5,10 +5,12 @@ import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import {
   choice,
   flag,
+  host,
   integer,
   isCidr,
   isOrigin,
   list,
+  redisUrl,
   secret,
   serverSecret,
   url,
@@ -18,9 +20,9 @@ const anything = () => true;
 
 /** Every variable of the environment: an example for the error message, its rule, its default. */
 export const variables = {
-  HOST: variable('0.0.0.0', z.string().default('0.0.0.0')),
+  HOST: variable('0.0.0.0', host().default('0.0.0.0')),
   PORT: variable('8080', integer(0, 65_535).default(8080)),
-  INTERNAL_HOST: variable('127.0.0.1', z.string().default('127.0.0.1')),
+  INTERNAL_HOST: variable('127.0.0.1', host().default('127.0.0.1')),
   INTERNAL_PORT: variable('9090', integer(0, 65_535).default(9090)),
   LOG_LEVEL: variable(
     'info',
@@ -28,11 +30,11 @@ export const variables = {
   ),
   TRUST_PROXY: variable(
     '10.0.0.0/8',
-    list(isCidr, 'must be a list of addresses or CIDR ranges').default([]),
+    list(isCidr, 'addresses or CIDR ranges no wider than /8 (IPv6: /7)').default([]),
   ),
   CORS_ORIGINS: variable(
     'https://app.example',
-    list(isOrigin, 'must be a list of origins, never *').default([]),
+    list(isOrigin, 'origins with http:// or https://, never *').default([]),
   ),
   ZEGO_APP_ID: variable('1234567890', integer(1, 4_294_967_295)),
   ZEGO_SERVER_SECRET: variable('the 32 characters of the console', serverSecret()),
@@ -50,15 +52,15 @@ export const variables = {
   AUTH_INTROSPECTION_CLIENT_ID: variable('zego-video-token', z.string().optional()),
   AUTH_INTROSPECTION_CLIENT_SECRET: variable('the secret of that client', z.string().optional()),
   AUTH_ISSUER: variable('https://login.example', z.string().optional()),
-  AUTH_AUDIENCE: variable('zego-video-token', list(anything, 'must be a list').optional()),
+  AUTH_AUDIENCE: variable('zego-video-token', list(anything, 'values').optional()),
   AUTH_AUDIENCE_CLAIM: variable('client_id', choice(AUDIENCE_CLAIMS).optional()),
   AUTH_AUDIENCE_OPTIONAL: variable('false', flag()),
   AUTH_TENANTS: variable(
     '11111111-2222-3333-4444-555555555555',
-    list(anything, 'must be a list').optional(),
+    list(anything, 'values').optional(),
   ),
   AUTH_ALLOW_HTTP: variable('false', flag()),
-  AUTH_ALGORITHMS: variable('RS256', list(anything, 'must be a list').optional()),
+  AUTH_ALGORITHMS: variable('RS256', list(anything, 'values').optional()),
   AUTH_USER_CLAIM: variable('sub', z.string().optional()),
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
@@ -71,7 +73,7 @@ export const variables = {
   ACCESS_SQLITE_PATH: variable('data/access.db', z.string().default('data/access.db')),
   DATABASE_URL: variable(
     'postgres://user:password@db.example/access',
-    url(/^postgres(ql)?:$/, 'must be a postgres:// URL').optional(),
+    url('postgres://', /^postgres(ql)?:$/).optional(),
   ),
   ACCESS_HTTP_URL: variable(
     'https://backend.example/video-access',
@@ -89,10 +91,7 @@ export const variables = {
   ),
   RATE_LIMIT_PER_IP: variable('300', integer(1, 1_000_000).default(300)),
   RATE_LIMIT_PER_USER: variable('60', integer(1, 1_000_000).default(60)),
-  REDIS_URL: variable(
-    'redis://redis.example:6379',
-    url(/^rediss?:$/, 'must be a redis:// or rediss:// URL').optional(),
-  ),
+  REDIS_URL: variable('redis://redis.example:6379', redisUrl().optional()),
   ADMIN_API_KEY: variable('32 or more random characters', secret().optional()),
   SHUTDOWN_DELAY_MS: variable('5000', integer(0, 600_000).default(5000)),
   SHUTDOWN_TIMEOUT_MS: variable('10000', integer(1, 600_000).default(10_000)),

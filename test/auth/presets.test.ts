@@ -537,7 +537,7 @@ describe('a preset', () => {
     'at %s is refused in the clear',
     (url) => {
       const given = { provider: `keycloak:${url}`, audience: 'films' };
-      expect(problems(given)).toEqual(['jwksUrl: must be an https URL, or http on loopback']);
+      expect(problems(given)).toEqual([expect.stringMatching(/^jwksUrl: must be an https URL/)]);
       expect(problems({ ...given, allowHttp: true })).toBeUndefined();
     },
   );

@@ -17,13 +17,14 @@ describe('a secret in a file', () => {
   });
 
   it.each([
-    ['two line ends', `${SECRET}\n\n`],
-    ['a space', `${SECRET} `],
-    ['a carriage return alone', `${SECRET}\r`],
-    ['nothing', ''],
-  ])('is not trimmed any further: %s', (_name, text) => {
-    const [line] = refusal(inFile, { '/run/secret': text });
-    expect(line).toContain('ZEGO_SERVER_SECRET: The ServerSecret must be 32 bytes long.');
+    ['two line ends', `${SECRET}\n\n`, 'begins or ends with a space or a line end'],
+    ['a space', `${SECRET} `, 'begins or ends with a space or a line end'],
+    ['a carriage return alone', `${SECRET}\r`, 'begins or ends with a space or a line end'],
+    ['nothing', '', 'the file is empty'],
+    ['a line', `${SECRET}\nx`, 'must be 32 bytes long'],
+  ])('is not trimmed any further: %s', (_name, text, message) => {
+    const lines = refusal(inFile, { '/run/secret': text });
+    expect(lines).toEqual([expect.stringContaining(`ZEGO_SERVER_SECRET_FILE: ${message}`)]);
   });
 
   it('and in the environment at once is refused', () => {
@@ -35,7 +36,9 @@ describe('a secret in a file', () => {
 
   it('that cannot be read is named by its variable, and the path is not quoted', () => {
     const lines = refusal({ ...inFile, ZEGO_SERVER_SECRET_FILE: SECRET });
-    expect(lines).toContain('ZEGO_SERVER_SECRET_FILE: must be the path of a readable file');
+    expect(lines).toEqual([
+      expect.stringMatching(/^ZEGO_SERVER_SECRET_FILE: must be the path of a readable file; /),
+    ]);
     expect(lines.join()).not.toContain(SECRET);
   });
 
@@ -89,7 +92,7 @@ describe('names that we do not know', () => {
 
   it('are nobody else’s business', () => {
     const others = { PATH: '/bin', HOME: '/', MY_ZEGO_SECRET: 'x', AUTHOR: 'me', TOKENS: '1' };
-    expect(unknownVariables({ ...others, zego_app_id: '1' })).toEqual([]);
+    expect(unknownVariables(others)).toEqual([]);
   });
 
   it.each([

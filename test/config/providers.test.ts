@@ -87,7 +87,7 @@ describe('the AUTH_ variables', () => {
     [
       'a JWKS in the clear',
       { ...JWKS, AUTH_JWKS_URL: 'http://login.example' },
-      'AUTH_JWKS_URL: must be an https URL, or http on loopback',
+      'AUTH_JWKS_URL: must be an https URL, or http on loopback, without user and password',
     ],
     [
       'a JWKS without an issuer',
@@ -97,9 +97,13 @@ describe('the AUTH_ variables', () => {
     [
       'a JWKS without an audience',
       { ...JWKS, AUTH_AUDIENCE: undefined },
-      'AUTH_AUDIENCE: is required with a JWKS URL',
+      'AUTH_AUDIENCE: is required with AUTH_ISSUER alone and with a JWKS URL',
     ],
-    ['an audience with a gap', { AUTH_AUDIENCE: 'a,,b' }, 'AUTH_AUDIENCE: must be a list'],
+    [
+      'an audience with a gap',
+      { AUTH_AUDIENCE: 'a,,b' },
+      'AUTH_AUDIENCE: must be a list of values, separated by commas',
+    ],
   ])('are refused by their own names: %s', (_name, variables, message) => {
     const lines = refusal(variables);
     expect(lines).toEqual([expect.stringContaining(`${message} (for example`)]);
@@ -111,7 +115,7 @@ describe('AUTH_PROVIDER', () => {
 
   it('says which audience it needs, and where the console shows it', () => {
     expect(refusal(preset)).toEqual([
-      'AUTH_AUDIENCE: is required: the identifier of your API (Auth0 dashboard, Applications, APIs) (for example AUTH_AUDIENCE=zego-video-token)',
+      'AUTH_AUDIENCE: is required: the identifier of your API (Auth0 dashboard, Applications, APIs)',
     ]);
   });
 
@@ -215,7 +219,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
   it.each(['{}', 'null', '"x"', '[]', '[null]', '["x"]', '[[]]', '[{}]'])(
     'is refused when it says %s',
     (text) => {
-      for (const line of withText(text)) expect(line).toMatch(/^AUTH_PROVIDERS_FILE: \[/);
+      for (const line of withText(text)) expect(line).toMatch(/^AUTH_PROVIDERS_FILE: (must |\[)/);
     },
   );
 
@@ -228,7 +232,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
     expect(lines).toEqual([
       'AUTH_PROVIDERS_FILE: [0.secret] must be at least 32 bytes long',
       'AUTH_PROVIDERS_FILE: [1.algorithms] must be of HS256, HS384 and HS512 with a shared secret',
-      'AUTH_PROVIDERS_FILE: [2.jwksUrl] must be an https URL, or http on loopback',
+      'AUTH_PROVIDERS_FILE: [2.jwksUrl] must be an https URL, or http on loopback, without user and password',
     ]);
   });
 
@@ -239,7 +243,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
 
   it('is refused for two of one issuer', () => {
     const lines = withList(A, { ...B, issuer: A.issuer });
-    expect(lines).toEqual([expect.stringContaining('[1] the issuer appears twice')]);
+    expect(lines).toEqual([expect.stringContaining('[1] has the issuer of [0]')]);
   });
 
   it('is refused when one of several has no prefix of its own', () => {
@@ -273,7 +277,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
 
   it.each([
     ['a secret and a file of it', { ...A, secretFile: 'b' }, 'secretFile'],
-    ['a secret and the file of a key', { ...A, publicKeyFile: 'c.pem' }, 'publicKeyFile'],
+    ['a secret and the file of a key', { ...A, publicKeyFile: 'c.pem' }, 'publicKey'],
     ['a key and a file of it', { ...C, publicKey: rsa.publicPem }, 'publicKeyFile'],
   ])('is refused for an entry with %s', (_name, entry, field) => {
     const files = { b: OTHER, 'c.pem': rsa.publicPem };

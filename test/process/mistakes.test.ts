@@ -48,6 +48,18 @@ async function prepareFiles(): Promise<void> {
   writeFileSync(file('half.json'), '[{"issuer": "https://a.example",\n "secret": "x"');
   writeFileSync(file('comma.json'), '[\n  {"issuer": "a",}\n]');
   writeFileSync(file('names.json'), '[{"issuer": "a", "secretFile": "/nowhere/secret"}]');
+  writeFileSync(file('none.json'), '[]');
+  writeFileSync(file('object.json'), '{"issuer": "a"}');
+  writeFileSync(file('typo.json'), `[{"issuer": "a", "secrt": "${CANARY}"}]`);
+  writeFileSync(file('number.json'), `[{"issuer": 5, "secret": "${CANARY}"}]`);
+  writeFileSync(file('both.json'), `[{"issuer": "a", "secret": "${CANARY}", "secretFile": "/x"}]`);
+  const twice = `{"issuer": "a", "secret": "${CANARY}", "userPrefix": ""}`;
+  writeFileSync(file('twice.json'), `[${twice}, ${twice}]`);
+  writeFileSync(file('marked.json'), `\ufeff[{"issuer": "a", "secret": "${CANARY}"}]`);
+  writeFileSync(file('marked.txt'), `\ufeff${VARIABLES.ZEGO_SERVER_SECRET}\n`);
+  writeFileSync(file('empty.txt'), '\n');
+  writeFileSync(file('short.txt'), CANARY.slice(0, 9));
+  writeFileSync(file('blank.txt'), `${VARIABLES.ZEGO_SERVER_SECRET} \n`);
   await (await openSqliteDatabase(file('good.db'))).close();
   await makeNewer('newer.db', 'contract-drop-titles');
   await makeNewer('expanded.db', 'expand-room-publish');
@@ -90,9 +102,191 @@ const postgresAt = (host: string, query = '') => ({
 });
 const sqlite = (name: string) => ({ ACCESS_SQLITE_PATH: file(name) });
 const none = { AUTH_JWT_SECRET: '' };
+const secretFile = (name: string) => ({ ZEGO_SERVER_SECRET: '', ZEGO_SERVER_SECRET_FILE: name });
+const providers = (name: string) => ({ ...none, AUTH_PROVIDERS_FILE: file(name) });
+const preset = (AUTH_PROVIDER: string) => ({ ...none, AUTH_PROVIDER });
 const jwks = { AUTH_JWKS_URL: 'https://a.example/jwks', AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' };
 
 type Mistake = [name: string, variables: () => Variables, variable: string, cause: RegExp];
+
+type Case = [name: string, variables: Variables, variable: string, cause: RegExp];
+
+/** Relatives of those below, each found by starting the program. */
+const RELATIVES: Case[] = [
+  ['an AppID in quotes', { ZEGO_APP_ID: '"1234567890"' }, 'ZEGO_APP_ID', /quotes.*leave them out/],
+  ['a secret in quotes', { AUTH_JWT_SECRET: `'${CANARY}'` }, 'AUTH_JWT_SECRET', /quotes/],
+  ['a secret with a space behind', { ADMIN_API_KEY: `${CANARY} ` }, 'ADMIN_API_KEY', /a space/],
+  [
+    'the secret of the first hour',
+    { AUTH_JWT_SECRET: 'at-least-32-bytes-that-your-backend-has-too' },
+    'AUTH_JWT_SECRET',
+    /placeholder/,
+  ],
+  [
+    'the ServerSecret of the first hour',
+    { ZEGO_SERVER_SECRET: 'the-32-characters-of-the-console' },
+    'ZEGO_SERVER_SECRET',
+    /placeholder/,
+  ],
+  [
+    'a secret file that is empty',
+    secretFile(file('empty.txt')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /empty/,
+  ],
+  [
+    'a secret file that is short',
+    secretFile(file('short.txt')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /32 bytes.*the text of the file/,
+  ],
+  [
+    'a secret file that ends with a space',
+    secretFile(file('blank.txt')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /a space.*the text of the file/,
+  ],
+  [
+    'a secret file that is a folder, with what to do',
+    secretFile(file('folder')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /give the path of a file/,
+  ],
+  [
+    'a secret in place of the path of its file',
+    secretFile(CANARY.repeat(9)),
+    'ZEGO_SERVER_SECRET_FILE',
+    /name too long/,
+  ],
+  [
+    'a public key file that is not there',
+    { ...none, AUTH_JWT_PUBLIC_KEY_FILE: '/nowhere' },
+    'AUTH_JWT_PUBLIC_KEY_FILE',
+    /no such file/,
+  ],
+  ['providers: none', providers('none.json'), 'AUTH_PROVIDERS_FILE', /must have an entry/],
+  ['providers: an object', providers('object.json'), 'AUTH_PROVIDERS_FILE', /must be a list/],
+  [
+    'providers: a mistyped name',
+    providers('typo.json'),
+    'AUTH_PROVIDERS_FILE',
+    /\[0\] .*secrt.*did you mean secret\?/,
+  ],
+  ['providers: a number', providers('number.json'), 'AUTH_PROVIDERS_FILE', /0\.issuer.*be text/],
+  [
+    'providers: a secret and its file',
+    providers('both.json'),
+    'AUTH_PROVIDERS_FILE',
+    /secret and secretFile.*keep one/,
+  ],
+  [
+    'providers: one issuer twice',
+    providers('twice.json'),
+    'AUTH_PROVIDERS_FILE',
+    /\[1\] .*issuer.*\[0\]/,
+  ],
+  [
+    'an issuer alone',
+    { ...none, AUTH_ISSUER: 'https://i.example' },
+    'AUTH_AUDIENCE',
+    /is required.*AUTH_ISSUER/,
+  ],
+  ['an unknown preset', preset(`onelogin:x`), 'AUTH_PROVIDER', /must be one of firebase/],
+  [
+    'half a preset',
+    preset('cognito:eu-central-1'),
+    'AUTH_PROVIDER',
+    /cognito:REGION\/POOL_ID(?!.*auth0)/,
+  ],
+  [
+    'a preset without an audience',
+    preset('auth0:x.auth0.com'),
+    'AUTH_AUDIENCE',
+    /identifier of your API/,
+  ],
+  [
+    'a preset with a comma and no audience',
+    preset('auth0:x.auth0.com,'),
+    'AUTH_AUDIENCE',
+    /identifier of your API/,
+  ],
+  [
+    'an algorithm of another case',
+    { AUTH_ALGORITHMS: 'hs256' },
+    'AUTH_ALGORITHMS',
+    /HS256.*=HS256\)/,
+  ],
+  [
+    'an algorithm that the public key is not for',
+    {
+      ...none,
+      AUTH_JWT_PUBLIC_KEY: newKeys('EdDSA').publicPem,
+      AUTH_ALGORITHMS: 'RS256',
+    },
+    'AUTH_ALGORITHMS',
+    /such as EdDSA(?!.*RS256)/,
+  ],
+  ['a host with a port', { HOST: 'localhost:8080' }, 'HOST', /without a scheme, a port/],
+  ['a host in brackets', { HOST: '[::1]' }, 'HOST', /brackets/],
+  [
+    'what Kubernetes injects for a Service named internal',
+    { INTERNAL_PORT: 'tcp://10.0.0.1:80' },
+    'INTERNAL_PORT',
+    /Kubernetes.*enableServiceLinks/,
+  ],
+  ['a range of all addresses', { TRUST_PROXY: '0.0.0.0/0' }, 'TRUST_PROXY', /no wider than \/8/],
+  [
+    'addresses separated by spaces',
+    { TRUST_PROXY: '10.0.0.1 10.0.0.2' },
+    'TRUST_PROXY',
+    /separated by commas/,
+  ],
+  [
+    'an origin with its default port',
+    { CORS_ORIGINS: 'https://app.example:443' },
+    'CORS_ORIGINS',
+    /use https:\/\/app\.example /,
+  ],
+  [
+    'an origin in capitals',
+    { CORS_ORIGINS: 'HTTPS://App.example' },
+    'CORS_ORIGINS',
+    /use https:\/\/app\.example /,
+  ],
+  ['an origin without https', { CORS_ORIGINS: 'app.example' }, 'CORS_ORIGINS', /https:\/\//],
+  [
+    'a password with a slash',
+    { DATABASE_URL: `postgres://u:a/${CANARY}@db/x` },
+    'DATABASE_URL',
+    /password.*%2F/,
+  ],
+  [
+    'a password with a percent sign',
+    { REDIS_URL: `redis://:a%zz${CANARY}@redis` },
+    'REDIS_URL',
+    /password.*%25/,
+  ],
+  [
+    'a database of Redis that is no number',
+    { REDIS_URL: `redis://:${CANARY}@redis/cache` },
+    'REDIS_URL',
+    /number/,
+  ],
+  [
+    'an address with a password',
+    {
+      ACCESS_MODE: 'http',
+      ACCESS_HTTP_URL: `https://u:${CANARY}@b.example/`,
+      ACCESS_HTTP_SECRET: CANARY,
+    },
+    'ACCESS_HTTP_URL',
+    /without user and password/,
+  ],
+];
+
+const MORE_OF_CONFIGURATION = RELATIVES.map(
+  ([name, variables, variable, cause]): Mistake => [name, () => variables, variable, cause],
+);
 
 const OF_CONFIGURATION: Mistake[] = [
   ['no AppID', () => ({ ZEGO_APP_ID: '' }), 'ZEGO_APP_ID', /is required/],
@@ -239,6 +433,7 @@ const OF_CONFIGURATION: Mistake[] = [
     'ADMIN_API_KEY',
     /32 characters/,
   ],
+  ...MORE_OF_CONFIGURATION,
   [
     'a life of a token in days',
     () => ({ TOKEN_TTL_SECONDS: '30d' }),
@@ -374,7 +569,30 @@ const OF_THE_WORLD: Mistake[] = [
     'INTERNAL_HOST',
     /nowhere\.invalid.*host/,
   ],
+  [
+    'a host that is no address of IPv6 here',
+    () => ({ HOST: '2001:db8::7' }),
+    'HOST',
+    /\[2001:db8::7\]:0; the address is not one/,
+  ],
+  [
+    'a socket of PostgreSQL that is not there',
+    () => ({
+      ACCESS_MODE: 'postgres',
+      DATABASE_URL: `postgres://u:${CANARY}@h/x?host=/nowhere/run`,
+    }),
+    'DATABASE_URL',
+    /cannot use \/nowhere\/run; no such file or folder/,
+  ],
 ];
+
+it('introspection that is half set is a line for each that is missing', async () => {
+  const { code, lines } = await start({ ...none, AUTH_INTROSPECTION_CLIENT_ID: 'us' });
+  expect([code, lines.map((line) => line.split(':')[0])]).toEqual([
+    2,
+    ['AUTH_INTROSPECTION_URL', 'AUTH_INTROSPECTION_CLIENT_SECRET', 'AUTH_AUDIENCE'],
+  ]);
+});
 
 /** Starts the program with one mistake and reads what it says until it ends. */
 async function start(variables: Variables) {
@@ -424,6 +642,15 @@ describe('a name that is mistyped', () => {
     const { code, lines } = await start({ ZEGO_APP_ID: '', ZEGO_APPID: '1234567890' });
     expect([code, lines.length]).toEqual([2, 2]);
     expect(lines[1]).toBe('ZEGO_APPID: is not known; did you mean ZEGO_APP_ID?');
+  });
+
+  it('is seen in other letters, and where its end was left out', async () => {
+    const names = { zego_app_id: '1234567890', TOKEN_TTL: '60', ZEGO_APP_ID: '' };
+    const { lines } = await start(names);
+    expect(lines.slice(1)).toEqual([
+      'zego_app_id: is not known; did you mean ZEGO_APP_ID?',
+      'TOKEN_TTL: is not known; did you mean TOKEN_TTL_SECONDS?',
+    ]);
   });
 
   it('is a warning after a good start, from the environment and from .env', async () => {
@@ -476,6 +703,13 @@ describe('a file .env', () => {
     await ready(await startIn((path) => writeFileSync(join(path, '.env'), text)));
   });
 
+  it('that is UTF-16 ends the start', async () => {
+    const text = Buffer.from(`\ufeffZEGO_SERVER_SECRET=${SECRET}\n`, 'utf16le');
+    const program = await startIn((path) => writeFileSync(join(path, '.env'), text));
+    expect((await program.exited).code).toBe(2);
+    expect(program.stderr()).toMatch(/^\.env: .*UTF-8.*\n$/);
+  });
+
   it('that is a folder ends the start', async () => {
     const program = await startIn((path) => mkdirSync(join(path, '.env')));
     expect((await program.exited).code).toBe(2);
@@ -509,13 +743,42 @@ describe('a start that can serve nobody', () => {
   it('warns of a Redis that is not there, with the cause, and serves', async () => {
     const url = `redis://:${CANARY}@127.0.0.1:${await freePort()}`;
     const line = await warning({ REDIS_URL: url }, /Redis unreachable/);
-    expect(line).toMatchObject({ reason: 'ECONNREFUSED' });
+    expect(line).toMatchObject({
+      variable: 'REDIS_URL',
+      reason: 'ECONNREFUSED',
+      problem: expect.stringMatching(/^cannot use 127\.0\.0\.1:\d+; connection refused/),
+    });
+  });
+
+  it.each([
+    ['that is not there', () => freePort(), /; connection refused/],
+    ['that is another program', async () => taken, /no answer in time/],
+  ])('warns of a backend %s, and serves', async (_name, port, cause) => {
+    const variables = {
+      ACCESS_MODE: 'http',
+      ACCESS_HTTP_URL: `http://127.0.0.1:${await port()}/`,
+      ACCESS_HTTP_SECRET: CANARY,
+      ACCESS_HTTP_TIMEOUT_MS: '200',
+    };
+    const line = await warning(variables, /backend does not answer/);
+    expect(line).toMatchObject({
+      variable: 'ACCESS_HTTP_URL',
+      problem: expect.stringMatching(cause),
+    });
+  });
+
+  it('names the address of keys that cannot be fetched', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const line = await warning({ ...none, ...jwks, AUTH_JWKS_URL: `${url}/jwks` }, /jwks fetch/);
+    expect(line).toMatchObject({ address: url.slice('http://'.length) });
   });
 });
 
 describe('what looks like a mistake and is none', () => {
   it.each<[string, () => Variables]>([
     ['a schema that a newer release has only expanded', () => sqlite('expanded.db')],
+    ['providers behind a byte order mark', () => providers('marked.json')],
+    ['a secret behind a byte order mark', () => secretFile(file('marked.txt'))],
     [
       'a PEM with \\n in place of its line ends',
       () => ({ ...none, AUTH_JWT_PUBLIC_KEY: newKeys('ES256').publicPem.replaceAll('\n', '\\n') }),

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import { nearest } from './nearest.ts';
+
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'an object',
+  string: 'text',
+};
+
+/**
+ * Zod's own messages in the words of the other errors; a message that stands in a schema goes first.
+ *
+ * @param names that are known, for what was probably meant
+ */
+export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
+  return (issue) => {
+    switch (issue.code) {
+      case 'invalid_type':
+        return issue.input === undefined ? 'is required' : `must be ${article(issue.expected)}`;
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => `does not know ${key}${hint(key, names)}`).join('; ');
+      case 'too_small':
+        return isCounted(issue.origin) ? 'must not be empty' : `must be at least ${issue.minimum}`;
+      case 'too_big':
+        return `must be at most ${issue.maximum}${isCounted(issue.origin) ? ' long' : ''}`;
+      case 'invalid_value':
+        return `must be ${issue.values.join(' or ')}`;
+      case 'invalid_union': {
+        const { options } = issue as { options?: readonly string[] };
+        return options ? `must be one of ${options.join(', ')}` : 'is of no form that is known';
+      }
+      default:
+        return undefined;
+    }
+  };
+}
+
+function article(expected: string): string {
+  return TYPES[expected] ?? expected;
+}
+
+function isCounted(origin: string): boolean {
+  return origin === 'string' || origin === 'array';
+}
+
+function hint(key: string, names: readonly string[]): string {
+  const name = nearest(key, names);
+  return name === undefined ? '' : `; did you mean ${name}?`;
+}
