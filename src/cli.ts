@@ -3,19 +3,20 @@ import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
+import { endQuietly, reportFailure } from './commands/failure.ts';
 import { HELP } from './commands/help.ts';
 import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { accessFailure, toProblem } from './config/failures.ts';
-import { ConfigError, formatProblem } from './config/problems.ts';
+import { formatProblem } from './config/problems.ts';
+import { unknownLines } from './config/suggest.ts';
 import { ServiceError } from './errors.ts';
 import { unixSeconds } from './time.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_NO = 1;
-const EXIT_CONFIG = 2;
 
 const CODE = new Option('--code <code>', 'alone: what a client was told, or the log has');
 CODE.conflicts(['user', 'room', 'video', 'country']);
@@ -141,7 +142,9 @@ program
     succeed(await openapi({ check, terminal }));
   });
 
-await program.parseAsync().catch(fail);
+await program.parseAsync().catch((error) => {
+  process.exitCode = reportFailure(error, process.env, terminal);
+});
 
 function withTriple(command: Command, required: boolean): Command {
   for (const name of ['user', 'room', 'video']) {
@@ -161,7 +164,8 @@ async function withAccess(
     await work(access);
   } catch (error) {
     if (!(error instanceof ServiceError && error.code === 'dependency_unavailable')) throw error;
-    throw new Error(formatProblem(toProblem(accessFailure(config, error))));
+    const line = formatProblem(toProblem(accessFailure(config, error)));
+    throw new Error([line, ...unknownLines(process.env)].join('\n'));
   } finally {
     await access?.service.close();
   }
@@ -174,20 +178,4 @@ function parseInteger(value: string): number {
 
 function succeed(yes: boolean): void {
   if (!yes) process.exitCode = EXIT_NO;
-}
-
-function fail(error: Error & { exitCode?: number }): void {
-  // Commander has printed its own message.
-  if (error.exitCode !== undefined) {
-    process.exitCode = error.exitCode === 0 ? 0 : EXIT_CONFIG;
-    return;
-  }
-  terminal.note(error.message);
-  process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : EXIT_NO;
-}
-
-/** `head` and its like leave before everything is written. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
 }

@@ -37,7 +37,10 @@ export const videoIdSchema = identifier(128);
 /** The end of the year 9999 in Unix seconds: milliseconds, a frequent mistake, are beyond it. */
 export const MAX_UNIX_SECONDS = 253_402_300_799;
 
-export const unixSecondsSchema = z.int().min(0).max(MAX_UNIX_SECONDS);
+export const unixSecondsSchema = z
+  .int()
+  .min(0)
+  .max(MAX_UNIX_SECONDS, 'must be Unix seconds, not milliseconds');
 
 /** What ZEGO takes as an id, with the error numbers of its SDKs (developer documentation, `loginRoom`). */
 type ZegoRule = { noun: string; maxBytes: number; charactersError: number; lengthError: number };

@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { OpenedAccess } from '../access/open.ts';
+import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
+import { readInput } from './input.ts';
 import type { Output, Terminal } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
@@ -46,8 +47,9 @@ export function addDirectoryCommands(
 }
 
 function databaseOf({ database }: OpenedAccess): Database {
-  if (!database) throw new Error('This ACCESS_MODE has no directory of its own.');
-  return database;
+  if (database) return database;
+  const message = 'has no directory to import or export; sqlite and postgres have one';
+  throw new ConfigError([{ variable: 'ACCESS_MODE', message }]);
 }
 
 async function importFile(
@@ -55,7 +57,6 @@ async function importFile(
   file: string,
   { json, dryRun, replace, restore, terminal }: ImportFlags & Output,
 ): Promise<void> {
-  const source = file === '-' ? process.stdin : createReadStream(file);
   const refused = createRefusedIds();
   const options: ImportOptions = {
     dryRun,
@@ -68,7 +69,9 @@ async function importFile(
       onWarning: ({ line, message }) => terminal.note(`warning: line ${line}: ${message}`),
     }),
   };
-  const { user, video, room } = await importDirectory(database, source, options).catch(listLines);
+  const { user, video, room } = await importDirectory(database, readInput(file), options).catch(
+    listLines,
+  );
   terminal.progress('');
   const warning = refused.summary();
   if (warning) terminal.note(`warning: ${warning}`);
@@ -77,7 +80,9 @@ async function importFile(
   terminal.print(
     json
       ? JSON.stringify({ users: user, videos: video, rooms: room })
-      : `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
+      : terminal.wrap(
+          `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
+        ),
   );
 }
 

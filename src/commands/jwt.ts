@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type ExplainedClaim, explainClaims, type Refusal } from '../auth/claims.ts';
 import { PRESETS, presetOf } from '../auth/presets.ts';
@@ -11,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
+import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
 
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
@@ -31,7 +30,7 @@ export async function explainJwt(
   now: number,
   { json, terminal }: Output,
 ): Promise<boolean> {
-  const token = (file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8')).trim();
+  const token = (await readText(file)).trim();
   const walk = await walkThrough(token.replace(/^bearer +/i, ''), environment, readFile, now);
   if (json) terminal.print(JSON.stringify(walk));
   else {
@@ -49,8 +48,15 @@ export async function explainJwt(
 function say({ code, expected, received }: Refusal): string {
   const both = [expected && `expected ${expected}`, received && `received ${received}`];
   const facts = printable(both.filter(Boolean).join(', '));
-  return facts ? `${facts} (${code})` : code;
+  return `${facts || (WORDS[code] ?? 'it is refused')} (${code})`;
 }
+
+/** What is wrong, where nothing was expected or received. */
+const WORDS: Readonly<Record<string, string>> = {
+  signature: 'it was not made with the key of this configuration',
+  key_unknown: 'the key set of the provider has no such key',
+  jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
+};
 
 async function walkThrough(
   token: string,
@@ -60,7 +66,8 @@ async function walkThrough(
 ): Promise<Walk> {
   const read = readToken(token);
   if (!read) {
-    const refusal = { code: 'not_jwt', expected: 'a signed JWT', received: 'an opaque token' };
+    const received = token === '' ? 'nothing' : 'an opaque token';
+    const refusal = { code: 'not_jwt', expected: 'a signed JWT', received };
     return { accepted: false, checks: [{ claim: 'form', refusal }], settings: [] };
   }
   const { alg, claims } = read;

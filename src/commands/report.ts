@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
 import { createDistinctCounter, type DistinctCounter } from './distinct.ts';
+import { readInput, unreadableFile } from './input.ts';
 import { FORMATS, type ReportFormat, type Row } from './report-format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -29,16 +29,22 @@ type Group = {
 };
 
 /** The bytes of a log, unpacked where they are those of gzip (RFC 1952 section 2.3.1). */
-async function* unpacked(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const chunks = input[Symbol.asyncIterator]();
+async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
+  const chunks = readInput(file);
   const first = await chunks.next();
   if (first.done) return;
   const all = (async function* () {
     yield first.value;
-    yield* { [Symbol.asyncIterator]: () => chunks };
+    yield* chunks;
   })();
   const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
-  yield* isGzip ? Readable.from(all).compose(createGunzip()) : all;
+  // The callback keeps an error of a cut file from ending the process: the reader gets it, too.
+  const bytes = isGzip ? pipeline(Readable.from(all), createGunzip(), () => {}) : all;
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw isGzip ? unreadableFile(file, error) : error;
+  }
 }
 
 /**
@@ -54,8 +60,7 @@ export async function report(
   let count = 0;
   let understood = 0;
   for (const file of files) {
-    const input = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 1 << 20 });
-    for await (const lines of splitLines(unpacked(input), ignore)) {
+    for await (const lines of splitLines(unpacked(file), ignore)) {
       for (const line of lines) {
         if (line.includes(DECISION) && add(groups, line.toString())) understood++;
       }
@@ -65,7 +70,9 @@ export async function report(
   }
   terminal.progress('');
   if (understood === 0) {
-    throw new Error(`${files.join(', ')}: none of ${count} lines is a decision of the service`);
+    throw new Error(
+      `${files.join(', ')}: none of ${count} lines is a decision of the service; give what it wrote to standard output`,
+    );
   }
   const rows = [...groups.keys()].sort().map((key) => toRow(groups.get(key) as Group));
   for (const line of FORMATS[format](rows)) terminal.print(line);

@@ -21,7 +21,7 @@ export type Output = { json: boolean; terminal: Terminal };
 export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
   return {
     print: (line = '') => void stdout.write(`${line}\n`),
-    note: (line) => void stderr.write(`${line}\n`),
+    note: (line) => void stderr.write(`${stderr.isTTY ? wrapLines(line, stderr.columns) : line}\n`),
     progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
     wrap: (sentence) => (stdout.isTTY ? wrapAt(sentence, stdout.columns) : sentence),
@@ -31,6 +31,13 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
 /** A mark and a sentence: ✓ what holds, ✗ what does not. */
 export function verdict({ style, wrap }: Terminal, holds: boolean, text: string): string {
   return wrap(`${holds ? style('green', '✓') : style('red', '✗')} ${text}`);
+}
+
+function wrapLines(lines: string, columns: number): string {
+  return lines
+    .split('\n')
+    .map((line) => wrapAt(line, columns))
+    .join('\n');
 }
 
 /** Lines below the first are indented by two. */
@@ -47,8 +54,15 @@ function wrapAt(sentence: string, columns: number): string {
   return text;
 }
 
-/** Names and values in two columns. */
-export function table({ style }: Terminal, rows: [name: string, value: string][]): string {
+/** Names and values in two columns; a value that does not fit goes below its name, broken at word ends. */
+export function table({ style, wrap }: Terminal, rows: [name: string, value: string][]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `  ${style('dim', name.padEnd(width))}  ${value}`).join('\n');
+  const line = ([name, value]: [string, string]) => {
+    const indented = `  ${value}`;
+    const fits = !wrap(' '.repeat(width + 2) + indented).includes('\n');
+    return fits
+      ? `  ${style('dim', name.padEnd(width))}  ${value}`
+      : `  ${style('dim', name)}\n${wrap(indented).replace(/^/gm, '  ')}`;
+  };
+  return rows.map(line).join('\n');
 }

@@ -1,3 +1,4 @@
+import { plainIssues } from '../plain-issues.ts';
 import { checkVideo, type Entry, entrySchema } from './entries.ts';
 
 /** What is wrong with one line of a file, from 1. */
@@ -6,6 +7,8 @@ export type LineProblem = { line: number; message: string };
 /** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
 const BLANKS = [0x09, 0x0d, 0x20];
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
+const WORDS = plainIssues(entrySchema.options.flatMap(({ shape }) => Object.keys(shape)));
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -21,7 +24,7 @@ export function parseLine(line: Buffer, number: number): ParsedLine {
   } catch {
     return { error: 'is not JSON in UTF-8' };
   }
-  const { data: entry, error } = entrySchema.safeParse(value);
+  const { data: entry, error } = entrySchema.safeParse(value, { error: WORDS });
   if (!entry) {
     const [issue] = error.issues;
     return { error: `${issue?.path.join('.') || 'the entry'}: ${issue?.message}` };

@@ -76,7 +76,9 @@ describe('the report of audit logs', () => {
     const path = await writeLog('other.log', ['GET / 200\n', '{"event":"other"}\n']);
     const { code, stdout, stderr } = await cli(['report', path]);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toBe(`${path}: none of 2 lines is a decision of the service\n`);
+    expect(stderr).toBe(
+      `${path}: none of 2 lines is a decision of the service; give what it wrote to standard output\n`,
+    );
     expect(await cli(['report', '-'])).toMatchObject({ code: 1 });
   });
 

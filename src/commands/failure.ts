@@ -1,0 +1,38 @@
+import { causeOf, describeCause } from '../causes.ts';
+import type { Environment } from '../config/environment.ts';
+import { ConfigError } from '../config/problems.ts';
+import { unknownLines } from '../config/suggest.ts';
+import { ServiceError } from '../errors.ts';
+import type { Terminal } from './terminal.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_CONFIG = 2;
+
+/** Prints why a command failed; returns its exit code. */
+export function reportFailure(
+  error: Error & { exitCode?: number },
+  environment: Environment,
+  { note }: Terminal,
+): number {
+  // Commander has printed its own message.
+  if (error.exitCode !== undefined) return error.exitCode === 0 ? 0 : EXIT_CONFIG;
+  if (!(error instanceof ConfigError)) {
+    note(wordsOf(error));
+    return EXIT_FAILED;
+  }
+  for (const line of [error.message, ...unknownLines(environment)]) note(line);
+  return EXIT_CONFIG;
+}
+
+/** An error of the system, or a refusal that is only a code, in words; the others are sentences already. */
+function wordsOf(error: Error & { code?: unknown }): string {
+  const isSystem = typeof error.code === 'string' && /^E[A-Z]/.test(error.code);
+  if (!isSystem && !(error instanceof ServiceError)) return error.message;
+  return `the command: it failed; ${describeCause(causeOf(error))}`;
+}
+
+/** `head` and its like leave before everything is written. */
+export function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+}
