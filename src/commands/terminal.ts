@@ -12,7 +12,7 @@ export type Terminal = {
   progress(text: string): void;
   style(style: Style, text: string): string;
   /** A sentence over several lines where a person's terminal is narrow, broken at word ends. */
-  wrap(sentence: string): string;
+  wrap(sentence: string, indent?: number): string;
 };
 
 /** How a command shows its result. */
@@ -24,7 +24,10 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
     note: (line) => void stderr.write(`${stderr.isTTY ? wrapLines(line, stderr.columns) : line}\n`),
     progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
-    wrap: (sentence) => (stdout.isTTY ? wrapAt(sentence, stdout.columns) : sentence),
+    wrap: (sentence, indent = 0) =>
+      stdout.isTTY
+        ? wrapAt(sentence, stdout.columns - indent).replace(/^/gm, ' '.repeat(indent))
+        : sentence,
   };
 }
 
@@ -58,11 +61,9 @@ function wrapAt(sentence: string, columns: number): string {
 export function table({ style, wrap }: Terminal, rows: [name: string, value: string][]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   const line = ([name, value]: [string, string]) => {
-    const indented = `  ${value}`;
-    const fits = !wrap(' '.repeat(width + 2) + indented).includes('\n');
-    return fits
-      ? `  ${style('dim', name.padEnd(width))}  ${value}`
-      : `  ${style('dim', name)}\n${wrap(indented).replace(/^/gm, '  ')}`;
+    const beside = `  ${style('dim', name.padEnd(width))}  ${value}`;
+    const fits = !wrap(`- ${value}`, width + 2).includes('\n');
+    return fits ? beside : `  ${style('dim', name)}\n${wrap(value, 4)}`;
   };
   return rows.map(line).join('\n');
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { explainCode } from '../../src/commands/explain-code.ts';
-import { createTerminal, verdict } from '../../src/commands/terminal.ts';
+import { createTerminal, table, verdict } from '../../src/commands/terminal.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
@@ -209,6 +209,33 @@ describe('the commands', () => {
       'a room that is closed since yesterday',
     );
     expect(text.split('\n')).toEqual(['✗ a room that is', '  closed since', '  yesterday']);
+  });
+
+  it('break errors and explanations at word ends on a narrow terminal, too', () => {
+    const narrow = () => Object.assign(new PassThrough(), { isTTY: true, columns: 24 });
+    const [stdout, stderr] = [narrow(), narrow()];
+    const terminal = {
+      ...createTerminal(stdout as never, stderr as never),
+      style: (_style: unknown, text: string) => text,
+    };
+    terminal.note('PORT: another process listens there\nHOST: wrong');
+    expect(stderr.read().toString().trimEnd().split('\n')).toEqual([
+      'PORT: another process',
+      '  listens there',
+      'HOST: wrong',
+    ]);
+    const rows: [string, string][] = [
+      ['code', 'video_ended'],
+      ['what to do', 'choose another video of this room'],
+    ];
+    expect(table(terminal, rows).split('\n')).toEqual([
+      '  code',
+      '    video_ended',
+      '  what to do',
+      '    choose another',
+      '      video of this',
+      '      room',
+    ]);
   });
 
   it('teach by --help', async () => {
