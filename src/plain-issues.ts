@@ -21,7 +21,7 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
       case 'invalid_type':
         return issue.input === undefined ? 'is required' : `must be ${article(issue.expected)}`;
       case 'unrecognized_keys':
-        return issue.keys.map((key) => `does not know ${key}${hint(key, names)}`).join('; ');
+        return issue.keys.map((key) => `unknown field ${key}${hint(key, names)}`).join('; ');
       case 'too_small':
         return isCounted(issue.origin) ? 'must not be empty' : `must be at least ${issue.minimum}`;
       case 'too_big':

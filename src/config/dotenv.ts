@@ -16,7 +16,7 @@ export function readDotenv(environment: Environment): string {
   try {
     const text = readFileSync(FILE, 'utf8');
     // Windows PowerShell writes UTF-16, of which no line would be understood.
-    if (text.includes('\0')) throw wrong('is no text in UTF-8; save it as UTF-8');
+    if (text.includes('\0')) throw wrong('is not text in UTF-8; save it as UTF-8');
     populate(environment as Record<string, string>, parse(text));
     return text;
   } catch (error) {

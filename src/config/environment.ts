@@ -69,7 +69,7 @@ function inFile(environment: Environment, { variable, message }: ConfigProblem) 
   if (environment[variable] || !environment[`${variable}_FILE`]) return { variable, message };
   return {
     variable: `${variable}_FILE`,
-    message: `${message}; this is about the text of the file`,
+    message: `the value in the file: ${message}`,
   };
 }
 

@@ -17,11 +17,19 @@ describe('a secret in a file', () => {
   });
 
   it.each([
-    ['two line ends', `${SECRET}\n\n`, 'begins or ends with a space or a line end'],
-    ['a space', `${SECRET} `, 'begins or ends with a space or a line end'],
-    ['a carriage return alone', `${SECRET}\r`, 'begins or ends with a space or a line end'],
+    [
+      'two line ends',
+      `${SECRET}\n\n`,
+      'the value in the file: begins or ends with a space or a line end',
+    ],
+    ['a space', `${SECRET} `, 'the value in the file: begins or ends with a space or a line end'],
+    [
+      'a carriage return alone',
+      `${SECRET}\r`,
+      'the value in the file: begins or ends with a space or a line end',
+    ],
     ['nothing', '', 'the file is empty'],
-    ['a line', `${SECRET}\nx`, 'must be 32 bytes long'],
+    ['a line', `${SECRET}\nx`, 'the value in the file: must be 32 bytes long'],
   ])('is not trimmed any further: %s', (_name, text, message) => {
     const lines = refusal(inFile, { '/run/secret': text });
     expect(lines).toEqual([expect.stringContaining(`ZEGO_SERVER_SECRET_FILE: ${message}`)]);
