@@ -31,7 +31,7 @@ export type RedisCounterOptions = {
   url: string;
   /** Counts while Redis does not answer. */
   fallback: Counter;
-  /** Redis stopped answering, with the error, or answers again. */
+  /** Redis stopped answering, with the error, or answers again; or it says by another error why it does not. */
   onChange(shared: boolean, error?: unknown): void;
 };
 
@@ -51,6 +51,7 @@ export function createRedisCounter({
     scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
   });
   let shared: boolean | undefined;
+  let toldRefusal: string | undefined;
   let skipRedisUntil = 0;
   let isClosing = false;
   const health = createDependencyHealth(async () => {
@@ -61,7 +62,11 @@ export function createRedisCounter({
     if (isShared) health.up();
     else health.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
-    if (shared !== isShared) onChange(isShared, error);
+    const refusal = refusalOf(error);
+    // A time-out that was told before hides what Redis itself says afterwards.
+    const isNew = shared !== isShared || (refusal !== undefined && refusal !== toldRefusal);
+    if (isShared || refusal) toldRefusal = refusal;
+    if (isNew) onChange(isShared, error);
     shared = isShared;
   };
   // Each failed command reports its own error; without a listener this event would end the process.
@@ -87,6 +92,12 @@ export function createRedisCounter({
       redis.disconnect();
     },
   };
+}
+
+/** The first word of an error reply, such as NOAUTH: its kind. */
+function refusalOf(error: unknown): string | undefined {
+  const { name, message = '' } = (error ?? {}) as Error;
+  return name === 'ReplyError' ? message.split(' ', 1)[0] : undefined;
 }
 
 /** Redis needs to know neither addresses nor users. */

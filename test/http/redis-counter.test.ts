@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { causeOf } from '../../src/causes.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import { createRedisCounter, type SharedCounter } from '../../src/http/redis-counter.ts';
 import { freePort } from '../support/free-port.ts';
@@ -83,4 +86,38 @@ describeWith('redis-server', 'rate limits in Redis', () => {
     await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
     expect(changes).toEqual([false, true]);
   });
+});
+
+it('a Redis that refuses is told after a time-out, once, and not as a change of its own', async () => {
+  let silent = true;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      // One reply for each command, which is an array.
+      const commands = data.toString().match(/^\*\d+\r$/gm) ?? [];
+      if (!silent) socket.write('-NOAUTH Authentication required.\r\n'.repeat(commands.length));
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const told: string[] = [];
+  const counter = createRedisCounter({
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    fallback: createMemoryCounter(),
+    onChange: (_shared, error) => told.push(causeOf(error).code),
+  });
+  onTestFinished(() => {
+    counter.close();
+    server.close();
+  });
+  await vi.waitFor(async () => {
+    await counter.increment('a', WINDOW_MS);
+    expect(told).toHaveLength(1);
+  }, 5_000);
+  silent = false;
+  await vi.waitFor(async () => {
+    await counter.increment('a', WINDOW_MS);
+    expect(told.slice(1)).toEqual(['NOAUTH']);
+  }, 10_000);
+  for (let i = 0; i < 30; i++) await counter.increment('a', WINDOW_MS);
+  expect(told).toHaveLength(2);
 });
