@@ -29,7 +29,7 @@ export async function writeSqlite(folder: string, size: number): Promise<string>
 
 /** Writes the same directory into the empty PostgreSQL database at `url`. */
 export async function writePostgres(url: string, size: number): Promise<void> {
-  const { database } = await openPostgres(url, () => {});
+  const { database } = await openPostgres(url);
   await fill(database, size);
   await database.close();
 }

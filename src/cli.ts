@@ -160,7 +160,7 @@ async function withAccess(
   const config = loadAccess(process.env, readFile);
   let access: OpenedAccess | undefined;
   try {
-    access = await openAccess(config, () => {}, readOnly);
+    access = await openAccess(config, { readOnly });
     await work(access);
   } catch (error) {
     if (!(error instanceof ServiceError && error.code === 'dependency_unavailable')) throw error;

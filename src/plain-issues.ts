@@ -23,7 +23,8 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
       case 'unrecognized_keys':
         return issue.keys.map((key) => `unknown field ${key}${hint(key, names)}`).join('; ');
       case 'too_small':
-        return isCounted(issue.origin) ? 'must not be empty' : `must be at least ${issue.minimum}`;
+        if (isCounted(issue.origin) && issue.minimum === 1) return 'must not be empty';
+        return `must be at least ${issue.minimum}${isCounted(issue.origin) ? ' long' : ''}`;
       case 'too_big':
         return `must be at most ${issue.maximum}${isCounted(issue.origin) ? ' long' : ''}`;
       case 'invalid_value':

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import type { AccessConfig, Config } from './config/config.ts';
-import { accessFailure, orStartError } from './config/failures.ts';
+import { orStartError } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
@@ -17,10 +17,10 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import {
   createClockLog,
   createJwksLog,
-  fieldsOf,
   reasonOf,
   warnOfEmptyDirectory,
   warnOfPlainHttp,
+  warnOfSilentBackend,
 } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
@@ -54,7 +54,7 @@ export async function startService(
   const metrics = createMetrics(config.access.mode);
   metrics.auditWaitingBytes(auditWaitingBytes);
   const load = createLoadMonitor();
-  const access = await openDirectory(config.access, logger);
+  const access = await openDirectory(config.access, logger, metrics);
   const secrets = await openSecrets(config, logger, metrics);
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
@@ -111,14 +111,17 @@ function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<
   return createSecrets(config, { ...metrics.auth, jwksFetched, clockCompared });
 }
 
-async function openDirectory(config: AccessConfig, logger: Logger): Promise<OpenedAccess> {
+async function openDirectory(
+  config: AccessConfig,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<OpenedAccess> {
   const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
-  const onError = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
-  const access = await orStartError('access', openAccess(config, onError));
+  const onLost = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
+  const events = { onConnectionLost: onLost, onBatch: metrics.postgresBatch };
+  const access = await orStartError('access', openAccess(config, events));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
-  await access.service.probe?.().catch((error) => {
-    logger.warn(fieldsOf(accessFailure(config, error)), 'backend does not answer');
-  });
+  await warnOfSilentBackend(config, access.service, logger);
   return access;
 }
 

@@ -1,6 +1,7 @@
 import type { AccessConfig } from '../config/config.ts';
 import { createDependencyHealth } from '../dependency-health.ts';
 import type { Database } from '../directory/database.ts';
+import type { PostgresOptions } from '../directory/postgres/open.ts';
 import type { AccessDirectory, AccessService } from './access.ts';
 import { claimsDirectory } from './jwt-claims.ts';
 import { decide, explain } from './rules.ts';
@@ -11,27 +12,29 @@ const NOBODY = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: un
 /** Who decides, and the directory's database where there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
 
+export type OpenAccessOptions = PostgresOptions & {
+  /** Nothing is created and no schema changed: what is not there is an error. */
+  readOnly?: boolean;
+};
+
 /**
  * Opens what `ACCESS_MODE` needs.
  *
- * @param onError hears of connections that break while no request waits for them
- * @param readOnly nothing is created and no schema changed: what is not there is an error
  * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
  */
 export async function openAccess(
   config: AccessConfig,
-  onError: (error: Error) => void = () => {},
-  readOnly = false,
+  options: OpenAccessOptions = {},
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
       const { openSqlite } = await import('../directory/sqlite/open.ts');
-      const { directory, database } = await openSqlite(config.path, readOnly);
+      const { directory, database } = await openSqlite(config.path, options.readOnly === true);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'postgres': {
       const { openPostgres } = await import('../directory/postgres/open.ts');
-      const { directory, database } = await openPostgres(config.url, onError, readOnly);
+      const { directory, database } = await openPostgres(config.url, options);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'http': {

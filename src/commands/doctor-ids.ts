@@ -6,7 +6,7 @@ import { createRefusedIds } from '../directory/zego-ids.ts';
 /** A warning for ids of the directory that ZEGO refuses; undefined when there is none, or no directory. */
 export async function warnOfIds({ access, auth }: Config): Promise<string | undefined> {
   if (!auth.ids.strict || access.mode === 'http' || access.mode === 'claims') return undefined;
-  const { database, service } = await openAccess(access, () => {}, true);
+  const { database, service } = await openAccess(access, { readOnly: true });
   const refused = createRefusedIds();
   try {
     if (database) for await (const line of exportDirectory(database)) refused.see(JSON.parse(line));

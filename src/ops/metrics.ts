@@ -4,6 +4,8 @@ import { VERSION } from '../version.ts';
 /** Seconds; from a warm cache to the longest time-out. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64];
+
 /** What the service counts and measures, in the words of its parts. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -33,13 +35,6 @@ export function createMetrics(accessMode: string) {
     help: '1 when replicas share their rate limits, 0 when each counts for itself.',
     registers,
   });
-  const access = new Histogram({
-    name: 'access_check_duration_seconds',
-    help: 'One decision about access, and those that it was made with.',
-    labelNames: ['mode'],
-    buckets: BUCKETS,
-    registers,
-  }).labels(accessMode);
   addBuildInfo(registry);
 
   return {
@@ -48,7 +43,7 @@ export function createMetrics(accessMode: string) {
       decisions.inc({ outcome, code });
       duration.observe(seconds);
     },
-    accessChecked: (seconds: number) => access.observe(seconds),
+    ...createAccessMetrics(registry, accessMode),
     auth: {
       cache: (result: 'hit' | 'miss') => cache.inc({ result }),
       verified: (seconds: number) => verify.observe(seconds),
@@ -59,6 +54,27 @@ export function createMetrics(accessMode: string) {
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
     corsRefused: () => cors.inc(),
     rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
+  };
+}
+
+function createAccessMetrics(registry: Registry, mode: string) {
+  const registers = [registry];
+  const access = new Histogram({
+    name: 'access_check_duration_seconds',
+    help: 'One decision about access, and those that it was made with.',
+    labelNames: ['mode'],
+    buckets: BUCKETS,
+    registers,
+  }).labels(mode);
+  const batch = new Histogram({
+    name: 'postgres_batch_size',
+    help: 'Requests that one query to PostgreSQL answered.',
+    buckets: BATCH_BUCKETS,
+    registers,
+  });
+  return {
+    accessChecked: (seconds: number) => access.observe(seconds),
+    postgresBatch: (size: number) => batch.observe(size),
   };
 }
 

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
+import type { AccessService } from '../access/access.ts';
 import type { Provider } from '../auth/provider.ts';
 import { isSafeUrl } from '../auth/provider-keys.ts';
 import { causeOf, describeCause } from '../causes.ts';
 import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
-import { addressOf, type Failure } from '../config/failures.ts';
+import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
 import type { Database } from '../directory/database.ts';
 
 /** An error of a dependency as fields of a log line: a code, and words for people. */
@@ -35,6 +36,17 @@ export async function warnOfEmptyDirectory(
   if (rooms.length === 0) {
     logger.warn(path, 'directory has no room; every request is refused until one is imported');
   }
+}
+
+/** Warns of a backend that does not answer at the start. */
+export async function warnOfSilentBackend(
+  config: AccessConfig,
+  { probe }: Pick<AccessService, 'probe'>,
+  logger: Logger,
+): Promise<void> {
+  await probe?.().catch((error) => {
+    logger.warn(fieldsOf(accessFailure(config, error)), 'backend does not answer');
+  });
 }
 
 type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown, url?: string) => void;

@@ -25,13 +25,15 @@ const UNAVAILABLE = { code: 'dependency_unavailable' };
 
 let postgres: Postgres;
 const lost: Error[] = [];
+const batches: number[] = [];
 
 type OpenPostgres = { service: AccessService; database: Database };
 
 async function open(url: string): Promise<OpenPostgres> {
-  const { service, database } = await openAccess({ mode: 'postgres', url }, (error) => {
-    lost.push(error);
-  });
+  const { service, database } = await openAccess(
+    { mode: 'postgres', url },
+    { onConnectionLost: (error) => lost.push(error), onBatch: (size) => batches.push(size) },
+  );
   if (!database) throw new Error('PostgreSQL has a directory');
   return { service, database };
 }
@@ -75,6 +77,15 @@ it('PostgreSQL plans the query of single requests once, not each time', async ()
     "SELECT generic_plans::int, custom_plans::int FROM pg_prepared_statements WHERE name LIKE 'facts%'",
   );
   expect(facts).toEqual({ generic_plans: 3, custom_plans: 5 });
+  await service.close();
+});
+
+it('PostgreSQL is asked one query for the requests of a batch, and its size is told', async () => {
+  const { service } = await open(await postgres.createDatabase('batches'));
+  batches.splice(0);
+  await Promise.all(Array.from({ length: 5 }, () => service.check(QUESTION, NOW)));
+  await service.check(QUESTION, NOW);
+  expect(batches).toEqual([5, 1]);
   await service.close();
 });
 

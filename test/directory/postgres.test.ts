@@ -11,7 +11,7 @@ afterAll(postgres.stop);
 
 const open = async (name: string) => {
   const url = await postgres.createDatabase(name);
-  return { url, ...(await openPostgres(url, () => {})) };
+  return { url, ...(await openPostgres(url)) };
 };
 
 describeDirectory('PostgreSQL', async () => (await open('directory')).database);

@@ -791,7 +791,7 @@ describe('what looks like a mistake and is none', () => {
 
   it('is a schema of PostgreSQL that a newer release has only expanded, and one that it has not is', async () => {
     const url = await postgres.createDatabase('newer');
-    const { database } = await openPostgres(url, () => {});
+    const { database } = await openPostgres(url);
     const add = (version: number, name: string) =>
       database.query('INSERT INTO schema_version (version, name) VALUES ($1, $2)', [version, name]);
     await add(2, 'expand-room-publish');

@@ -28,13 +28,17 @@ const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
 type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 
-/** The facts in PostgreSQL; one query answers all questions of a batch. */
-export function createPostgresFacts(pool: Pick<pg.Pool, 'query'>): AccessDirectory {
+/** The facts in PostgreSQL; one query answers all questions of a batch, whose size `onBatch` is told. */
+export function createPostgresFacts(
+  pool: Pick<pg.Pool, 'query'>,
+  onBatch: (size: number) => void = () => {},
+): AccessDirectory {
   let questions: Question[] = [];
 
   async function answerAll(): Promise<void> {
     const asked = questions;
     questions = [];
+    onBatch(asked.length);
     try {
       const rows = await withDeadline(ask(pool, asked));
       for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as FactsRow));

@@ -12,18 +12,24 @@ const MAX_CONNECTIONS = 10;
 /** A directory in PostgreSQL. */
 export type PostgresDirectory = { directory: AccessDirectory; database: Database };
 
+export type PostgresOptions = {
+  /** The schema is left as it is. */
+  readOnly?: boolean;
+  /** A connection broke while no request waited for it. */
+  onConnectionLost?(error: Error): void;
+  /** So many requests were asked for in one query. */
+  onBatch?(size: number): void;
+};
+
 /**
  * Connects to PostgreSQL and brings the schema up to date; of several replicas that start at once one
  * does it and the others wait.
  *
- * @param onError hears of connections that break while they are idle
- * @param readOnly the schema is left as it is
  * @throws {ServiceError} `dependency_unavailable`
  */
 export async function openPostgres(
   address: string,
-  onError: (error: Error) => void,
-  readOnly = false,
+  { readOnly = false, onConnectionLost = () => {}, onBatch }: PostgresOptions = {},
 ): Promise<PostgresDirectory> {
   const url = withStrictTls(address);
   const pool = new pg.Pool({
@@ -33,7 +39,7 @@ export async function openPostgres(
     query_timeout: QUERY_TIMEOUT_MS,
     application_name: 'zego-video-token',
   });
-  pool.on('error', onError);
+  pool.on('error', onConnectionLost);
   const database = createPostgresDatabase(pool, url);
   if (!readOnly) {
     await migrate('postgres', database).catch(async (error) => {
@@ -41,7 +47,7 @@ export async function openPostgres(
       throw error;
     });
   }
-  return { directory: createPostgresFacts(pool), database };
+  return { directory: createPostgresFacts(pool, onBatch), database };
 }
 
 /** `pg` takes these modes for `verify-full`, warns that it will not always do so, and means to be weaker then. */
