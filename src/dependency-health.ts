@@ -10,7 +10,7 @@ export type DependencyHealth = {
 
 /**
  * Keeps the health of a dependency. While it is down `probe` asks it every `everyMs`, so that it is known to be
- * back without a request; while it is up nothing runs.
+ * back without a request; while it is up no probe is scheduled.
  *
  * @param probe rejects while the dependency does not answer
  */

@@ -4,7 +4,7 @@ import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 
-/** The two parts that hold secrets, replaced together while requests go on. */
+/** The verifier and the generator, which hold the secrets: replaced together while requests go on. */
 export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;

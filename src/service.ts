@@ -137,15 +137,15 @@ type Dependencies = {
 
 function createApp(
   { http, limits, token, auth: { ids } }: Config,
-  { logger, audit, metrics, load, access, secrets, limiter }: Dependencies,
+  { logger, audit, metrics, load, access, secrets, limiter: { counter, shared } }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
-  const { shared } = limiter;
   const dependencies = () => ({
     access: access.healthy(),
     keys: secrets.healthy(),
     ...(shared && { redis: shared.healthy() }),
   });
+  metrics.dependencyUp(dependencies);
   return createPublicApp({
     logger,
     trustProxy: http.trustProxy,
@@ -160,7 +160,7 @@ function createApp(
     rateLimits: {
       perIp: limits.perIp,
       perUser: limits.perUser,
-      counter: limiter.counter,
+      counter,
       onLimited: metrics.rateLimited,
     },
     videoToken: {

@@ -67,7 +67,7 @@ export type AccessService = {
    * @throws {ServiceError} `dependency_unavailable`
    */
   explain?(request: AccessRequest, now: UnixSeconds): Promise<Explanation>;
-  /** Asks once, for the log of a start. Absent where opening it has asked already; rejects as `check` does. */
+  /** Checks once at the start, so that a failure is logged. Absent where opening has checked; rejects as `check` does. */
   probe?(): Promise<void>;
   /** True when the last question was answered, or none was asked yet. */
   healthy(): boolean;

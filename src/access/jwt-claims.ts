@@ -15,7 +15,7 @@ const videoAccessSchema = z.array(
 
 /**
  * The facts from the credential's claim `video_access`:
- * `[{ "room": "r", "videos": ["v", "*"], "notAfter"? }]`. A claim that is not of that form is none.
+ * `[{ "room": "r", "videos": ["v", "*"], "notAfter"? }]`. A malformed claim grants nothing.
  */
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {

@@ -26,11 +26,11 @@ export type Jwks = {
    * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
    */
   key: FindKey;
-  /** Fetches once, then keeps the keys fresh in the background. Never rejects. */
+  /** Fetches once, then again every minute in the background. Never rejects. */
   start(): Promise<void>;
   /** The last fetch went well. */
   healthy(): boolean;
-  /** There are keys to verify with, fresh or kept. */
+  /** There are keys to verify with: the provider's present ones, or those kept during an outage. */
   usable(): boolean;
   close(): void;
 };
@@ -42,7 +42,7 @@ export type JwksOptions = {
   onFetch(error?: unknown, url?: string): void;
   /** How far our clock is ahead of the provider's. */
   onClock(secondsAhead: number): void;
-  /** The keys are others than before, or too old to be used. */
+  /** The keys have changed, or are too old to be used: what they verified must not be trusted any longer. */
   onChange(): void;
   /** Monotonic milliseconds. */
   clock?: () => number;
@@ -145,7 +145,7 @@ function createKeyStore(onChange: () => void, clock: () => number) {
         onChange();
       }
       kept = fresh;
-      // What was verified with these keys ends with them.
+      // Credentials that these keys verified must not outlive them.
       clearTimeout(expiry);
       expiry = setTimeout(onChange, KEEP_MS).unref();
     },

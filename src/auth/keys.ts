@@ -17,7 +17,7 @@ export type KeySource = {
   /** The issuer as its discovery document spells it. */
   discoveredIssuer(): string | undefined;
   healthy(): boolean;
-  /** There are keys to verify with, fresh or kept. */
+  /** There are keys to verify with. */
   usable(): boolean;
   close(): void;
 };
@@ -27,7 +27,7 @@ export type KeyEvents = {
   jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown, url?: string): void;
   /** How far our clock is ahead of the issuer's. */
   clockCompared(issuer: string, secondsAhead: number): void;
-  /** The keys are others than before, or too old to be used. */
+  /** The keys have changed, or are too old to be used. */
   onChange(): void;
 };
 

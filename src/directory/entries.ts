@@ -28,7 +28,7 @@ export const videoSchema = z.strictObject({
   regions: z.array(countrySchema).nullable().default(null),
 });
 
-/** What an older release took: a window that never opens, a country that there is not. */
+/** Rejects what 0.1.0 accepted: a window that never opens, a country that does not exist. */
 export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
   const { availableFrom, availableUntil, regions } = video;
   const wrong = (path: string, message: string): FieldError => ({ path, message });

@@ -46,7 +46,7 @@ export function createAdmission(
         throw new ServiceError('dependency_unavailable', { cause: { code: 'audit_log_blocked' } });
       }
       if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
-      // Its `close` has been emitted already.
+      // Its `close` has been emitted already: nothing would end the count.
       if (reply.raw.destroyed) return;
       open++;
       request.isAdmitted = true;

@@ -25,7 +25,7 @@ export type AuditEvent = {
   roomId?: string;
   videoId?: string;
   country?: string | undefined;
-  /** Unix seconds; of the token that was made, also when the client left before it had it. */
+  /** Unix seconds; set once a token is made, even if the client leaves before it is delivered. */
   expireAt?: number;
   ip: string;
   durationMs: number;
@@ -55,7 +55,10 @@ export function addressOf(request: FastifyRequest): string {
   return context.ip;
 }
 
-/** The hooks of a route that give each of its requests one event, also when the client disconnects. */
+/**
+ * The hooks of a route that give each of its requests one event: after the answer, or when the client disconnects, with
+ * what is known of the request by then.
+ */
 export function auditHooks(onEvent: (event: AuditEvent) => void): {
   onRequest: onRequestHookHandler;
   onResponse: onResponseHookHandler;

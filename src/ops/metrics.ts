@@ -93,6 +93,19 @@ function createGauges(registry: Registry) {
   return {
     openRequests: gauge('open_requests', 'Requests that wait for their decision.'),
     auditWaitingBytes: gauge('audit_waiting_bytes', 'Log lines that wait for standard output.'),
+    dependencyUp(read: () => Record<string, boolean>) {
+      new Gauge({
+        name: 'dependency_up',
+        help: '1 while the dependency answers, as in /readyz.',
+        labelNames: ['dependency'],
+        registers: [registry],
+        collect() {
+          for (const [dependency, up] of Object.entries(read())) {
+            this.set({ dependency }, up ? 1 : 0);
+          }
+        },
+      });
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { MAX_PLAINTEXT_BYTES } from './claims.ts';
 import type { Envelope, Token04Mode } from './envelope.ts';
 import { IV_BYTES } from './envelope.ts';
 
-/** Fresh bytes from a cryptographic source; the caller may not write to them. */
+/** Fresh bytes from a cryptographic source. The caller may not write to them, or keep them beyond the next call. */
 export type RandomBytes = (size: number) => Buffer;
 
 /**

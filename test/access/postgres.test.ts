@@ -119,7 +119,7 @@ describe('PostgreSQL in trouble', () => {
     expect(access.service.healthy()).toBe(true);
   });
 
-  it('whose connections are all taken by slow statements answers late-comers within a second', async () => {
+  it('whose connections are all taken by slow statements answers later requests within 1.5 s', async () => {
     await postgres.signal('SIGSTOP');
     try {
       const questions = Array.from({ length: 30 }, () => elapsed(rejectionOf(checkAlone())));

@@ -24,7 +24,7 @@ it('takes what arrives in one turn of the event loop through each step together'
   ]);
 });
 
-it('lets nobody in who comes when the others have set out', async () => {
+it('puts a request that comes late into the next batch', async () => {
   const nextBatch = createRequestBatcher();
   const order: string[] = [];
   const first = nextBatch().then(async () => {

@@ -31,6 +31,10 @@ async function readiness(service: Service, name: string, state: 'up' | 'down'): 
   }
 }
 
+async function metricsOf({ internal }: Service): Promise<string> {
+  return (await fetch(`${internal}/metrics`)).text();
+}
+
 describe('a database that fails in use', () => {
   it('has its reason in the log, and is found to be back without a request', async () => {
     const url = await postgres.createDatabase('in_use');
@@ -83,8 +87,10 @@ describe('a backend that fails in use', () => {
     expect((await post(service.origin)).status).toBe(503);
     expect(await service.line(({ outcome }) => outcome === 'failed')).toMatchObject({ reason });
     await readiness(service, 'access', 'down');
+    expect(await metricsOf(service)).toMatch(/^dependency_up\{dependency="access"\} 0$/m);
     well = true;
     await readiness(service, 'access', 'up');
+    expect(await metricsOf(service)).toMatch(/^dependency_up\{dependency="access"\} 1$/m);
   });
 });
 
@@ -97,8 +103,7 @@ describe('a page of an origin that is not allowed', () => {
     await ask(service.origin);
     for (let i = 0; i < 5; i++) await ask('https://other.example');
     for (let i = 0; i < 50; i++) await ask(`https://${i}.example`);
-    const metrics = await (await fetch(`${service.internal}/metrics`)).text();
-    expect(metrics).toMatch(/^cors_refused_total 55$/m);
+    expect(await metricsOf(service)).toMatch(/^cors_refused_total 55$/m);
     await service.line(({ origin }) => origin === 'https://18.example');
     const lines = service
       .stdout()

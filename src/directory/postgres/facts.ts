@@ -4,7 +4,12 @@ import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/a
 import { type FactsRow, toFacts } from '../facts.ts';
 import { orUnavailable } from './errors.ts';
 
-const DEADLINE_MS = 1_500;
+/**
+ * How long a request waits for PostgreSQL: for a connection, for the answer, and in all. Then it is 503
+ * `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason` in its audit line. The
+ * next request asks again; without one, `createRulesService` asks every 2 s until there is an answer.
+ */
+export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };
 
 /**
  * One row for each question, in their order. Each part of a row is one look-up by its index: LIMIT keeps the
@@ -28,7 +33,7 @@ const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
 type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 
-/** The facts in PostgreSQL; one query answers all questions of a batch, whose size `onBatch` is told. */
+/** The facts in PostgreSQL; one query answers all questions of a batch. `onBatch` gets its size. */
 export function createPostgresFacts(
   pool: Pick<pg.Pool, 'query'>,
   onBatch: (size: number) => void = () => {},
@@ -71,6 +76,6 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
 
 async function withDeadline<T>(work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject({ code: 'DEADLINE' }), DEADLINE_MS);
+  const timer = setTimeout(() => late.reject({ code: 'DEADLINE' }), TIME_LIMITS.totalMs);
   return orUnavailable(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
 }

@@ -3,10 +3,8 @@ import type { AccessDirectory } from '../../access/access.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrations.ts';
 import { createPostgresDatabase } from './database.ts';
-import { createPostgresFacts } from './facts.ts';
+import { createPostgresFacts, TIME_LIMITS } from './facts.ts';
 
-const CONNECT_TIMEOUT_MS = 500;
-const QUERY_TIMEOUT_MS = 700;
 const MAX_CONNECTIONS = 10;
 
 /** A directory in PostgreSQL. */
@@ -17,7 +15,7 @@ export type PostgresOptions = {
   readOnly?: boolean;
   /** A connection broke while no request waited for it. */
   onConnectionLost?(error: Error): void;
-  /** So many requests were asked for in one query. */
+  /** How many requests one query answers. */
   onBatch?(size: number): void;
 };
 
@@ -35,8 +33,8 @@ export async function openPostgres(
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    connectionTimeoutMillis: TIME_LIMITS.connectMs,
+    query_timeout: TIME_LIMITS.queryMs,
     application_name: 'zego-video-token',
   });
   pool.on('error', onConnectionLost);
