@@ -54,7 +54,7 @@ export async function startService(
   const metrics = createMetrics(config.access.mode);
   metrics.auditWaitingBytes(auditWaitingBytes);
   const load = createLoadMonitor();
-  const access = await openDirectory(config.access, logger, metrics);
+  const access = await openAccessAndWarn(config.access, logger, metrics);
   const secrets = await openSecrets(config, logger, metrics);
   const limiter = await createLimiter(config.limits, logger, metrics);
   const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
@@ -111,7 +111,7 @@ function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<
   return createSecrets(config, { ...metrics.auth, jwksFetched, clockCompared });
 }
 
-async function openDirectory(
+async function openAccessAndWarn(
   config: AccessConfig,
   logger: Logger,
   metrics: Metrics,
