@@ -69,7 +69,7 @@ it('refuses tokens whose audit line cannot be written, and recovers when output 
   expect((await fetch(`${origin}/readyz`)).status).toBe(200);
   const lines = () => output.split('\n').filter((line) => line.includes('"outcome":"issued"'));
   await expect.poll(() => lines().length, { timeout: 10_000 }).toBeGreaterThanOrEqual(issued);
-  expect(output).toContain('audit log was blocked');
+  await expect.poll(() => output, { timeout: 10_000 }).toContain('audit log was blocked');
 });
 
 it('ends in time on SIGTERM while nobody reads its output', async () => {
