@@ -2,6 +2,8 @@ import { getSystemErrorMap } from 'node:util';
 import { CAUSES, MESSAGES, NAMES, SQLITE } from './cause-words.ts';
 import { ServiceError } from './errors.ts';
 
+const CODE = /^\w{1,40}$/;
+
 /** Why something outside of the process failed. */
 export type Cause = {
   /** For the log: `28P01`, `SQLITE_CANTOPEN`, `ECONNREFUSED`, `STATUS_500`. */
@@ -22,7 +24,7 @@ export function causeOf(thrown: unknown): Cause {
   }
   const [, found] = MESSAGES.find(([pattern]) => pattern.test(message)) ?? [];
   const reply = name === 'ReplyError' ? (found ?? message.split(' ')[0]) : undefined;
-  const byName = NAMES[name ?? ''] ?? reply;
+  const byName = rowOf(NAMES, name ?? '') ?? reply;
   if (byName) return known(byName);
   const code = typeof error.code === 'string' ? error.code : (found ?? name ?? 'UNKNOWN');
   // What the server of PostgreSQL says names users, databases and tables, never a password.
@@ -35,10 +37,17 @@ export function describeCause({ code, words, fix }: Cause): string {
   return `${words} (${code})${fix === undefined ? '' : `; ${fix}`}`;
 }
 
-function known(code: string): Cause {
-  const row = code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code;
-  const [words, fix] = CAUSES[row] ?? [SYSTEM_WORDS.get(code) ?? 'it failed'];
+function known(given: string): Cause {
+  // It may be a word of a remote party: of any length, and with anything in it.
+  const code = CODE.test(given) ? given : 'UNKNOWN';
+  const row = rowOf(CAUSES, code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code);
+  const [words, fix] = row ?? [SYSTEM_WORDS.get(code) ?? 'it failed'];
   return { code, words, ...(fix !== undefined && { fix }) };
+}
+
+/** A row of a table, never what an object inherits. */
+function rowOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 /** What the operating system says of an error that has no row. */

@@ -19,8 +19,8 @@ import {
   createJwksLog,
   reasonOf,
   warnOfEmptyDirectory,
+  warnOfFailingBackend,
   warnOfPlainHttp,
-  warnOfSilentBackend,
 } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
@@ -121,7 +121,7 @@ async function openAccessAndWarn(
   const events = { onConnectionLost: onLost, onBatch: metrics.postgresBatch };
   const access = await orStartError('access', openAccess(config, events));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
-  await warnOfSilentBackend(config, access.service, logger);
+  await warnOfFailingBackend(config, access.service, logger);
   return access;
 }
 

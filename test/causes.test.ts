@@ -23,6 +23,15 @@ it.each<[string, unknown, RegExp]>([
   ['a gzip that was cut', coded('Z_BUF_ERROR'), /^the file ends too early/],
   ['an error of the system without a row', coded('ELOOP'), /^too many symbolic links/],
   ['an error of a library', coded('LIBRARY_OWN'), /^it failed \(LIBRARY_OWN\)$/],
+  [
+    'a reply of Redis that is a name of JavaScript',
+    reply('toString x'),
+    /^it failed \(toString\)$/,
+  ],
+  ['an error of a name of JavaScript', { name: 'constructor' }, /^it failed \(constructor\)$/],
+  ['a code of a name of JavaScript', coded('__proto__'), /^it failed \(__proto__\)$/],
+  ['a code that steers a terminal', coded('\u001b[2J'), /^unknown error \(UNKNOWN\)$/],
+  ['a code without end', coded('A'.repeat(41)), /^unknown error \(UNKNOWN\)$/],
 ])('says in words what happened, and never what a library says: %s', (_name, error, words) => {
   expect(describeCause(causeOf(error))).toMatch(words);
 });

@@ -17,7 +17,7 @@ const FAILURES_IN_MS = 10_000;
 const FAILURES_PERCENT = 50;
 const FAILURES_AT_LEAST = 5;
 
-const NOBODY: AccessRequest = {
+const PROBE_REQUEST: AccessRequest = {
   userId: 'probe',
   roomId: 'probe',
   videoId: 'probe',
@@ -69,7 +69,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
     },
     async probe() {
       try {
-        await ask(options, NOBODY);
+        await ask(options, PROBE_REQUEST);
       } catch (cause) {
         if (!isClientError(cause)) health.down();
         throw new ServiceError('dependency_unavailable', { cause });
@@ -85,16 +85,19 @@ export function createBackendAccess(options: BackendOptions): AccessService {
 
 /** Asks about a user, a room and a video that do not exist. A backend that refuses the question answers, too. */
 async function probe(options: BackendOptions): Promise<void> {
-  await ask(options, NOBODY).catch((error) => {
+  await ask(options, PROBE_REQUEST).catch((error) => {
     if (!isClientError(error)) throw error;
   });
 }
 
-/** A 4xx is about one request and says nothing of the backend: it must not open the breaker for all. */
+/**
+ * A 4xx is about one request and says nothing of the backend: it must not open the breaker for all. 401 and 405 are
+ * about our secret and the address.
+ */
 function isClientError(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;
   const { status } = error;
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return status >= 400 && status < 500 && ![401, 405, 408, 429].includes(status);
 }
 
 async function ask(

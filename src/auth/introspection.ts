@@ -175,6 +175,7 @@ function judge(
     if (answer.active !== true) throw refuse('inactive');
     return { credential: checkClaims({ ...defaults, ...answer }, rules, ids, now) };
   } catch (refusal) {
+    if (!(refusal instanceof ServiceError)) throw refusal;
     return { refusal };
   }
 }

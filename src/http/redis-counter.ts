@@ -51,21 +51,23 @@ export function createRedisCounter({
     scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
   });
   let shared: boolean | undefined;
-  let toldRefusal: string | undefined;
+  let loggedReply: string | undefined;
   let skipRedisUntil = 0;
   let isClosing = false;
+  const count = (key: string, windowMs: number) => redis.incrementWindow(PREFIX + key, windowMs);
   const health = createDependencyHealth(async () => {
-    await redis.ping();
+    // A Redis may answer PING and refuse scripts.
+    await count('probe', RETRY_EVERY_MS);
     setShared(true);
   }, RETRY_EVERY_MS);
   const setShared = (isShared: boolean, error?: unknown) => {
     if (isShared) health.up();
     else health.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
-    const refusal = refusalOf(error);
-    // A time-out that was told before hides what Redis itself says afterwards.
-    const isNew = shared !== isShared || (refusal !== undefined && refusal !== toldRefusal);
-    if (isShared || refusal) toldRefusal = refusal;
+    const reply = replyOf(error);
+    // What Redis says of itself is news after a time-out.
+    const isNew = shared !== isShared || (reply !== undefined && reply !== loggedReply);
+    if (isShared || reply) loggedReply = reply;
     if (isNew) onChange(isShared, error);
     shared = isShared;
   };
@@ -77,9 +79,9 @@ export function createRedisCounter({
     async increment(key, windowMs) {
       if (performance.now() < skipRedisUntil) return fallback.increment(key, windowMs);
       try {
-        const [count, ttlMs] = await redis.incrementWindow(PREFIX + hash(key), windowMs);
+        const [counted, ttlMs] = await count(hash(key), windowMs);
         setShared(true);
-        return { count, ttlMs };
+        return { count: counted, ttlMs };
       } catch (error) {
         setShared(false, error);
         return fallback.increment(key, windowMs);
@@ -95,7 +97,7 @@ export function createRedisCounter({
 }
 
 /** The first word of an error reply, such as NOAUTH: its kind. */
-function refusalOf(error: unknown): string | undefined {
+function replyOf(error: unknown): string | undefined {
   const { name, message = '' } = (error ?? {}) as Error;
   return name === 'ReplyError' ? message.split(' ', 1)[0] : undefined;
 }

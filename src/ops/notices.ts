@@ -38,14 +38,14 @@ export async function warnOfEmptyDirectory(
   }
 }
 
-/** Warns of a backend that does not answer at the start. */
-export async function warnOfSilentBackend(
+/** Warns of a backend that does not answer the question of a start. */
+export async function warnOfFailingBackend(
   config: AccessConfig,
   { probe }: Pick<AccessService, 'probe'>,
   logger: Logger,
 ): Promise<void> {
   await probe?.().catch((error) => {
-    logger.warn(fieldsOf(accessFailure(config, error)), 'backend does not answer');
+    logger.warn(fieldsOf(accessFailure(config, error)), 'backend check failed');
   });
 }
 

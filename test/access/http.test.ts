@@ -164,6 +164,17 @@ describe('a backend in trouble', () => {
     expect(await access.check(QUESTION, NOW)).toEqual({ allow: true });
   });
 
+  it.each([
+    [401, false],
+    [405, false],
+    [404, true],
+  ])('that answers the first question with %d is healthy: %s', async (status, isUp) => {
+    answering(status, '');
+    const access = open();
+    await expect(access.probe?.()).rejects.toMatchObject(UNAVAILABLE);
+    expect(access.healthy()).toBe(isUp);
+  });
+
   it('is not asked while the breaker is open, and the answer comes at once', async () => {
     let asked = 0;
     respond = (_request, response) => {

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { causeOf } from '../../src/causes.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
@@ -76,6 +77,27 @@ describeWith('redis-server', 'rate limits in Redis', () => {
     redis.kill('SIGCONT');
     await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
     expect(changes).toEqual([false, true]);
+  });
+
+  it('are not called shared by a Redis that answers PING and refuses scripts', async () => {
+    const admin = new Redis(port);
+    onTestFinished(() => admin.disconnect());
+    const refusals = async () =>
+      Number(/errorstat_NOPERM:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
+    await admin.call('ACL', 'SETUSER', 'default', '-@scripting');
+    const seen: boolean[] = [];
+    const counter = open((now) => seen.push(now));
+    onTestFinished(counter.close);
+    await vi.waitFor(async () => {
+      await counter.increment('refused', WINDOW_MS);
+      expect(await refusals()).toBeGreaterThan(0);
+    }, 5_000);
+    // Probes, once a second.
+    await expect.poll(refusals, { timeout: 5_000 }).toBeGreaterThan(2);
+    expect(seen).not.toContain(true);
+    await admin.call('ACL', 'SETUSER', 'default', '+@all');
+    await expect.poll(() => counter.healthy(), { timeout: 5_000 }).toBe(true);
+    expect(seen.at(-1)).toBe(true);
   });
 
   it('are counted here when Redis is killed, and shared again within 5 s of its return', async () => {

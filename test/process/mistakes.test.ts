@@ -760,7 +760,7 @@ describe('a start that can serve nobody', () => {
       ACCESS_HTTP_SECRET: CANARY,
       ACCESS_HTTP_TIMEOUT_MS: '200',
     };
-    const line = await warning(variables, /backend does not answer/);
+    const line = await warning(variables, /backend check failed/);
     expect(line).toMatchObject({
       variable: 'ACCESS_HTTP_URL',
       problem: expect.stringMatching(cause),
