@@ -81,8 +81,12 @@ async function measureRequests(bench: Bench): Promise<Record<string, Table>> {
     [BARE]: { server: bare, requests: warm },
     'everything on, each JWT twice': { server: service, requests: twice },
     'everything on, warm credentials': { server: service, requests: warm },
-    ...(seeding && { "Go net/http, ZEGO's way to a token": { server: seeding, requests: twice } }),
-    ...(peer && { 'Go net/http, our way to a token': { server: peer, requests: twice } }),
+    ...(seeding && {
+      "Go net/http, a token made as ZEGO's generator does": { server: seeding, requests: twice },
+    }),
+    ...(peer && {
+      'Go net/http, one cipher, secure random numbers': { server: peer, requests: twice },
+    }),
     'Express, jsonwebtoken, a cipher per token': { server: sample, requests: warm },
   };
   const without = go ? '' : ' (Go is not installed: without its peers)';

@@ -2,7 +2,7 @@
 const MAX_SECONDS = 5;
 
 export const CLOCK_FIX =
-  'set the clock of this machine by NTP: fresh JWTs are refused by us, or our tokens by ZEGO';
+  'set the clock of this machine by NTP; otherwise this service refuses fresh JWTs, or ZEGO refuses its tokens';
 
 export function isClockRight(secondsAhead: number): boolean {
   return Math.abs(secondsAhead) <= MAX_SECONDS;

@@ -22,7 +22,7 @@ type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
  * The facts in an existing SQLite file. Readers never wait for writers.
  *
  * Questions of one batch are answered in one transaction, as SQLite's locks cost as much as an answer. Its
- * snapshot begins after the last of them was asked. A question alone needs none: its statement is one.
+ * snapshot begins after the last of them was asked. A single query is a transaction by itself.
  */
 export function openSqliteFacts(path: string): AccessDirectory & { close(): void } {
   const db = orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
