@@ -68,9 +68,9 @@ function createAccessMetrics(registry: Registry, mode: string) {
   }).labels(mode);
   const batch = new Histogram({
     name: 'postgres_batch_size',
-    help: 'Requests that one query to PostgreSQL answered.',
+    help: 'Requests that one query to PostgreSQL is asked for.',
     buckets: BATCH_BUCKETS,
-    registers,
+    registers: mode === 'postgres' ? registers : [],
   });
   return {
     accessChecked: (seconds: number) => access.observe(seconds),
