@@ -28,6 +28,8 @@ export type AppOptions = {
   countryHeader?: string;
   counter?: PublicAppOptions['rateLimits']['counter'];
   lifecycle?: PublicAppOptions['health']['lifecycle'];
+  auditBlocked?: PublicAppOptions['health']['auditBlocked'];
+  dependencies?: PublicAppOptions['health']['dependencies'];
   overloaded?: PublicAppOptions['overloaded'];
   maxOpenRequests?: number;
   /** Replaces parts of the route, to see one of them fail. */
@@ -66,7 +68,8 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     },
     health: {
       lifecycle: options.lifecycle ?? (() => 'ready'),
-      dependencies: () => ({ access: access.service.healthy() }),
+      dependencies: options.dependencies ?? (() => ({ access: access.service.healthy() })),
+      ...(options.auditBlocked && { auditBlocked: options.auditBlocked }),
     },
     rateLimits: {
       perIp: options.perIp ?? 1_000_000,
