@@ -36,7 +36,11 @@ it('a service that cannot write its audit log issues no token, and is not ready 
   };
   expect(await readiness()).toEqual([503, 'blocked']);
   expectProblem(await ask(app), 503, 'dependency_unavailable', 'retry');
-  const refused = { outcome: 'failed', code: 'dependency_unavailable', reason: 'audit_log_blocked' };
+  const refused = {
+    outcome: 'failed',
+    code: 'dependency_unavailable',
+    reason: 'audit_log_blocked',
+  };
   expect(app.decisions).toMatchObject([refused]);
   isBlocked = false;
   expect(await readiness()).toEqual([200, 'ready']);

@@ -118,7 +118,11 @@ describe('a body', () => {
     const origin = await app.listen({ host: '127.0.0.1', port: 0 });
     return async (body: string | Uint8Array, headers: Record<string, string> = {}, path = '/') => {
       const all = { 'content-type': 'application/json', ...headers };
-      const answer = await fetch(origin + path, { method: 'POST', headers: all, body: body as string });
+      const answer = await fetch(origin + path, {
+        method: 'POST',
+        headers: all,
+        body: body as string,
+      });
       return answer.json();
     };
   }
