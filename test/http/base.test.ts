@@ -18,6 +18,7 @@ async function open(options: Partial<BaseAppOptions> = {}) {
   app.post('/items', async () => ({}));
   app.get('/items', async () => ({}));
   app.get('/client', async ({ ip, host, id }) => ({ ip, host, id }));
+  app.get('/things/:id', async ({ params }) => params);
   app.get('/error', async () => {
     throw raised;
   });
@@ -76,6 +77,14 @@ it('answers a request that had begun to arrive when it closed', async () => {
   });
   expect((await answers).map(({ status }) => status)).toEqual([200]);
   await closing.promise;
+});
+
+it('takes a path parameter of 128 bytes', async () => {
+  const { send } = await open();
+  for (const id of ['a'.repeat(128), 'é'.repeat(64)]) {
+    const { body } = await send(`GET /things/${encodeURIComponent(id)} HTTP/1.1`);
+    expect(body).toEqual({ id });
+  }
 });
 
 it('takes the id of a request from X-Request-Id alone', async () => {
