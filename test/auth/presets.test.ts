@@ -491,6 +491,62 @@ describe('a preset', () => {
     },
   );
 
+  it.each<[provider: string, url: string, algorithms: string[]]>([
+    [
+      'firebase:films-prod',
+      'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com',
+      ['RS256'],
+    ],
+    [
+      'auth0:films.eu.auth0.com',
+      'https://films.eu.auth0.com/.well-known/jwks.json',
+      ['RS256', 'PS256'],
+    ],
+    [
+      'cognito:ap-southeast-1/ap-southeast-1_Abc123XYZ',
+      'https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_Abc123XYZ/.well-known/jwks.json',
+      ['RS256'],
+    ],
+    [
+      'supabase:abcdefghijklmnopqrst',
+      'https://abcdefghijklmnopqrst.supabase.co/auth/v1/.well-known/jwks.json',
+      ['ES256', 'RS256', 'EdDSA'],
+    ],
+    ['clerk:clerk.films.example', 'https://clerk.films.example/.well-known/jwks.json', ['RS256']],
+    [
+      `keycloak:${REALM}/`,
+      `${REALM}/protocol/openid-connect/certs`,
+      ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    ],
+    ['google', 'https://www.googleapis.com/oauth2/v3/certs', ['RS256']],
+    ['apple', 'https://appleid.apple.com/auth/keys', ['RS256']],
+    [
+      `entra:${TENANT}`,
+      `https://login.microsoftonline.com/${TENANT}/discovery/v2.0/keys`,
+      ['RS256'],
+    ],
+    [
+      'entra:organizations',
+      'https://login.microsoftonline.com/organizations/discovery/v2.0/keys',
+      ['RS256'],
+    ],
+    [`okta:${OKTA}`, `${OKTA}/oauth2/v1/keys`, ['RS256']],
+    [`okta:${OKTA}/oauth2/default`, `${OKTA}/oauth2/default/v1/keys`, ['RS256']],
+    ['authing:films.authing.cn', 'https://films.authing.cn/oidc/.well-known/jwks.json', ['RS256']],
+  ])('of %s has its keys at %s', (provider, url, algorithms) => {
+    const tenants = provider === 'entra:organizations' ? { tenants: [TENANT] } : {};
+    const { keys } = providerSchema.parse({ provider, audience: 'films', ...tenants });
+    expect(keys).toEqual([{ kind: 'jwks', url, algorithms }]);
+  });
+
+  it('of another name is answered with the names that there are', () => {
+    expect(problems({ provider: 'gitlab:x' })).toEqual([
+      'provider: must be one of firebase:PROJECT_ID, auth0:DOMAIN, cognito:REGION/POOL_ID, ' +
+        'supabase:PROJECT_REF, clerk:FRONTEND_API, keycloak:REALM_URL, google, apple, ' +
+        'entra:TENANT_ID, okta:AUTHORIZATION_SERVER_URL, authing:APP_DOMAIN',
+    ]);
+  });
+
   it('is recognised by nothing else', () => {
     for (const iss of ['https://login.example', 'auth0.com', '', 'https://a.b/oidc']) {
       expect(presetOf(iss)).toBeUndefined();
