@@ -547,6 +547,29 @@ describe('a preset', () => {
     ]);
   });
 
+  it.each(CASES.filter(({ provider }) => 'provider' in provider))(
+    'is not recognised by more than the issuer of its credentials: $name',
+    ({ claims }) => {
+      const iss = String(claims.iss);
+      expect(presetOf(`x${iss}`)).toBeUndefined();
+      expect(presetOf(`x ${iss}`)).toBeUndefined();
+      expect(presetOf(`${iss}/ x`)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    [
+      'https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_A',
+      'cognito:cn-north-1/cn-north-1_A',
+    ],
+    ['https://clerk.films.example', 'clerk:clerk.films.example'],
+    ['http://10.0.0.1/auth/realms/films', 'keycloak:http://10.0.0.1/auth/realms/films'],
+    ['https://films.oktapreview.com/oauth2/x', 'okta:https://films.oktapreview.com/oauth2/x'],
+    ['accounts.google.com', 'google'],
+  ])('of %s is %s', (iss, provider) => {
+    expect(presetOf(iss)).toBe(provider);
+  });
+
   it('is recognised by nothing else', () => {
     for (const iss of ['https://login.example', 'auth0.com', '', 'https://a.b/oidc']) {
       expect(presetOf(iss)).toBeUndefined();
@@ -587,6 +610,74 @@ describe('a preset', () => {
     expect(problems({ provider, audience: 'films' })).toEqual([
       expect.stringMatching(/^provider: must be (one of firebase:PROJECT_ID|of the form )/),
     ]);
+  });
+
+  const label = 'a'.repeat(61);
+  const longest = `${`${label}.`.repeat(4)}abcde`;
+
+  it.each([
+    'firebase:abcdef',
+    `firebase:a${'-'.repeat(28)}1`,
+    'clerk:a.bc',
+    'clerk:a-b.c--d.e-1',
+    `clerk:${longest}`,
+    'keycloak:https://[::1]:8443/realms/films',
+    'keycloak:https://sso-1.example:8443/auth/realms/A_b.c~d-e/',
+    'okta:https://films.example',
+    'cognito:us-gov-west-1/us-gov-west-1_A',
+    'supabase:abcdefg8',
+    `supabase:${'a'.repeat(40)}`,
+    `entra:${OTHER_TENANT}`,
+    'google:',
+  ])('of %s is a provider', (provider) => {
+    expect(longest).toHaveLength(253);
+    expect(problems({ provider, audience: 'films' })).toBeUndefined();
+  });
+
+  it.each([
+    'firebase:abcde',
+    `firebase:a${'b'.repeat(30)}`,
+    'firebase:1bcdef',
+    'firebase:abcde-',
+    'firebase:Abcdef',
+    'clerk:a.b',
+    'clerk:abcd',
+    'clerk:-a.bc',
+    'clerk:a-.bc',
+    'clerk:a..bc',
+    'clerk:.a.bc',
+    'clerk:a.bc.',
+    'clerk:a.b-',
+    'clerk:a.-b',
+    'clerk:a.1c',
+    'clerk:A.bc',
+    `clerk:${longest}f`,
+    'keycloak:xhttps://sso.example/realms/films',
+    'keycloak:https:///realms/films',
+    'keycloak:https://sso.example//films',
+    'keycloak:https://sso.example/realms/films//',
+    'keycloak:https://SSO.example/realms/films',
+    'keycloak:https://sso.example/realms/fil ms',
+    'cognito:eux-west-1/eux-west-1_A',
+    'cognito:xeu-west-1/eu-west-1_A',
+    'cognito:eu-1/eu-1_A',
+    'cognito:eu-west-12/eu-west-12_A',
+    'cognito:eu-west-1/eu-west-1_',
+    'cognito:eu-west-1/eu-west-1_A!',
+    'supabase:abcdefg',
+    `supabase:${'a'.repeat(41)}`,
+    'supabase:abcdefg-h',
+    `entra:x${TENANT}`,
+    `entra:${TENANT}x`,
+    `entra:${TENANT.toUpperCase()}`,
+    `entra:${TENANT.slice(1)}`,
+    `entra:${TENANT.slice(0, -1)}`,
+    'entra:72f988bf-86f1-41af-91ab',
+    'entra:xcommon',
+    'entra:commonx',
+  ])('of %s has the wrong form', (provider) => {
+    const found = problems({ provider, audience: 'films', tenants: undefined });
+    expect(found).toEqual([expect.stringMatching(/^provider: must be of the form /)]);
   });
 
   it.each(['http://sso.example/realms/films', 'http://10.0.0.1/realms/films'])(
