@@ -8,6 +8,7 @@ export default defineConfig({
       'test/token04/*.test.ts',
       'test/auth/*.test.ts',
       'test/access/*.test.ts',
+      'test/directory/facts.test.ts',
       'test/http/*.test.ts',
       'test/openapi/documents.test.ts',
     ],
