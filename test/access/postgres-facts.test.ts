@@ -5,18 +5,7 @@ import type { AccessRequest } from '../../src/access/access.ts';
 import { createPostgresFacts } from '../../src/directory/postgres/facts.ts';
 import { rejectionOf } from '../support/errors.ts';
 
-type Query = { name: string; text: string; values: string[][] };
-
-const NOTHING = {
-  user_status: null,
-  room_status: null,
-  has_member: null,
-  has_video: null,
-  video_status: null,
-  available_from: null,
-  available_until: null,
-  regions: null,
-};
+type Query = { name: string; text: string; values: string[][]; rowMode: string };
 
 const UNAVAILABLE = { name: 'ServiceError', code: 'dependency_unavailable' };
 
@@ -39,16 +28,20 @@ function requestOf(name: string): AccessRequest {
 
 /** A row for each question: only users whose id ends with a letter are known. */
 const rowsOf = ({ values: [users = []] }: Query) =>
-  users.map((user, index) => ({
-    ...NOTHING,
-    position: index + 1,
-    user_status: /[a-z]$/.test(user) ? 'active' : null,
-  }));
+  users.map((user, index) => rowOf(index + 1, /[a-z]$/.test(user) ? 'active' : null));
+
+/** The row at a position, of a question about which the user's status alone is known. */
+const rowOf = (position: number, status: string | null = null) => [
+  position,
+  status,
+  ...Array(7).fill(null),
+];
 
 it('PostgreSQL is asked once for all questions of a batch, each gets its own answer', async () => {
   const { ask, queries } = open(rowsOf);
   const answers = await Promise.all(['a', '1', 'b'].map(ask));
   expect(answers.map(({ user }) => user?.status)).toEqual(['active', undefined, 'active']);
+  expect(queries.map(({ rowMode }) => rowMode)).toEqual(['array']);
   expect(queries.map(({ values }) => values)).toEqual([
     [
       ['user a', 'user 1', 'user b'],
@@ -77,9 +70,9 @@ it('PostgreSQL keeps the statement under a name that is that of its text', async
 it.each<[string, (query: Query) => unknown]>([
   ['fewer rows than questions', (query) => rowsOf(query).slice(1)],
   ['no rows', () => []],
-  ['more rows than questions', (query) => [...rowsOf(query), { ...NOTHING, position: 3 }]],
+  ['more rows than questions', (query) => [...rowsOf(query), rowOf(3)]],
   ['rows in another order', (query) => rowsOf(query).reverse()],
-  ['one row twice', (query) => rowsOf(query).map((row) => ({ ...row, position: 1 }))],
+  ['one row twice', () => [rowOf(1), rowOf(1)]],
 ])('PostgreSQL that answers with %s gives nobody an answer', async (_, answer) => {
   const { ask } = open(answer);
   for (const error of await Promise.all(['a', 'b'].map((name) => rejectionOf(ask(name))))) {

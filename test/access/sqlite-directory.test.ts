@@ -95,6 +95,14 @@ describe('questions that are asked together', () => {
     }
   });
 
+  it('need no transaction when there is one alone', async () => {
+    onTestFinished(directory.close);
+    const statements = vi.spyOn(DatabaseSync.prototype, 'exec');
+    onTestFinished(() => statements.mockRestore());
+    expect(await statusOf(directory, 'user-0')).toBe('active');
+    expect(statements).not.toHaveBeenCalled();
+  });
+
   it('are refused when the directory has closed before their answer', async () => {
     const waiting = USERS.map((id) => rejectionOf(statusOf(directory, id)));
     directory.close();
