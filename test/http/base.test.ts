@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextIteration } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -19,6 +20,8 @@ async function open(options: Partial<BaseAppOptions> = {}) {
   app.get('/items', async () => ({}));
   app.get('/client', async ({ ip, host, id }) => ({ ip, host, id }));
   app.get('/things/:id', async ({ params }) => params);
+  // Answers when its client has said that it sends no more.
+  app.get('/ended', (request) => once(request.raw.socket, 'end').then(() => ({})));
   app.get('/error', async () => {
     throw raised;
   });
@@ -79,6 +82,23 @@ it('answers a request that had begun to arrive when it closed', async () => {
   await closing.promise;
 });
 
+it('answers a client that has said with its request that it sends no more', async () => {
+  const { port } = await open();
+  const bytes = rawRequest('GET /ended HTTP/1.1');
+  const answers = await converse(port, bytes, (socket) => socket.end());
+  expect(answers.map(({ status }) => status)).toEqual([200]);
+});
+
+it('takes bodies of JSON alone', async () => {
+  const { port } = await open();
+  const post = async (type: string) => {
+    const headers = [`Content-Type: ${type}`, 'Content-Length: 2'];
+    const [answer] = await converse(port, rawRequest('POST /items HTTP/1.1', headers, '{}'));
+    return answer?.status;
+  };
+  expect([await post('application/json'), await post('text/plain')]).toEqual([200, 415]);
+});
+
 it('takes a path parameter of 128 bytes', async () => {
   const { send } = await open();
   for (const id of ['a'.repeat(128), 'é'.repeat(64)]) {
@@ -113,12 +133,13 @@ it('logs nothing of a request that it answers or refuses', async () => {
 });
 
 it('logs an unexpected error with its place and the id of the request', async () => {
-  const { raise, log } = await open();
+  const { raise, log, context } = await open();
   log.length = 0;
   const { requestId } = expectProblem(await raise(new Error('broken')), 500, 'internal_error');
   expect(log.map((line) => JSON.parse(line))).toMatchObject([
     { level: 'error', msg: 'internal error', requestId, err: { name: 'Error' } },
   ]);
+  expect(context).toStrictEqual([{ code: 'internal_error' }]);
 });
 
 it.each<[string, ServiceError, object]>([
