@@ -78,7 +78,8 @@ describe('questions that are asked together', () => {
       if (sql === 'COMMIT') throw new Error('on purpose');
       exec.call(this, sql);
     });
-    expect(await statusOf(directory, 'user-0')).toBe('active');
+    const both = ['user-0', 'user-2'].map((id) => statusOf(directory, id));
+    expect(await Promise.all(both)).toEqual(['active', 'active']);
     failing.mockRestore();
     suspend('user-0');
     expect(await statusOf(directory, 'user-0')).toBe('suspended');
