@@ -125,9 +125,9 @@ describeWith('redis-server', 'rate limits in Redis', () => {
     expect(await count(replicas[0], 'stalled')).toBe(1);
     expect(performance.now() - started).toBeLessThan(300);
     const next = performance.now();
-    expect(await count(replicas[0], 'stalled')).toBe(2);
-    // Redis is not asked again at once, which would take 150 ms.
-    expect(performance.now() - next).toBeLessThan(100);
+    for (let n = 2; n < 12; n++) expect(await count(replicas[0], 'stalled')).toBe(n);
+    // Redis is not asked again each time, which would take 150 ms.
+    expect(performance.now() - next).toBeLessThan(1_000);
     expect(replicas[0]?.healthy()).toBe(false);
     redis.kill('SIGCONT');
     await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
