@@ -1,8 +1,13 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BaseAppOptions, createBaseApp } from '../../src/http/base.ts';
+import {
+  createClientErrorHandler,
+  handleExpectAndConnect,
+} from '../../src/http/problems/node-errors.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { expectProblem } from '../support/problem.ts';
 import { converse, rawRequest } from '../support/raw-http.ts';
@@ -92,4 +97,94 @@ it('ends the connection of a refused CONNECT, though its client keeps it open', 
   client.write(CONNECT);
   await once(accepted, 'close');
   client.destroy();
+});
+
+/** Both ends of a connection; the server's side stays open when the client ends its own. */
+async function openPair() {
+  const server = createServer({ allowHalfOpen: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  onTestFinished(() => {
+    client.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  const errors: unknown[] = [];
+  accepted.on('error', (error) => errors.push(error));
+  return { client, accepted, errors };
+}
+
+const atOnce = (_socket: object, then: () => void) => then();
+const parseError = () => Object.assign(new Error('on purpose'), { code: 'HPE_INVALID_METHOD' });
+
+it('destroys a connection that was reset, without an answer', async () => {
+  const { client, accepted } = await openPair();
+  createClientErrorHandler(atOnce)(
+    Object.assign(new Error('on purpose'), { code: 'ECONNRESET' }),
+    accepted,
+  );
+  expect(accepted.destroyed).toBe(true);
+  expect(await text(client)).toBe('');
+});
+
+it('destroys a connection on which no answer can be written any more', async () => {
+  const { accepted } = await openPair();
+  accepted.end();
+  createClientErrorHandler(atOnce)(parseError(), accepted);
+  expect(accepted.destroyed).toBe(true);
+});
+
+it('asks once for the answers before bytes that are no HTTP', async () => {
+  const { accepted } = await openPair();
+  let asked = 0;
+  const handle = createClientErrorHandler(() => void asked++);
+  handle(parseError(), accepted);
+  handle(parseError(), accepted);
+  expect(asked).toBe(1);
+});
+
+it('answers nothing behind an answer that has closed the connection', async () => {
+  const { client, accepted, errors } = await openPair();
+  const handle = createClientErrorHandler((_socket, then) => {
+    accepted.end('last');
+    then();
+  });
+  handle(parseError(), accepted);
+  expect(await text(client)).toBe('last');
+  expect(errors).toEqual([]);
+});
+
+describe('a refused CONNECT', () => {
+  /** A server that leaves it to the test when the answers before a CONNECT are out. */
+  async function openTunnel() {
+    const server = createHttpServer();
+    const asked = Promise.withResolvers<[Socket, () => void]>();
+    handleExpectAndConnect(server, (socket, then) => asked.resolve([socket as Socket, then]));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    onTestFinished(() => {
+      client.destroy();
+      server.close();
+    });
+    client.on('error', () => {}).write(CONNECT);
+    const [accepted, answer] = await asked.promise;
+    return { client, accepted, answer };
+  }
+
+  it('gets nothing behind an answer that has closed the connection', async () => {
+    const { client, accepted, answer } = await openTunnel();
+    const errors: unknown[] = [];
+    accepted.on('error', (error) => errors.push(error)).end('last');
+    answer();
+    expect(await text(client)).toBe('last');
+    expect(errors).toEqual([]);
+  });
+
+  it('that fails ends its own connection, and nothing else', async () => {
+    const { accepted } = await openTunnel();
+    expect(accepted.emit('error', new Error('on purpose'))).toBe(true);
+    expect(accepted.destroyed).toBe(true);
+  });
 });
