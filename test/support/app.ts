@@ -25,6 +25,7 @@ export type AppOptions = {
   perUser?: number;
   trustProxy?: string[];
   corsOrigins?: string[];
+  origins?: PublicAppOptions['origins'];
   countryHeader?: string;
   counter?: PublicAppOptions['rateLimits']['counter'];
   lifecycle?: PublicAppOptions['health']['lifecycle'];
@@ -61,6 +62,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     logger: createLogger({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
+    ...(options.origins && { origins: options.origins }),
     overloaded: options.overloaded ?? (() => false),
     ...(options.maxOpenRequests !== undefined && { maxOpenRequests: options.maxOpenRequests }),
     onOpenRequests: (count) => {
