@@ -16,9 +16,11 @@ function open(answer: (query: Query) => unknown) {
     queries.push(asked);
     return { rows: await answer(asked) };
   };
-  const { facts } = createPostgresFacts({ query } as unknown as pg.Pool);
+  const batches: number[] = [];
+  const onBatch = (size: number) => void batches.push(size);
+  const { facts } = createPostgresFacts({ query } as unknown as pg.Pool, onBatch);
   const ask = async (name: string) => facts(requestOf(name));
-  return { ask, queries };
+  return { ask, queries, batches };
 }
 
 function requestOf(name: string): AccessRequest {
@@ -56,6 +58,13 @@ it('PostgreSQL is asked again for the questions that come after a batch', async 
   await ask('a');
   await ask('b');
   expect(queries.map(({ values: [users] }) => users)).toEqual([['user a'], ['user b']]);
+});
+
+it('reports how many questions each query to PostgreSQL answers', async () => {
+  const { ask, batches } = open(rowsOf);
+  await Promise.all(['a', 'b', 'c'].map(ask));
+  await ask('d');
+  expect(batches).toEqual([3, 1]);
 });
 
 it('PostgreSQL keeps the statement under a name that is that of its text', async () => {
