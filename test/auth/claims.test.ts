@@ -240,6 +240,11 @@ describe('the user claim', () => {
     },
   );
 
+  it('is no part of a text', async () => {
+    const verifier = await open({ userClaim: '/a/0' });
+    await expectReason(verifier, withClaims({ a: 'jo' }), { code: 'claim_user_missing' });
+  });
+
   it('with a lone surrogate is refused', async () => {
     await expectRefused(await open(), withRaw('sub', '"ali\\ud800ce"'));
   });
