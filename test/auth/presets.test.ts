@@ -729,6 +729,47 @@ describe('a preset', () => {
     ]);
   });
 
+  it('may have several keys in place of its key set', () => {
+    const jwksUrl = 'https://login.example/jwks';
+    const both = [
+      { jwksUrl, algorithms: ['RS256'] },
+      { secret: LEGACY_SECRET, algorithms: ['HS256'] },
+    ];
+    const { keys } = providerSchema.parse({ provider: 'google', audience: 'films', keys: both });
+    expect(keys.map(({ kind }) => kind)).toEqual(['jwks', 'secret']);
+  });
+
+  it('gives each of the algorithms that are listed to the key of its family', () => {
+    const algorithms = ['HS384', 'RS256', 'HS512'];
+    const given = { provider: 'supabase:abcdefgh', secret: LEGACY_SECRET, algorithms };
+    expect(providerSchema.parse(given).keys).toMatchObject([
+      { kind: 'jwks', algorithms: ['RS256'] },
+      { kind: 'secret', algorithms: ['HS384', 'HS512'] },
+    ]);
+  });
+
+  it.each([
+    ['google:,a,b', ['a', 'b']],
+    ['google:,a,, ,b', ['a', 'b']],
+    ['firebase:films-prod,', ['films-prod']],
+    ['firebase:films-prod,a', ['a']],
+  ])('of %s has the audience %j', (provider, audience) => {
+    expect(providerSchema.parse({ provider }).audience).toEqual(audience);
+  });
+
+  it('is not changed by what is left undefined', () => {
+    const given = { provider: 'google', audience: 'films', jwksUrl: undefined };
+    const { keys } = providerSchema.parse(given);
+    expect(keys).toMatchObject([{ url: 'https://www.googleapis.com/oauth2/v3/certs' }]);
+  });
+
+  it('of many tenants takes a list of one or of several, not an empty one', () => {
+    const given = { provider: 'entra:common', audience: 'films' };
+    const tenants = [TENANT, OTHER_TENANT];
+    expect(providerSchema.parse({ ...given, tenants }).issuers).toHaveLength(4);
+    expect(problems({ ...given, tenants: [] })).toHaveLength(1);
+  });
+
   it('lets the audience be left out for azp alone', () => {
     const given = { provider: 'google', audience: 'films', audienceOptional: true };
     expect(problems(given)).toEqual(['audienceOptional: is for the audience claim azp alone']);

@@ -183,6 +183,20 @@ describe('a configuration', () => {
     expect(isSafeUrl(url)).toBe(false);
   });
 
+  it('has its addresses in the clear on loopback alone, unless that is allowed', () => {
+    for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+      expect(isSafeUrl(`http://${host}/`)).toBe(true);
+    }
+    expect(isSafeUrl('http://login.example/')).toBe(false);
+    expect(isSafeUrl('http://login.example/', true)).toBe(true);
+    expect(isSafeUrl('ftp://localhost/', true)).toBe(false);
+  });
+
+  it('may have a public key on one line', () => {
+    const publicKey = newKeys('ES256').publicPem.replaceAll('\n', '\\n');
+    expect(providerSchema.parse({ publicKey }).keys).toMatchObject([{ algorithms: ['ES256'] }]);
+  });
+
   it('may have white space before a JWK', () => {
     const publicKey = ` \n${JSON.stringify(newKeys('ES256').publicJwk)}`;
     expect(providerSchema.parse({ publicKey }).keys).toMatchObject([{ algorithms: ['ES256'] }]);
