@@ -430,7 +430,9 @@ describe('in the background', () => {
     await jwks.start();
     time.advance(40_000);
     await jwks.start();
+    await settled();
     time.advance(53_999);
+    await settled();
     expect(asked()).toBe(2);
   });
 
