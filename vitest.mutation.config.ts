@@ -4,10 +4,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
+      'test/token/*.test.ts',
       'test/token04/*.test.ts',
       'test/auth/*.test.ts',
       'test/access/*.test.ts',
+      'test/directory/facts.test.ts',
       'test/http/*.test.ts',
+      'test/openapi/documents.test.ts',
     ],
     // Millions of draws, and no change to the sources that the other tests do not see.
     exclude: ['test/token04/randomness.test.ts'],

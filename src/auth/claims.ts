@@ -71,7 +71,6 @@ export function explainClaims(
   ids: UserIdRules,
   now: number,
 ): ExplainedClaim[] {
-  const issuer = typeof claims.iss === 'string' ? claims.iss : undefined;
   const checks: Record<string, () => unknown> = {
     iss: () => checkIssuer(claims, rules.issuers),
     [rules.audienceClaim]: () => checkAudience(claims, rules),
@@ -81,7 +80,8 @@ export function explainClaims(
     'exp, nbf, iat': () => checkTimes(claims, rules, now),
     [rules.userClaim]: () => {
       const subject = readSubject(claims, rules, ids);
-      toUserId(subject, { issuer, prefix: rules.userPrefix }, ids);
+      // A mapped id is never refused, whoever the issuer is.
+      toUserId(subject, { issuer: undefined, prefix: rules.userPrefix }, ids);
     },
   };
   return Object.entries(checks).map(([claim, check]) => {

@@ -3,7 +3,7 @@ export const AUDIENCE_CLAIMS = ['aud', 'client_id', 'azp'] as const;
 
 export type AudienceClaim = (typeof AUDIENCE_CLAIMS)[number];
 
-/** An identity provider as its credentials are; `value` is what stands after the colon. */
+/** An identity provider as its credentials are; `value` is what stands after the colon, without a last slash. */
 type Preset = {
   /** How an operator writes it. */
   form: string;
@@ -27,12 +27,11 @@ type Preset = {
 
 /** A name, not an address: the last label begins with a letter. */
 const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
-const ADDRESS = /^https?:\/\/[a-z0-9.:[\]-]+(?:\/[\w.~-]+)*\/?$/;
+const ADDRESS = /^https?:\/\/[a-z0-9.:[\]-]+(?:\/[\w.~-]+)*$/;
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const SHARED_TENANTS = ['common', 'organizations', 'consumers'];
 const ENTRA = 'https://login.microsoftonline.com';
 
-const withoutSlash = (url: string) => url.replace(/\/$/, '');
 const isOrigin = (url: string) => URL.parse(url)?.pathname === '/';
 
 /** Amazon runs its regions in China under a domain of their own. */
@@ -100,8 +99,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   keycloak: {
     form: 'keycloak:REALM_URL',
     value: ADDRESS,
-    issuers: (url) => [withoutSlash(url)],
-    jwksUrl: (url) => `${withoutSlash(url)}/protocol/openid-connect/certs`,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/protocol/openid-connect/certs`,
     algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     audienceClaim: 'azp',
     whichAudience: 'the client id of your app (Keycloak console, Clients)',
@@ -147,9 +146,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   okta: {
     form: 'okta:AUTHORIZATION_SERVER_URL',
     value: ADDRESS,
-    issuers: (url) => [withoutSlash(url)],
+    issuers: (url) => [url],
     // Access tokens of the org server are Okta's own; its ID tokens can be verified.
-    jwksUrl: (url) => `${withoutSlash(url)}${isOrigin(url) ? '/oauth2' : ''}/v1/keys`,
+    jwksUrl: (url) => `${url}${isOrigin(url) ? '/oauth2' : ''}/v1/keys`,
     algorithms: ['RS256'],
     audienceClaim: 'aud',
     whichAudience: 'the audience of the authorization server (Okta admin console, Security, API)',

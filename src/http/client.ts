@@ -12,7 +12,6 @@ const COUNTRY = /^[A-Z]{2}$/;
  * another client; what is no address at all stands for the proxy that sent it.
  */
 export function clientAddress({ ip, raw }: FastifyRequest): string {
-  if (isIP(ip)) return ip;
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
   const address = v6 ?? v4 ?? ip;
   return isIP(address) ? address : (raw.socket.remoteAddress ?? NO_ADDRESS);
@@ -36,7 +35,7 @@ export function createCountryOf(header: string | undefined, proxies: readonly st
 function toBlockList(ranges: readonly string[]): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
-    const [address = '', prefix] = range.split('/');
+    const [address, prefix] = range.split('/') as [string, string?];
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
   }

@@ -43,7 +43,7 @@ export function headerRefusal({
     return invalidRequest('HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1');
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]?.toLowerCase() ?? '';
+    const name = (rawHeaders[i] as string).toLowerCase();
     if (!SINGLE_HEADERS.includes(name)) continue;
     if (seen.has(name)) return invalidRequest(`send the header ${name} once`);
     seen.add(name);

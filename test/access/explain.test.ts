@@ -56,6 +56,30 @@ describe('the reasons of a decision', () => {
     expect(rules.map(({ fact }) => fact)).toContain('it covers every country; the client is in SG');
   });
 
+  it('say of each rule which fact it rests on', () => {
+    const { rules } = explain(ALLOWED, IDS, NOW);
+    expect(rules.map(({ fact }) => fact)).toEqual([
+      'the directory has user alice',
+      'alice is active',
+      'the directory has room room',
+      'room is open',
+      'alice is a member of room',
+      'the directory has video film',
+      'film is available',
+      'film is in room',
+      'it has no beginning',
+      'it has no end',
+      'it covers every country; the client is in SG',
+    ]);
+  });
+
+  it('say of what the directory does not have that it is unknown', () => {
+    const facts = { user: undefined, room: undefined, video: undefined };
+    const { rules } = explain(facts, IDS, NOW);
+    const told = rules.map(({ fact }) => fact).filter((fact) => fact.endsWith('unknown'));
+    expect(told).toEqual(['alice is unknown', 'room is unknown', 'film is unknown']);
+  });
+
   it('say that a country is not known', () => {
     const facts = withVideo({ regions: ['SG'] });
     const { rules } = explain(facts, { ...IDS, country: undefined }, NOW);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -5,7 +6,7 @@ import type { AccessDirectory, AccessRequest } from '../../src/access/access.ts'
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { openSqliteFacts } from '../../src/directory/sqlite/facts.ts';
 import { load } from '../support/directory.ts';
-import { rejectionOf } from '../support/errors.ts';
+import { rejectionOf, thrownBy } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const USERS = Array.from({ length: 50 }, (_, n) => `user-${n}`);
@@ -77,15 +78,55 @@ describe('questions that are asked together', () => {
       if (sql === 'COMMIT') throw new Error('on purpose');
       exec.call(this, sql);
     });
-    expect(await statusOf(directory, 'user-0')).toBe('active');
+    const both = ['user-0', 'user-2'].map((id) => statusOf(directory, id));
+    expect(await Promise.all(both)).toEqual(['active', 'active']);
     failing.mockRestore();
     suspend('user-0');
     expect(await statusOf(directory, 'user-0')).toBe('suspended');
+  });
+
+  it('are answered in one transaction', async () => {
+    onTestFinished(directory.close);
+    const statements = vi.spyOn(DatabaseSync.prototype, 'exec');
+    onTestFinished(() => statements.mockRestore());
+    for (let batch = 0; batch < 2; batch++) {
+      statements.mockClear();
+      await Promise.all(USERS.map((id) => statusOf(directory, id)));
+      expect(statements.mock.calls).toEqual([['BEGIN'], ['COMMIT']]);
+    }
+  });
+
+  it('need no transaction when there is one alone', async () => {
+    onTestFinished(directory.close);
+    const statements = vi.spyOn(DatabaseSync.prototype, 'exec');
+    onTestFinished(() => statements.mockRestore());
+    expect(await statusOf(directory, 'user-0')).toBe('active');
+    expect(statements).not.toHaveBeenCalled();
   });
 
   it('are refused when the directory has closed before their answer', async () => {
     const waiting = USERS.map((id) => rejectionOf(statusOf(directory, id)));
     directory.close();
     for (const error of await Promise.all(waiting)) expect(error).toMatchObject(UNAVAILABLE);
+  });
+});
+
+describe('the file of the directory', () => {
+  it('is not made where there is none', () => {
+    onTestFinished(directory.close);
+    const missing = `${path}.missing`;
+    expect(thrownBy(() => openSqliteFacts(missing))).toMatchObject(UNAVAILABLE);
+    expect(existsSync(missing)).toBe(false);
+  });
+
+  it('is kept in memory up to 32 MB', () => {
+    onTestFinished(directory.close);
+    const opened = vi.spyOn(DatabaseSync.prototype, 'prepare');
+    const another = openSqliteFacts(path);
+    onTestFinished(another.close);
+    const [connection] = opened.mock.contexts as DatabaseSync[];
+    opened.mockRestore();
+    const cache = connection?.prepare('PRAGMA cache_size').get();
+    expect(cache).toEqual({ cache_size: -32_768 });
   });
 });

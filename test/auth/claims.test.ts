@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { refuse } from '../../src/auth/claims.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, type Part } from '../support/compact.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
@@ -13,6 +14,21 @@ function withRaw(name: string, text: string): string {
   const { [name as 'exp']: _, ...rest } = CLAIMS;
   return sign(`${JSON.stringify(rest).slice(0, -1)},"${name}":${text}}`);
 }
+
+it.each([
+  ['null', 'null'],
+  ['[]', 'a list'],
+  ['"alice"', '5 bytes'],
+  ['7', 'a number'],
+])('claims that are %s are refused', async (text, received) => {
+  const reason = { code: 'claims', expected: 'a JSON object', received };
+  await expectReason(await open(), sign(text), reason);
+});
+
+it('a refusal says no more than it knows', () => {
+  expect(refuse('inactive').extras.cause).toStrictEqual({ code: 'inactive' });
+  expect(refuse('claims', 'JSON').extras.cause).toStrictEqual({ code: 'claims', expected: 'JSON' });
+});
 
 describe('exp', () => {
   it.each([
@@ -116,6 +132,15 @@ describe('aud', () => {
     await expectReason(one, token, { code, expected: 'video', received });
   });
 
+  it('is one text where another claim names the app', async () => {
+    const rules = { issuer: 'us', audience: 'films', audienceClaim: 'azp' };
+    const verifier = await open(rules);
+    const claims = { iss: 'us', azp: 'films' };
+    expect(await verifier.verify(withClaims(claims), NOW)).toMatchObject({ userId: 'alice' });
+    const token = withClaims({ ...claims, azp: ['films'] });
+    await expectReason(verifier, token, { code: 'claim_azp', received: 'a list' });
+  });
+
   it('of a thousand names is told to the log in 200 characters', async () => {
     const aud = Array.from({ length: 1_000 }, (_, i) => `${i}`);
     const reason = { code: 'claim_aud', received: expect.stringMatching(/^0, 1, .{194}$/) };
@@ -139,6 +164,13 @@ describe('iss', () => {
           typeof value === 'string' ? value : expect.stringMatching(/^(missing|null|an? .*)$/),
       });
     }
+  });
+
+  it('of a thousand letters is told to the log in 200', async () => {
+    const verifier = await open({ issuer: 'https://login.example' });
+    const received = 'a'.repeat(200);
+    const token = withClaims({ iss: 'a'.repeat(1_000) });
+    await expectReason(verifier, token, { code: 'claim_iss', received });
   });
 
   it('must be a text where none is set', async () => {
@@ -170,6 +202,48 @@ describe('the user claim', () => {
       await expectReason(await open(), withClaims({ sub }), reason);
     },
   );
+
+  it('that is missing or no text is told to the log with its name', async () => {
+    const verifier = await open({ userClaim: 'uid' });
+    const missing = {
+      code: 'claim_uid_missing',
+      expected: 'a user id in uid',
+      received: 'missing',
+    };
+    await expectReason(verifier, withClaims({}), missing);
+    const wrong = { code: 'claim_uid_type', expected: 'a string', received: 'a number' };
+    await expectReason(verifier, withClaims({ uid: 7 }), wrong);
+  });
+
+  it('may be a number of its own from 1 on', async () => {
+    const verifier = await open({ userClaimNumeric: true });
+    expect(await verifier.verify(withClaims({ sub: 1 }), NOW)).toMatchObject({ userId: '1' });
+    expect(await verifier.verify(withClaims({ sub: 'jo' }), NOW)).toMatchObject({ userId: 'jo' });
+    await expectReason(verifier, withClaims({ sub: 0 }), { code: 'claim_sub_type' });
+  });
+
+  it.each([
+    ['/a/b', { a: { b: 'jo' } }],
+    ['/a~1b/c~0d', { 'a/b': { 'c~d': 'jo' } }],
+    ['/~01', { '~1': 'jo' }],
+    ['https://films.example/', { 'https://films.example/': 'jo' }],
+  ])('may be at %s', async (userClaim, claims) => {
+    const { verify } = await open({ userClaim });
+    expect(await verify(withClaims(claims), NOW)).toMatchObject({ userId: 'jo' });
+  });
+
+  it.each([null, 'b', 7, ['jo'], [{ b: 'jo' }], {}])(
+    'is missing where its path leads through %j',
+    async (a) => {
+      const verifier = await open({ userClaim: '/a/b' });
+      await expectReason(verifier, withClaims({ a }), { code: 'claim_user_missing' });
+    },
+  );
+
+  it('is no part of a text', async () => {
+    const verifier = await open({ userClaim: '/a/0' });
+    await expectReason(verifier, withClaims({ a: 'jo' }), { code: 'claim_user_missing' });
+  });
 
   it('with a lone surrogate is refused', async () => {
     await expectRefused(await open(), withRaw('sub', '"ali\\ud800ce"'));

@@ -1,7 +1,8 @@
 import type { RequestListener } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkKeySetAddress } from '../../src/auth/discovery.ts';
 import { providerSchema } from '../../src/auth/provider.ts';
+import { createVerifier } from '../../src/auth/verifier.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, signer } from '../support/compact.ts';
 import { rejectionOf } from '../support/errors.ts';
@@ -141,6 +142,30 @@ describe('a document', () => {
       expect(verifier.events).toEqual([['jwks', `${origin}`, 'error']]);
       await expectRefused(verifier, tokenOf(origin), 'dependency_unavailable');
       expect(asked).not.toContain('/keys');
+    },
+  );
+
+  it.each([
+    ['', 'html', `/realm${OIDC}`],
+    ['/', 'html', `/realm${OIDC}`],
+    ['', 'no keys', '/keys'],
+  ])(
+    'that is no use is reported with the address that failed: %j, %s',
+    async (slash, fault, path) => {
+      const { origin, routes } = await openIssuer(usual('/realm'));
+      if (fault === 'html') routes[`/realm${OIDC}`] = page;
+      else delete routes['/keys'];
+      const fetched: unknown[][] = [];
+      const events = {
+        cache() {},
+        verified() {},
+        clockCompared() {},
+        jwksFetched: (...fetch: unknown[]) => void fetched.push(fetch),
+      };
+      const issuer = `${origin}/realm${slash}`;
+      const provider = providerSchema.parse({ issuer, audience: 'films' });
+      onTestFinished((await createVerifier([provider], events)).close);
+      expect(fetched).toEqual([[expect.any(String), 'error', expect.any(Error), origin + path]]);
     },
   );
 

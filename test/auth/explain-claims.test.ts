@@ -56,6 +56,21 @@ describe('the checks of claims', () => {
     });
   });
 
+  it('have all that are required, as one', () => {
+    const rules = providerSchema.parse({ secret: JWT_SECRET });
+    const both = { ...rules, requiredClaims: { typ: 'Bearer', use: 'access' } };
+    const checks = explainClaims({ ...CLAIMS, typ: 'Bearer' }, both, STRICT_IDS, NOW);
+    const refusal = { code: 'claim_use', expected: 'access', received: 'missing' };
+    expect(checks[2]).toEqual({ claim: 'typ, use', refusal });
+  });
+
+  it('have the prefix that ZEGO would refuse', () => {
+    expect(explain(GOOD, { ...RULES, userPrefix: 'a|' })[3]).toEqual({
+      claim: 'sub',
+      refusal: expect.objectContaining({ code: 'user_id_refused_by_zego' }),
+    });
+  });
+
   it('have the id that ZEGO would refuse', () => {
     expect(explain({ ...GOOD, sub: '客厅' }, RULES)[3]).toEqual({
       claim: 'sub',

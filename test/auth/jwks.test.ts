@@ -195,7 +195,11 @@ describe('a key set', () => {
 });
 
 describe('an unknown key id', () => {
-  const RETRY = { name: 'ServiceError', code: 'retry', extras: { retryAfter: 5 } };
+  const RETRY = {
+    name: 'ServiceError',
+    code: 'retry',
+    extras: { retryAfter: 5, cause: { code: 'key_unknown' } },
+  };
   const storm = async (jwks: Opened) => {
     const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));
     const found = await Promise.all(kids.map(rejectionOf));
@@ -252,6 +256,24 @@ describe('an unknown key id', () => {
     expect([jwks.healthy(), jwks.results]).toEqual([true, ['ok']]);
     jwks.pass(1);
     expect(await jwks.find('second')).toBeInstanceOf(CryptoKey);
+  });
+
+  it('that is none at all is asked for like another', async () => {
+    const { kid: _kid, ...bare } = first;
+    const jwks = await open(keySet(bare));
+    await jwks.start();
+    jwks.pass(5_000);
+    const finding = rejectionOf(jwks.key({ alg: 'RS256' }));
+    expect(await finding).toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(jwks.server.requests()).toBe(2);
+  });
+
+  it('is not asked for by a request while there are no keys at all', async () => {
+    const jwks = await open(html);
+    await jwks.start();
+    jwks.pass(5_000);
+    expect(await rejectionOf(jwks.find('first'))).toMatchObject(UNAVAILABLE);
+    expect(jwks.server.requests()).toBe(1);
   });
 
   it('that the provider has taken away is refused at once', async () => {
@@ -327,6 +349,18 @@ describe('keys are kept', () => {
     expect(jwks.changes()).toBe(1);
   });
 
+  it('report no change while they are read anew', async () => {
+    const time = jumpingTime();
+    const jwks = await open();
+    await jwks.start();
+    time.advance(10_000);
+    await jwks.start();
+    time.advance(3_595_000);
+    expect(jwks.changes()).toBe(0);
+    time.advance(5_000);
+    expect(jwks.changes()).toBe(1);
+  });
+
   it('without a change being reported when they are the same', async () => {
     const jwks = await open();
     await jwks.start();
@@ -396,7 +430,9 @@ describe('in the background', () => {
     await jwks.start();
     time.advance(40_000);
     await jwks.start();
+    await settled();
     time.advance(53_999);
+    await settled();
     expect(asked()).toBe(2);
   });
 
@@ -423,7 +459,9 @@ describe('in the background', () => {
     await fetching;
     await settled();
     time.advance(10_000_000);
+    await settled();
     expect(asked()).toBe(3);
+    expect(idle.changes()).toBe(0);
   });
 
   /** How many fetches began: a server hears of them later. */

@@ -491,6 +491,85 @@ describe('a preset', () => {
     },
   );
 
+  it.each<[provider: string, url: string, algorithms: string[]]>([
+    [
+      'firebase:films-prod',
+      'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com',
+      ['RS256'],
+    ],
+    [
+      'auth0:films.eu.auth0.com',
+      'https://films.eu.auth0.com/.well-known/jwks.json',
+      ['RS256', 'PS256'],
+    ],
+    [
+      'cognito:ap-southeast-1/ap-southeast-1_Abc123XYZ',
+      'https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_Abc123XYZ/.well-known/jwks.json',
+      ['RS256'],
+    ],
+    [
+      'supabase:abcdefghijklmnopqrst',
+      'https://abcdefghijklmnopqrst.supabase.co/auth/v1/.well-known/jwks.json',
+      ['ES256', 'RS256', 'EdDSA'],
+    ],
+    ['clerk:clerk.films.example', 'https://clerk.films.example/.well-known/jwks.json', ['RS256']],
+    [
+      `keycloak:${REALM}/`,
+      `${REALM}/protocol/openid-connect/certs`,
+      ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    ],
+    ['google', 'https://www.googleapis.com/oauth2/v3/certs', ['RS256']],
+    ['apple', 'https://appleid.apple.com/auth/keys', ['RS256']],
+    [
+      `entra:${TENANT}`,
+      `https://login.microsoftonline.com/${TENANT}/discovery/v2.0/keys`,
+      ['RS256'],
+    ],
+    [
+      'entra:organizations',
+      'https://login.microsoftonline.com/organizations/discovery/v2.0/keys',
+      ['RS256'],
+    ],
+    [`okta:${OKTA}`, `${OKTA}/oauth2/v1/keys`, ['RS256']],
+    [`okta:${OKTA}/oauth2/default`, `${OKTA}/oauth2/default/v1/keys`, ['RS256']],
+    ['authing:films.authing.cn', 'https://films.authing.cn/oidc/.well-known/jwks.json', ['RS256']],
+  ])('of %s has its keys at %s', (provider, url, algorithms) => {
+    const tenants = provider === 'entra:organizations' ? { tenants: [TENANT] } : {};
+    const { keys } = providerSchema.parse({ provider, audience: 'films', ...tenants });
+    expect(keys).toEqual([{ kind: 'jwks', url, algorithms }]);
+  });
+
+  it('of another name is answered with the names that there are', () => {
+    expect(problems({ provider: 'gitlab:x' })).toEqual([
+      'provider: must be one of firebase:PROJECT_ID, auth0:DOMAIN, cognito:REGION/POOL_ID, ' +
+        'supabase:PROJECT_REF, clerk:FRONTEND_API, keycloak:REALM_URL, google, apple, ' +
+        'entra:TENANT_ID, okta:AUTHORIZATION_SERVER_URL, authing:APP_DOMAIN',
+    ]);
+  });
+
+  it.each(CASES.filter(({ provider }) => 'provider' in provider))(
+    'is not recognised by more than the issuer of its credentials: $name',
+    ({ claims }) => {
+      const iss = String(claims.iss);
+      expect(presetOf(`x${iss}`)).toBeUndefined();
+      expect(presetOf(`x ${iss}`)).toBeUndefined();
+      expect(presetOf(`${iss}/ x`)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    [
+      'https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_A',
+      'cognito:cn-north-1/cn-north-1_A',
+    ],
+    ['https://clerk.films.example', 'clerk:clerk.films.example'],
+    ['http://10.0.0.1/auth/realms/films', 'keycloak:http://10.0.0.1/auth/realms/films'],
+    ['https://films.oktapreview.com/oauth2/x', 'okta:https://films.oktapreview.com/oauth2/x'],
+    ['accounts.google.com', 'google'],
+  ])('of %s is %s', (iss, provider) => {
+    expect(presetOf(iss)).toBe(provider);
+  });
+
   it('is recognised by nothing else', () => {
     for (const iss of ['https://login.example', 'auth0.com', '', 'https://a.b/oidc']) {
       expect(presetOf(iss)).toBeUndefined();
@@ -531,6 +610,74 @@ describe('a preset', () => {
     expect(problems({ provider, audience: 'films' })).toEqual([
       expect.stringMatching(/^provider: must be (one of firebase:PROJECT_ID|of the form )/),
     ]);
+  });
+
+  const label = 'a'.repeat(61);
+  const longest = `${`${label}.`.repeat(4)}abcde`;
+
+  it.each([
+    'firebase:abcdef',
+    `firebase:a${'-'.repeat(28)}1`,
+    'clerk:a.bc',
+    'clerk:a-b.c--d.e-1',
+    `clerk:${longest}`,
+    'keycloak:https://[::1]:8443/realms/films',
+    'keycloak:https://sso-1.example:8443/auth/realms/A_b.c~d-e/',
+    'okta:https://films.example',
+    'cognito:us-gov-west-1/us-gov-west-1_A',
+    'supabase:abcdefg8',
+    `supabase:${'a'.repeat(40)}`,
+    `entra:${OTHER_TENANT}`,
+    'google:',
+  ])('of %s is a provider', (provider) => {
+    expect(longest).toHaveLength(253);
+    expect(problems({ provider, audience: 'films' })).toBeUndefined();
+  });
+
+  it.each([
+    'firebase:abcde',
+    `firebase:a${'b'.repeat(30)}`,
+    'firebase:1bcdef',
+    'firebase:abcde-',
+    'firebase:Abcdef',
+    'clerk:a.b',
+    'clerk:abcd',
+    'clerk:-a.bc',
+    'clerk:a-.bc',
+    'clerk:a..bc',
+    'clerk:.a.bc',
+    'clerk:a.bc.',
+    'clerk:a.b-',
+    'clerk:a.-b',
+    'clerk:a.1c',
+    'clerk:A.bc',
+    `clerk:${longest}f`,
+    'keycloak:xhttps://sso.example/realms/films',
+    'keycloak:https:///realms/films',
+    'keycloak:https://sso.example//films',
+    'keycloak:https://sso.example/realms/films//',
+    'keycloak:https://SSO.example/realms/films',
+    'keycloak:https://sso.example/realms/fil ms',
+    'cognito:eux-west-1/eux-west-1_A',
+    'cognito:xeu-west-1/eu-west-1_A',
+    'cognito:eu-1/eu-1_A',
+    'cognito:eu-west-12/eu-west-12_A',
+    'cognito:eu-west-1/eu-west-1_',
+    'cognito:eu-west-1/eu-west-1_A!',
+    'supabase:abcdefg',
+    `supabase:${'a'.repeat(41)}`,
+    'supabase:abcdefg-h',
+    `entra:x${TENANT}`,
+    `entra:${TENANT}x`,
+    `entra:${TENANT.toUpperCase()}`,
+    `entra:${TENANT.slice(1)}`,
+    `entra:${TENANT.slice(0, -1)}`,
+    'entra:72f988bf-86f1-41af-91ab',
+    'entra:xcommon',
+    'entra:commonx',
+  ])('of %s has the wrong form', (provider) => {
+    const found = problems({ provider, audience: 'films', tenants: undefined });
+    expect(found).toEqual([expect.stringMatching(/^provider: must be of the form /)]);
   });
 
   it.each(['http://sso.example/realms/films', 'http://10.0.0.1/realms/films'])(
@@ -580,6 +727,47 @@ describe('a preset', () => {
     expect(problems({ provider: 'cognito:pool,films\nothers' })).toEqual([
       expect.stringContaining('provider: must be one of'),
     ]);
+  });
+
+  it('may have several keys in place of its key set', () => {
+    const jwksUrl = 'https://login.example/jwks';
+    const both = [
+      { jwksUrl, algorithms: ['RS256'] },
+      { secret: LEGACY_SECRET, algorithms: ['HS256'] },
+    ];
+    const { keys } = providerSchema.parse({ provider: 'google', audience: 'films', keys: both });
+    expect(keys.map(({ kind }) => kind)).toEqual(['jwks', 'secret']);
+  });
+
+  it('gives each of the algorithms that are listed to the key of its family', () => {
+    const algorithms = ['HS384', 'RS256', 'HS512'];
+    const given = { provider: 'supabase:abcdefgh', secret: LEGACY_SECRET, algorithms };
+    expect(providerSchema.parse(given).keys).toMatchObject([
+      { kind: 'jwks', algorithms: ['RS256'] },
+      { kind: 'secret', algorithms: ['HS384', 'HS512'] },
+    ]);
+  });
+
+  it.each([
+    ['google:,a,b', ['a', 'b']],
+    ['google:,a,, ,b', ['a', 'b']],
+    ['firebase:films-prod,', ['films-prod']],
+    ['firebase:films-prod,a', ['a']],
+  ])('of %s has the audience %j', (provider, audience) => {
+    expect(providerSchema.parse({ provider }).audience).toEqual(audience);
+  });
+
+  it('is not changed by what is left undefined', () => {
+    const given = { provider: 'google', audience: 'films', jwksUrl: undefined };
+    const { keys } = providerSchema.parse(given);
+    expect(keys).toMatchObject([{ url: 'https://www.googleapis.com/oauth2/v3/certs' }]);
+  });
+
+  it('of many tenants takes a list of one or of several, not an empty one', () => {
+    const given = { provider: 'entra:common', audience: 'films' };
+    const tenants = [TENANT, OTHER_TENANT];
+    expect(providerSchema.parse({ ...given, tenants }).issuers).toHaveLength(4);
+    expect(problems({ ...given, tenants: [] })).toHaveLength(1);
   });
 
   it('lets the audience be left out for azp alone', () => {

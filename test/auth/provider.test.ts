@@ -44,6 +44,27 @@ describe('a provider', () => {
     });
   });
 
+  it.each(['', '/'])(
+    'of an issuer alone, written with "%s", takes its last slash or none',
+    (slash) => {
+      const bare = 'https://login.example/realm';
+      const issuer = `${bare}${slash}`;
+      const either = [bare, `${bare}/`].map((iss) => ({ iss, canonical: iss }));
+      const given = { issuer, audience: 'films', algorithms: ['ES256'] };
+      const discovery = { kind: 'discovery', issuer, allowHttp: false, algorithms: ['ES256'] };
+      expect(accept(given)).toMatchObject({ issuers: either, keys: [discovery] });
+      const keys = [{ algorithms: ['ES256'] }, { secret: SECRET }];
+      const { issuers, keys: both } = accept({ issuer, audience: 'films', keys });
+      expect([issuers, both.map(({ kind }) => kind)]).toEqual([either, ['discovery', 'secret']]);
+    },
+  );
+
+  it('of an issuer alone that is in the clear is refused for its issuer', () => {
+    const [message, ...more] = refusal({ issuer: 'http://login.example', audience: 'films' });
+    expect(message).toMatch(/^issuer: must be an https URL, .* its discovery document is read$/);
+    expect(more).toEqual([]);
+  });
+
   it('has one audience or several', () => {
     expect(accept({ secret: SECRET, audience: 'a' }).audience).toEqual(['a']);
     expect(accept({ secret: SECRET, audience: ['a', 'b'] }).audience).toEqual(['a', 'b']);

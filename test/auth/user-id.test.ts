@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashUserId, STRICT_IDS, toUserId } from '../../src/auth/user-id.ts';
+import { hashUserId, STRICT_IDS, subjectProblem, toUserId } from '../../src/auth/user-id.ts';
 import { ZEGO_RULES, zegoRefusal } from '../../src/identifiers.ts';
 import { thrownBy } from '../support/errors.ts';
 
@@ -61,6 +61,25 @@ describe('a user id', () => {
   it('is refused with its prefix, where that is what ZEGO refuses', () => {
     const refused = thrownBy(() => toUserId('jo', { issuer: 'us', prefix: 'a|' }, STRICT_IDS));
     expect(refused).toMatchObject({ code: 'user_not_allowed' });
+  });
+
+  it('has no prefix where its provider has none', () => {
+    expect(toUserId('jo', { issuer: 'us' }, STRICT_IDS)).toBe('jo');
+  });
+
+  it('that is mapped may have no issuer', () => {
+    const ids = { strict: true, hashKey: KEY };
+    expect(toUserId('jo', { issuer: undefined }, ids)).toBe(hashUserId('', 'jo', KEY));
+  });
+
+  it.each([
+    ['as it is', { strict: false, hashKey: undefined }, 64],
+    ['that ZEGO takes', { strict: true, hashKey: undefined }, 1_024],
+    ['that is mapped', { strict: false, hashKey: KEY }, 1_024],
+  ])('%s has a subject of a bounded length', (_, ids, longest) => {
+    expect(subjectProblem('a'.repeat(longest), ids)).toBeUndefined();
+    expect(subjectProblem('a'.repeat(longest + 1), ids)).toMatch(/\w/);
+    expect(subjectProblem('', ids)).toMatch(/\w/);
   });
 
   it('that is mapped is always one that ZEGO takes', () => {

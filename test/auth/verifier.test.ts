@@ -1,14 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { setImmediate as nextIteration } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { providerSchema } from '../../src/auth/provider.ts';
 import { isSafeUrl } from '../../src/auth/provider-keys.ts';
+import { createVerifier } from '../../src/auth/verifier.ts';
 import { NOW } from '../support/clock.ts';
-import { CLAIMS, compact, hmac } from '../support/compact.ts';
+import { CLAIMS, compact, hmac, signer } from '../support/compact.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { keySet, openJwksServer } from '../support/jwks-server.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
 import { newKeys } from '../support/keys.ts';
 import { jumpingTime } from '../support/monotonic.ts';
-import { expectRefused, openVerifier } from '../support/verifier.ts';
+import { expectReason, expectRefused, openVerifier } from '../support/verifier.ts';
 
 const OURS = { issuer: 'us', audience: 'video' };
 const MAX_BYTES = 12_288;
@@ -46,10 +48,13 @@ describe('a verifier', () => {
     const time = jumpingTime();
     const server = await openJwksServer(keySet(newKeys('ES256', 'k').publicJwk));
     const verifier = await openVerifier({ ...OURS, jwksUrl: server.url });
+    const fetches = vi.spyOn(globalThis, 'fetch');
+    onTestFinished(() => fetches.mockRestore());
     verifier.close();
     time.advance(10_000_000);
-    await fetch(server.url);
-    expect(server.requests()).toBe(2);
+    // A fetch begins in the microtasks after its timer.
+    await nextIteration();
+    expect(fetches).not.toHaveBeenCalled();
   });
 
   it('reports how many seconds a check took', async () => {
@@ -70,6 +75,20 @@ describe('a verifier', () => {
     });
   });
 
+  it('reports how far the clock is ahead of that of a provider', async () => {
+    const { url } = await openJwksServer(keySet(newKeys('ES256', 'k').publicJwk));
+    const compared: unknown[][] = [];
+    const events = {
+      cache() {},
+      verified() {},
+      jwksFetched() {},
+      clockCompared: (...clock: unknown[]) => void compared.push(clock),
+    };
+    const providers = [providerSchema.parse({ ...OURS, jwksUrl: url })];
+    onTestFinished((await createVerifier(providers, events)).close);
+    expect(compared).toEqual([['us', expect.any(Number)]]);
+  });
+
   it('takes 12 kB and no byte more, with one provider or with several', async () => {
     const ours = { issuer: 'us', secret: JWT_SECRET };
     const theirs = { issuer: 'them', secret: JWT_SECRET };
@@ -80,9 +99,102 @@ describe('a verifier', () => {
   });
 });
 
+describe('the reason of a refusal', () => {
+  const key = hmac(JWT_SECRET);
+  const [first = '', second = '', third = ''] = compact({ alg: 'HS256' }, CLAIMS, key).split('.');
+  const HEADER = 'a header with alg, kid as text, and no crit or b64';
+
+  it.each<[string, string, { code: string; expected: string; received?: string }]>([
+    [
+      'a JWT that is too long',
+      ofBytes(MAX_BYTES + 1),
+      { code: 'too_long', expected: 'at most 12288 bytes' },
+    ],
+    [
+      'two parts',
+      `${first}.${second}`,
+      { code: 'not_jwt', expected: 'three parts in base64url without padding' },
+    ],
+    [
+      'a padded signature',
+      `${first}.${second}.${third}=`,
+      { code: 'not_jwt', expected: 'three parts in base64url without padding' },
+    ],
+    ['a header that is no JSON', compact('{', CLAIMS, key), { code: 'header', expected: HEADER }],
+    [
+      'a header with crit',
+      compact({ alg: 'HS256', crit: ['exp'] }, CLAIMS, key),
+      { code: 'header', expected: HEADER },
+    ],
+    [
+      'claims that are no JSON',
+      compact({ alg: 'HS256' }, '{', key),
+      { code: 'claims', expected: 'JSON in UTF-8' },
+    ],
+    [
+      'claims behind a byte order mark',
+      compact({ alg: 'HS256' }, `\ufeff${JSON.stringify(CLAIMS)}`, key),
+      { code: 'claims', expected: 'JSON in UTF-8' },
+    ],
+    [
+      'an algorithm that is not taken',
+      compact({ alg: 'HS512' }, CLAIMS, hmac(JWT_SECRET, 512)),
+      { code: 'alg_not_allowed', expected: 'HS256 or HS384', received: 'HS512' },
+    ],
+    [
+      'an algorithm of thirty letters',
+      compact({ alg: 'x'.repeat(30) }, CLAIMS, key),
+      { code: 'alg_not_allowed', expected: 'HS256 or HS384', received: 'x'.repeat(20) },
+    ],
+  ])('is told to the log: %s', async (_, token, reason) => {
+    const verifier = await openVerifier({ secret: JWT_SECRET, algorithms: ['HS256', 'HS384'] });
+    const error = await rejectionOf(verifier.verify(token, NOW));
+    expect((error as Error).cause).toStrictEqual(reason);
+  });
+
+  it('is told to the log: an issuer of no provider', async () => {
+    const of = (issuer: string) => ({ issuer, secret: JWT_SECRET });
+    const verifier = await openVerifier(of('us'), of('them'));
+    const reason = { code: 'issuer_unknown', expected: 'the issuer of a provider' };
+    for (const iss of ['others', undefined, '']) {
+      const token = compact({ alg: 'HS256' }, { ...CLAIMS, iss }, key);
+      await expectReason(verifier, token, reason);
+    }
+  });
+
+  it('is told to the log: a key that is not there, and two of one id', async () => {
+    const keys = newKeys('ES256', 'twice');
+    const { url } = await openJwksServer(keySet(keys.publicJwk, keys.publicJwk));
+    const time = jumpingTime();
+    const verifier = await openVerifier({ ...OURS, jwksUrl: url });
+    const tokenOf = (kid: string) => {
+      const claims = { ...CLAIMS, iss: 'us', aud: 'video' };
+      return compact({ alg: 'ES256', kid }, claims, signer(keys.privateKey, 'ES256'));
+    };
+    const twice = { code: 'key_unusable', received: 'JWKSMultipleMatchingKeys' };
+    await expectReason(verifier, tokenOf('twice'), twice);
+    time.advance(5_000);
+    await expectReason(verifier, tokenOf('none'), { code: 'key_unknown' });
+  });
+});
+
 describe('a configuration', () => {
   it.each(['https://:secret@host/', 'https://user@host/'])('with %s is refused', (url) => {
     expect(isSafeUrl(url)).toBe(false);
+  });
+
+  it('has its addresses in the clear on loopback alone, unless that is allowed', () => {
+    for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+      expect(isSafeUrl(`http://${host}/`)).toBe(true);
+    }
+    expect(isSafeUrl('http://login.example/')).toBe(false);
+    expect(isSafeUrl('http://login.example/', true)).toBe(true);
+    expect(isSafeUrl('ftp://localhost/', true)).toBe(false);
+  });
+
+  it('may have a public key on one line', () => {
+    const publicKey = newKeys('ES256').publicPem.replaceAll('\n', '\\n');
+    expect(providerSchema.parse({ publicKey }).keys).toMatchObject([{ algorithms: ['ES256'] }]);
   });
 
   it('may have white space before a JWK', () => {

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate as nextIteration } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
 import type { AccessDecision } from '../../src/access/access.ts';
+import { createAdmission } from '../../src/http/admission.ts';
 import { type AppOptions, openApp, type TestApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { signFreshJwt, signJwt } from '../support/jwt.ts';
@@ -180,6 +183,20 @@ const PHASES: [string, () => Promise<TestApp>][] = [
 it.each(PHASES)('gets the place of a request back that is aborted %s', async (_, abortIn) => {
   const app = await abortIn();
   await expect.poll(app.openRequests).toBe(0);
+});
+
+it('counts no request whose client has left before it is let in', async () => {
+  const admission = createAdmission(() => false);
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  connect(port, '127.0.0.1').end('GET / HTTP/1.0\r\n\r\n');
+  const [, raw] = (await once(server, 'request')) as [unknown, ServerResponse];
+  raw.destroy();
+  await once(raw, 'close');
+  await admission.enter({ isAdmitted: false } as FastifyRequest, { raw } as FastifyReply);
+  expect(admission.openRequests()).toBe(0);
 });
 
 it('says in /metrics how many requests wait', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createRequestBatcher } from '../../src/http/admission.ts';
 import { openApp } from '../support/app.ts';
@@ -35,6 +36,24 @@ it('puts a request that comes late into the next batch', async () => {
   });
   await first;
   expect(order).toEqual(['first', 'late']);
+});
+
+it('lets 64 requests through in one event-loop iteration, the others in those that follow', async () => {
+  const nextBatch = createRequestBatcher();
+  let through = 0;
+  const enter = (count: number) => {
+    for (let n = 0; n < count; n++) nextBatch().then(() => through++);
+  };
+  enter(130);
+  const seen = [];
+  for (let n = 0; n < 3; n++) {
+    await nextIteration();
+    seen.push(through);
+  }
+  expect(seen).toEqual([64, 128, 130]);
+  enter(1);
+  await nextIteration();
+  expect(through).toBe(131);
 });
 
 it('is what requests over several connections form: all are authenticated, then all decided', async () => {

@@ -72,6 +72,29 @@ describe('a page of an origin on the list', () => {
   });
 });
 
+it('a page that asks beforehand is limited by its address', async () => {
+  const { origin, limited } = await openApp({ ...CORS, perIp: 2 });
+  const statuses = [];
+  for (let n = 0; n < 3; n++) statuses.push((await preflight(origin, ALLOWED)).status);
+  expect(statuses).toEqual([204, 204, 429]);
+  expect(limited).toEqual(['ip']);
+});
+
+it('a request is counted once, with CORS or without', async () => {
+  const { origin } = await openApp({ ...CORS, perIp: 2 });
+  const statuses = [];
+  for (let n = 0; n < 3; n++) statuses.push((await post(origin, ALLOWED)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
+it('a page whose origin is not on the list is reported', async () => {
+  const seen: string[] = [];
+  const origins = { onRefused() {}, onNewOrigin: (name: string) => void seen.push(name) };
+  const { origin } = await openApp({ ...CORS, origins });
+  for (const from of [ALLOWED, OTHER]) await post(origin, from);
+  expect(seen).toEqual([OTHER]);
+});
+
 describe('a page of another origin', () => {
   it.each([OTHER, 'null', 'http://app.example', 'https://app.example.evil.example'])(
     '%s gets no CORS header',
@@ -106,5 +129,6 @@ it('without a list no page of any origin gets a CORS header', async () => {
   const { origin } = await openApp();
   const answer = await preflight(origin, ALLOWED);
   expectProblem(answer, 405, 'method_not_allowed', 'fix_request');
+  expect(answer.headers).not.toHaveProperty('vary');
   expect([...answer.cors, ...(await post(origin, ALLOWED)).cors]).toEqual([]);
 });

@@ -27,6 +27,39 @@ it.each(['starting', 'draining'] as const)(
   },
 );
 
+it('a service that cannot write its audit log issues no token, and is not ready until it can', async () => {
+  let isBlocked = true;
+  const app = await openApp({ auditBlocked: () => isBlocked });
+  const readiness = async () => {
+    const { status, body } = await supertest(app.origin).get('/readyz');
+    return [status, body.status];
+  };
+  expect(await readiness()).toEqual([503, 'blocked']);
+  expectProblem(await ask(app), 503, 'dependency_unavailable', 'retry');
+  const refused = {
+    outcome: 'failed',
+    code: 'dependency_unavailable',
+    reason: 'audit_log_blocked',
+  };
+  expect(app.decisions).toMatchObject([refused]);
+  isBlocked = false;
+  expect(await readiness()).toEqual([200, 'ready']);
+  expect((await ask(app)).status).toBe(200);
+});
+
+it('a service that drains and cannot write its audit log says that it drains', async () => {
+  const { origin } = await openApp({ lifecycle: () => 'draining', auditBlocked: () => true });
+  const { status, body } = await supertest(origin).get('/readyz');
+  expect([status, body.status]).toEqual([503, 'draining']);
+});
+
+it('a service names the dependencies that do not answer, and is ready', async () => {
+  const app = await openApp({ dependencies: () => ({ access: false, redis: true }) });
+  const { status, body } = await supertest(app.origin).get('/readyz');
+  const dependencies = { access: 'down', redis: 'up' };
+  expect([status, body]).toEqual([200, { status: 'ready', dependencies }]);
+});
+
 it('a service that drains answers as before, and asks the client to connect anew', async () => {
   let lifecycle: Lifecycle = 'ready';
   const { origin } = await openApp({ lifecycle: () => lifecycle });

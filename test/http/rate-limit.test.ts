@@ -67,7 +67,11 @@ describe('an address', () => {
     expect(await knocks(app, 5, undefined, '/readyz')).toEqual(Array(5).fill(200));
     expect((await ask(app)).status).toBe(200);
     expect((await ask(app)).status).toBe(429);
-    expect(await knocks(app, 1, undefined, '/healthz')).toEqual([200]);
+    const { status, headers } = await knock(app, undefined, '/healthz');
+    expect([status, Object.keys(headers).filter((name) => name.includes('limit'))]).toEqual([
+      200,
+      [],
+    ]);
   });
 
   it('of IPv6 is counted with its /64, as a client has all of it', async () => {
@@ -115,6 +119,19 @@ describe('an address', () => {
       expect(await knocks(app, 2, address)).toEqual([404, 429]);
     },
   );
+
+  it('gets no answer but a failure of ours when it cannot be counted', async () => {
+    const increment = () => Promise.reject(new Error('on purpose'));
+    const app = await openApp({ counter: { increment } });
+    expectProblem(await ask(app), 500, 'internal_error', 'retry');
+    expect(app.limited).toEqual([]);
+  });
+
+  it('whose window ends within this second may ask again in one', async () => {
+    const increment = () => ({ count: 2, ttlMs: 0 });
+    const app = await openApp({ perIp: 1, counter: { increment } });
+    expect((await ask(app)).headers['retry-after']).toBe('1');
+  });
 
   it('may ask again when the window is over', async () => {
     let milliseconds = 0;

@@ -1,11 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { causeOf } from '../../src/causes.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
-import { createRedisCounter, type SharedCounter } from '../../src/http/redis-counter.ts';
+import {
+  createRedisCounter,
+  type RedisCounterOptions,
+  type SharedCounter,
+} from '../../src/http/redis-counter.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith, startProgram, stopProgram } from '../support/program.ts';
 
@@ -16,6 +21,7 @@ describeWith('redis-server', 'rate limits in Redis', () => {
   let redis: ChildProcess;
   let replicas: SharedCounter[];
   const changes: boolean[] = [];
+  const reasons: unknown[] = [];
 
   const start = () =>
     startProgram(
@@ -23,7 +29,7 @@ describeWith('redis-server', 'rate limits in Redis', () => {
       ['--port', String(port), '--save', '', '--bind', '127.0.0.1'],
       port,
     );
-  const open = (onChange: (shared: boolean) => void = () => {}) =>
+  const open = (onChange: RedisCounterOptions['onChange'] = () => {}) =>
     createRedisCounter({
       url: `redis://127.0.0.1:${port}`,
       fallback: createMemoryCounter(),
@@ -39,13 +45,18 @@ describeWith('redis-server', 'rate limits in Redis', () => {
   beforeAll(async () => {
     port = await freePort();
     redis = await start();
-    replicas = [open((now) => changes.push(now)), open(), open()];
+    const onChange = (now: boolean, error?: unknown) => {
+      changes.push(now);
+      reasons.push(now ? error : causeOf(error).code);
+    };
+    replicas = [open(onChange), open(), open()];
     for (const replica of replicas) {
       await vi.waitFor(async () => expect(await shared(replica)()).toBe(true), 5_000);
     }
   });
   beforeEach(() => {
     changes.length = 0;
+    reasons.length = 0;
   });
   afterAll(async () => {
     for (const replica of replicas) replica.close();
@@ -67,16 +78,61 @@ describeWith('redis-server', 'rate limits in Redis', () => {
     expect(window?.ttlMs).toBeLessThanOrEqual(WINDOW_MS);
   });
 
+  it('are counted here until the first connection is made', async () => {
+    const fresh = open();
+    expect(await count(fresh, 'early')).toBe(1);
+    expect(fresh.healthy()).toBe(false);
+    expect(await count(replicas[0], 'early')).toBe(1);
+    await expect.poll(shared(fresh), { timeout: 5_000 }).toBe(true);
+    expect(await count(fresh, 'early')).toBe(2);
+    fresh.close();
+  });
+
+  it('are shared again without a request, once Redis answers', async () => {
+    const again = Promise.withResolvers<void>();
+    const fresh = open((isShared) => isShared && again.resolve());
+    await count(fresh, 'early');
+    await again.promise;
+    expect(fresh.healthy()).toBe(true);
+    fresh.close();
+  });
+
+  it('tell Redis neither addresses nor users', async () => {
+    await count(replicas[0], 'ip:203.0.113.7');
+    const keys = await ask((redis) => redis.keys('*'));
+    expect(keys).toContain(
+      `zego-video-token:rate:${createHash('sha256').update('ip:203.0.113.7').digest('base64url')}`,
+    );
+    for (const key of keys) expect(key).toMatch(/^zego-video-token:rate:[\w-]{43}$/);
+  });
+
+  it('report no outage when they are closed', async () => {
+    const seen: boolean[] = [];
+    const closing = open((isShared) => seen.push(isShared));
+    await expect.poll(shared(closing), { timeout: 5_000 }).toBe(true);
+    const clients = () =>
+      ask(async (redis) => String(await redis.client('LIST')).split('\n').length);
+    const before = await clients();
+    seen.length = 0;
+    closing.close();
+    await expect.poll(clients).toBe(before - 1);
+    expect(seen).toEqual([]);
+  });
+
   it('are counted here within 300 ms when Redis stalls, and shared again when it goes on', async () => {
     redis.kill('SIGSTOP');
     const started = performance.now();
     expect(await count(replicas[0], 'stalled')).toBe(1);
     expect(performance.now() - started).toBeLessThan(300);
-    expect(await count(replicas[0], 'stalled')).toBe(2);
+    const next = performance.now();
+    for (let n = 2; n < 12; n++) expect(await count(replicas[0], 'stalled')).toBe(n);
+    // Redis is not asked again each time, which would take 150 ms.
+    expect(performance.now() - next).toBeLessThan(1_000);
     expect(replicas[0]?.healthy()).toBe(false);
     redis.kill('SIGCONT');
     await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
     expect(changes).toEqual([false, true]);
+    expect(reasons).toEqual(['TIMEOUT', undefined]);
   });
 
   it('are not called shared by a Redis that answers PING and refuses scripts', async () => {
@@ -107,7 +163,35 @@ describeWith('redis-server', 'rate limits in Redis', () => {
     redis = await start();
     await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
     expect(changes).toEqual([false, true]);
+    expect(reasons).toEqual(['ECONNRESET', undefined]);
   });
+
+  it('are not counted once more by the Redis that takes over from one that had not answered', async () => {
+    redis.kill('SIGSTOP');
+    expect(await count(replicas[0], 'once')).toBe(1);
+    await stopProgram(redis, 'SIGKILL');
+    redis = await start();
+    await expect.poll(shared(replicas[0]), { timeout: 5_000 }).toBe(true);
+    expect(await count(replicas[0], 'once')).toBe(1);
+  });
+
+  it('are counted here when there is no Redis, with the reason', async () => {
+    const refused = Promise.withResolvers<unknown>();
+    const alone = createRedisCounter({
+      url: `redis://127.0.0.1:${await freePort()}`,
+      fallback: createMemoryCounter(),
+      onChange: (isShared, error) => refused.resolve([isShared, causeOf(error).code]),
+    });
+    expect(await refused.promise).toEqual([false, 'ECONNREFUSED']);
+    expect(await count(alone, 'alone')).toBe(1);
+    alone.close();
+  });
+
+  /** What Redis answers to a connection of its own. */
+  async function ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const connection = new Redis(port);
+    return question(connection).finally(() => connection.disconnect());
+  }
 });
 
 it('a Redis that refuses is told after a time-out, once, and not as a change of its own', async () => {

@@ -114,10 +114,15 @@ describe('a body', () => {
       reply.code(400).send([code, extras?.errors]);
     });
     app.post('/', { preParsing: requireJson }, async ({ body }) => ({ body }));
+    app.post('/any-type', async ({ body }) => ({ body }));
     const origin = await app.listen({ host: '127.0.0.1', port: 0 });
-    return async (body: string | Uint8Array, headers: Record<string, string> = {}) => {
+    return async (body: string | Uint8Array, headers: Record<string, string> = {}, path = '/') => {
       const all = { 'content-type': 'application/json', ...headers };
-      const answer = await fetch(origin, { method: 'POST', headers: all, body: body as string });
+      const answer = await fetch(origin + path, {
+        method: 'POST',
+        headers: all,
+        body: body as string,
+      });
       return answer.json();
     };
   }
@@ -136,10 +141,18 @@ describe('a body', () => {
     ['of a longer type', { 'content-type': 'application/jsonp' }],
     ['of a type that only ends like JSON', { 'content-type': 'x-application/json' }],
     ['in another encoding', { 'content-type': 'application/json; charset=latin1' }],
+    ['with more behind its encoding', { 'content-type': 'application/json; charset=utf-8;q=1' }],
     ['with half a parameter', { 'content-type': 'application/json; charset' }],
   ])('that is %s is not read', async (_name, headers) => {
     const send = await open();
     expect(await send('{', headers)).toEqual(['unsupported_media_type', null]);
+  });
+
+  it('of another type is not read by a route that takes any', async () => {
+    const send = await open();
+    const answer = await send('{}', { 'content-type': 'text/plain' }, '/any-type');
+    expect(answer).toEqual(['FST_ERR_CTP_INVALID_MEDIA_TYPE', null]);
+    expect(await send('{}', {}, '/any-type')).toEqual({ body: {} });
   });
 
   it('without a type is not read', async () => {

@@ -25,9 +25,12 @@ export type AppOptions = {
   perUser?: number;
   trustProxy?: string[];
   corsOrigins?: string[];
+  origins?: PublicAppOptions['origins'];
   countryHeader?: string;
   counter?: PublicAppOptions['rateLimits']['counter'];
   lifecycle?: PublicAppOptions['health']['lifecycle'];
+  auditBlocked?: PublicAppOptions['health']['auditBlocked'];
+  dependencies?: PublicAppOptions['health']['dependencies'];
   overloaded?: PublicAppOptions['overloaded'];
   maxOpenRequests?: number;
   /** Replaces parts of the route, to see one of them fail. */
@@ -59,6 +62,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     logger: createLogger({ write: (line) => void seen.log.push(line) }, 'trace'),
     trustProxy,
     corsOrigins,
+    ...(options.origins && { origins: options.origins }),
     overloaded: options.overloaded ?? (() => false),
     ...(options.maxOpenRequests !== undefined && { maxOpenRequests: options.maxOpenRequests }),
     onOpenRequests: (count) => {
@@ -66,7 +70,8 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     },
     health: {
       lifecycle: options.lifecycle ?? (() => 'ready'),
-      dependencies: () => ({ access: access.service.healthy() }),
+      dependencies: options.dependencies ?? (() => ({ access: access.service.healthy() })),
+      ...(options.auditBlocked && { auditBlocked: options.auditBlocked }),
     },
     rateLimits: {
       perIp: options.perIp ?? 1_000_000,

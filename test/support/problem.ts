@@ -15,6 +15,7 @@ export function expectProblem(
   if (action !== undefined) expect(problem.action).toBe(action);
   expect(headers['content-type']).toMatch(/^application\/problem\+json(;|$)/);
   expect(headers['cache-control']).toBe('no-store');
+  expect(headers['x-content-type-options']).toBe('nosniff');
   expect(problem).toMatchObject({
     type: `urn:zego-video-token:problem:${code}`,
     status: expectedStatus,
