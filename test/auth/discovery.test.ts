@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkKeySetAddress } from '../../src/auth/discovery.ts';
+import { checkKeySetAddress, createDiscovery } from '../../src/auth/discovery.ts';
 import { providerSchema } from '../../src/auth/provider.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
 import { NOW } from '../support/clock.ts';
@@ -169,6 +169,61 @@ describe('a document', () => {
     },
   );
 
+  it.each<[string, (origin: string) => object, { code: string; message: string }]>([
+    [
+      'another issuer',
+      (origin) => ({ issuer: origin.toUpperCase(), jwks_uri: `${origin}/keys` }),
+      { code: 'OTHER_ISSUER', message: 'the document is of another issuer' },
+    ],
+    [
+      'no key set',
+      (origin) => ({ issuer: origin }),
+      { code: 'NO_KEY_SET', message: 'the document has no jwks_uri' },
+    ],
+    [
+      'a key set in the clear',
+      (origin) => ({ issuer: origin, jwks_uri: 'http://keys.example/' }),
+      { code: 'KEY_SET_IN_CLEAR', message: 'jwks_uri must be an https URL' },
+    ],
+  ])('with %s is refused with the reason', async (_, make, reason) => {
+    const { origin } = await openIssuer((self) => ({ [OIDC]: json(make(self)) }));
+    const { jwksUrl, issuer } = createDiscovery({ issuer: origin, allowHttp: false });
+    expect(await rejectionOf(jwksUrl())).toMatchObject(reason);
+    expect(issuer()).toBeUndefined();
+  });
+
+  it('is kept for five minutes, or until its keys are of no use', async () => {
+    const { origin, asked } = await openIssuer(usual());
+    let now = 1_000_000;
+    const clock = () => now;
+    const { jwksUrl, issuer, forget } = createDiscovery({
+      issuer: origin,
+      allowHttp: false,
+      clock,
+    });
+    const read = async () => {
+      expect(await jwksUrl()).toBe(`${origin}/keys`);
+      return asked.length;
+    };
+    expect(await read()).toBe(1);
+    now += 299_999;
+    expect(await read()).toBe(1);
+    now += 1;
+    expect(await read()).toBe(2);
+    forget();
+    expect(await read()).toBe(3);
+    expect(await read()).toBe(3);
+    expect(issuer()).toBe(origin);
+  });
+
+  it('of the first kind tells why there is none of the second', async () => {
+    const { origin } = await openIssuer(() => ({
+      [OIDC]: (_request, response) => void response.writeHead(418).end(),
+    }));
+    const { jwksUrl } = createDiscovery({ issuer: origin, allowHttp: false });
+    expect(await rejectionOf(jwksUrl())).toMatchObject({ status: 418 });
+  });
+
   it('that hangs is given up after two seconds', async () => {
     const { origin } = await openIssuer(() => ({ [OIDC]: () => {}, [OAUTH]: () => {} }));
     const started = performance.now();
@@ -243,6 +298,27 @@ describe('the address of a key set', () => {
     await checkKeySetAddress('https://localhost', 'https://localhost/keys', false);
     const checking = checkKeySetAddress('https://203.0.113.7', 'https://localhost/keys', false);
     expect(String(await rejectionOf(checking))).toContain('internal address');
+  });
+
+  it('is inside when one of its addresses is', async () => {
+    const lookup = async (host: string) =>
+      host === 'keys.example'
+        ? [{ address: '203.0.113.8' }, { address: 'fd00::1' }]
+        : [{ address: '203.0.113.7' }];
+    const checking = checkKeySetAddress('https://a.example', 'https://keys.example', false, lookup);
+    expect(await rejectionOf(checking)).toMatchObject({ code: 'KEY_SET_INSIDE' });
+  });
+
+  it('is looked up by the name of its host', async () => {
+    const hosts: string[] = [];
+    const lookup = async (host: string) => {
+      hosts.push(host);
+      return [{ address: '203.0.113.8' }];
+    };
+    const check = (url: string) => checkKeySetAddress('https://a.example', url, false, lookup);
+    await check('https://keys.example:8443/keys');
+    await check('https://[2001:db8::1]:8443/keys');
+    expect(hosts).toEqual(['keys.example']);
   });
 
   it('may be inside where the issuer is, and outside anywhere', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createIntrospectionVerifier, type Introspection } from '../../src/auth/introspection.ts';
 import { checkKeys } from '../../src/commands/doctor-providers.ts';
 import { createSecrets } from '../../src/secrets.ts';
@@ -37,12 +38,13 @@ async function open(answer: RequestListener, more: Record<string, string> = {}) 
   const server = await openJwksServer(answer);
   const config = configure(server.url, more);
   const cache: string[] = [];
+  const clocks: unknown[] = [];
   const verifier = createIntrospectionVerifier(config.auth.introspection as Introspection, {
     cache: (result) => void cache.push(result),
-    clockCompared() {},
+    clockCompared: (...clock) => void clocks.push(clock),
   });
   onTestFinished(verifier.close);
-  return { server, config, cache, verifier, verify: verifier.verify };
+  return { server, config, cache, clocks, verifier, verify: verifier.verify };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<URLSearchParams> {
@@ -156,11 +158,78 @@ describe('an introspection verifier', () => {
     await expect.poll(verifier.healthy).toBe(true);
   });
 
+  it('is healthy and usable while single tokens are refused', async () => {
+    const { verifier } = await open(status(400));
+    expect(await rejectionOf(verifier.verify(TOKEN, NOW))).toMatchObject(UNAVAILABLE);
+    expect([verifier.healthy(), verifier.usable()]).toEqual([true, true]);
+  });
+
+  it('is healthy again with the first answer', async () => {
+    const { verifier, server } = await open(status(500));
+    await rejectionOf(verifier.verify(TOKEN, NOW));
+    server.answer = says(ALICE);
+    await verifier.verify(TOKEN, NOW);
+    expect(verifier.healthy()).toBe(true);
+  });
+
+  it('asks again for a token whose answer could not be had', async () => {
+    const { verify, server } = await open(status(500));
+    await rejectionOf(verify(TOKEN, NOW));
+    server.answer = says(ALICE);
+    expect(await verify(TOKEN, NOW)).toMatchObject({ userId: 'alice' });
+  });
+
+  it('asks again about an active token after 30 s, about another after 5 s', async () => {
+    const time = jumpingTime();
+    for (const [answer, seconds] of [
+      [ALICE, 30],
+      [{ active: false }, 5],
+    ] as const) {
+      const { verify, server } = await open(says(answer));
+      const ask = async () => {
+        await verify(TOKEN, NOW).catch(() => {});
+        return server.requests();
+      };
+      await ask();
+      time.advance(seconds * 1_000 - 500);
+      expect(await ask()).toBe(1);
+      time.advance(1_000);
+      expect(await ask()).toBe(2);
+    }
+  });
+
+  it.each([
+    ['its issuer', { AUTH_ISSUER: 'https://login.example' }, 'https://login.example'],
+    ['its address', {}, undefined],
+  ])('reports how far the clock is ahead, by %s', async (_, more, name) => {
+    const { verify, server, clocks } = await open(says(ALICE), more);
+    await verify(TOKEN, NOW);
+    expect(clocks).toEqual([[name ?? server.url, expect.any(Number)]]);
+  });
+
+  it('asks nothing more when it is closed', async () => {
+    const time = jumpingTime();
+    const { verifier, server } = await open(status(500));
+    await rejectionOf(verifier.verify(TOKEN, NOW));
+    const fetches = vi.spyOn(globalThis, 'fetch');
+    onTestFinished(() => fetches.mockRestore());
+    verifier.close();
+    time.advance(10_000);
+    await nextIteration();
+    expect(fetches).not.toHaveBeenCalled();
+    expect(server.requests()).toBe(1);
+  });
+
+  it('sends a token of 12 kB', async () => {
+    const { verify } = await open(says(ALICE));
+    expect(await verify('x'.repeat(12_288), NOW)).toMatchObject({ userId: 'alice' });
+  });
+
   it('does not send a token of more than 12 kB', async () => {
     const { verify, server } = await open(says(ALICE));
     expect(await rejectionOf(verify('x'.repeat(12_289), NOW))).toMatchObject({
       code: 'credential_invalid',
-      cause: { code: 'too_long' },
+      cause: { code: 'too_long', expected: 'at most 12288 bytes' },
     });
     expect(server.requests()).toBe(0);
   });
