@@ -289,7 +289,10 @@ const CASES: Case[] = [
     provider: { provider: 'apple', audience: 'com.example.films' },
     claims: apple,
     user: apple.sub,
-    wrong: [['another app', { aud: 'com.example.other' }, 'claim_aud']],
+    wrong: [
+      ['another app', { aud: 'com.example.other' }, 'claim_aud'],
+      ['another issuer', { iss: 'https://appleid.example' }, 'claim_iss'],
+    ],
   },
   {
     name: 'Entra v2',
@@ -761,6 +764,15 @@ describe('a preset', () => {
     const given = { provider: 'google', audience: 'films', jwksUrl: undefined };
     const { keys } = providerSchema.parse(given);
     expect(keys).toMatchObject([{ url: 'https://www.googleapis.com/oauth2/v3/certs' }]);
+  });
+
+  it.each(['common', 'organizations', 'consumers'])('entra:%s is of many tenants', (name) => {
+    const given = { provider: `entra:${name}`, audience: 'films', tenants: [TENANT] };
+    expect(providerSchema.parse(given).issuers[0]).toEqual({
+      iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+      canonical: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+      tenant: TENANT,
+    });
   });
 
   it('of many tenants takes a list of one or of several, not an empty one', () => {
