@@ -78,7 +78,7 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
     [allowInsecureRequests]: true,
     [customFetch]: async (address) => {
       const text = await fetchText(address, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
-      return new Response(text, { headers: { 'content-type': 'application/json' } });
+      return new Response(text);
     },
   });
   const document = (await response.clone().json()) as { issuer?: unknown } | null;
@@ -116,7 +116,7 @@ for (const range of [
   'fe80::/10',
   'ff00::/8',
 ]) {
-  const [address = '', prefix] = range.split('/');
+  const [address, prefix] = range.split('/') as [string, string];
   INTERNAL.addSubnet(address, Number(prefix), address.includes(':') ? 'ipv6' : 'ipv4');
 }
 
