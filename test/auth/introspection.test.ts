@@ -158,6 +158,15 @@ describe('an introspection verifier', () => {
     await expect.poll(verifier.healthy).toBe(true);
   });
 
+  it('stays unhealthy while the endpoint that it asks by itself fails', async () => {
+    const time = jumpingTime();
+    const { verifier, server } = await open(status(500));
+    await rejectionOf(verifier.verify(TOKEN, NOW));
+    time.advance(5_000);
+    await expect.poll(server.requests).toBe(2);
+    expect(verifier.healthy()).toBe(false);
+  });
+
   it('is healthy and usable while single tokens are refused', async () => {
     const { verifier } = await open(status(400));
     expect(await rejectionOf(verifier.verify(TOKEN, NOW))).toMatchObject(UNAVAILABLE);
