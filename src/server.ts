@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { causeOf, describeCause } from './causes.ts';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
@@ -10,6 +9,7 @@ import { createLogger } from './ops/logger.ts';
 import { createOutput } from './ops/output.ts';
 import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
+import { readRegularFile } from './regular-file.ts';
 import { startService } from './service.ts';
 
 const EXIT_FAILED = 1;
@@ -27,7 +27,7 @@ function readConfig(): Config {
     process.env,
     (path) => {
       files.add(path);
-      return readFileSync(path, 'utf8');
+      return readRegularFile(path);
     },
     dotenv,
   );

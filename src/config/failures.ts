@@ -85,7 +85,7 @@ export function redisFailure(url: string, error: unknown): Failure {
 
 /** What the options of a PostgreSQL URL can do about it. */
 function fixInUrl(code: string): { fix?: string } {
-  if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL)/.test(code)) {
+  if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL|NOT_REGULAR_FILE|FILE_TOO_LARGE)/.test(code)) {
     return { fix: 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL' };
   }
   if (/SELF_SIGNED|VERIFY_LEAF|ISSUER_CERT/.test(code)) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -58,6 +59,9 @@ async function prepareFiles(): Promise<void> {
   writeFileSync(file('marked.json'), `\ufeff[{"issuer": "a", "secret": "${CANARY}"}]`);
   writeFileSync(file('marked.txt'), `\ufeff${VARIABLES.ZEGO_SERVER_SECRET}\n`);
   writeFileSync(file('empty.txt'), '\n');
+  writeFileSync(file('long.txt'), 'x'.repeat(2 ** 20 + 1));
+  writeFileSync(file('pipes.json'), `[{"issuer": "a", "secretFile": "${file('pipe')}"}]`);
+  execFileSync('mkfifo', [file('pipe')]);
   writeFileSync(file('short.txt'), CANARY.slice(0, 9));
   writeFileSync(file('blank.txt'), `${VARIABLES.ZEGO_SERVER_SECRET} \n`);
   await (await openSqliteDatabase(file('good.db'))).close();
@@ -152,6 +156,26 @@ const RELATIVES: Case[] = [
     'ZEGO_SERVER_SECRET_FILE',
     /give the path of a file/,
   ],
+  [
+    'a secret file that is a pipe',
+    secretFile(file('pipe')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no regular/,
+  ],
+  [
+    'a secret file without an end',
+    secretFile('/dev/zero'),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no regular/,
+  ],
+  [
+    'a secret file that is too large',
+    secretFile(file('long.txt')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /is larger than 1 MiB/,
+  ],
+  ['providers: a pipe', providers('pipe'), 'AUTH_PROVIDERS_FILE', /no regular file/],
+  ['providers: a pipe inside', providers('pipes.json'), 'AUTH_PROVIDERS_FILE', /no regular file/],
   [
     'a secret in place of the path of its file',
     secretFile(CANARY.repeat(9)),
@@ -519,6 +543,14 @@ const OF_THE_WORLD: Mistake[] = [
     'DATABASE_URL',
     /no such file.*sslrootcert/,
   ],
+  ...['sslrootcert', 'sslcert', 'sslkey'].map(
+    (name): Mistake => [
+      `PostgreSQL with a pipe as ${name}`,
+      () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
+      'DATABASE_URL',
+      /no regular file.*sslrootcert/,
+    ],
+  ),
   [
     'another service in place of PostgreSQL',
     () => postgresAt(`127.0.0.1:${taken}`),
