@@ -87,9 +87,8 @@ async function main(config: Config): Promise<void> {
       logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
     } else {
       const cause = describeCause(causeOf(error));
-      process.stderr.write(
-        `the service: cannot start; ${cause}; its log has the place in the code\n`,
-      );
+      const message = `cannot start; ${cause}; its log has the place in the code`;
+      process.stderr.write(`${formatProblem({ variable: 'the service', message })}\n`);
       logger.fatal({ err: error }, 'cannot start');
     }
     await flush(FLUSH_MS);

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
 
@@ -152,11 +153,6 @@ function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): str
 
 function audienceClaimOf(claims: Claims, usual: string | undefined): string | undefined {
   return [usual, 'aud', 'client_id', 'azp'].find((name) => name && claims[name] !== undefined);
-}
-
-/** What a JWT says must not steer the terminal. */
-function printable(value: string): string {
-  return value.replace(/[^ -~]/g, '');
 }
 
 /** On one line, and no longer than an identifier is. */

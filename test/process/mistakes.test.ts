@@ -52,6 +52,7 @@ async function prepareFiles(): Promise<void> {
   writeFileSync(file('none.json'), '[]');
   writeFileSync(file('object.json'), '{"issuer": "a"}');
   writeFileSync(file('typo.json'), `[{"issuer": "a", "secrt": "${CANARY}"}]`);
+  writeFileSync(file('steer.json'), `[{"issuer": "a", "se\\u001b[2J\\ncret": "${CANARY}"}]`);
   writeFileSync(file('number.json'), `[{"issuer": 5, "secret": "${CANARY}"}]`);
   writeFileSync(file('both.json'), `[{"issuer": "a", "secret": "${CANARY}", "secretFile": "/x"}]`);
   const twice = `{"issuer": "a", "secret": "${CANARY}", "userPrefix": ""}`;
@@ -195,6 +196,12 @@ const RELATIVES: Case[] = [
     providers('typo.json'),
     'AUTH_PROVIDERS_FILE',
     /\[0\] unknown field secrt; did you mean secret\?/,
+  ],
+  [
+    'providers: a name that would steer a terminal',
+    providers('steer.json'),
+    'AUTH_PROVIDERS_FILE',
+    /unknown field se\[2Jcret/,
   ],
   ['providers: a number', providers('number.json'), 'AUTH_PROVIDERS_FILE', /0\.issuer.*be text/],
   [
@@ -564,6 +571,12 @@ const OF_THE_WORLD: Mistake[] = [
     /role "stranger" does not exist \(28000\)/,
   ],
   [
+    'a user whose name would steer a terminal',
+    () => as('str\u001b[2Janger'),
+    'DATABASE_URL',
+    /role "str\[2Janger" does not exist/,
+  ],
+  [
     'a wrong password',
     () => as(GUARDED_USER),
     'DATABASE_URL',
@@ -608,6 +621,12 @@ const OF_THE_WORLD: Mistake[] = [
     /\[2001:db8::7\]:0; the address is not one/,
   ],
   [
+    'a socket of PostgreSQL with a line end in its path',
+    () => postgresAt('%2Fnowhere%0Arun'),
+    'DATABASE_URL',
+    /cannot use \/nowhererun; no such file/,
+  ],
+  [
     'a socket of PostgreSQL that is not there',
     () => ({
       ACCESS_MODE: 'postgres',
@@ -634,6 +653,7 @@ async function start(variables: Variables) {
   const [stdout, stderr] = [program.stdout(), program.stderr()];
   expect(writings(CANARY).filter((text) => (stdout + stderr).includes(text))).toEqual([]);
   expect(stdout + stderr).not.toMatch(/^\s+at |node_modules/m);
+  expect(stderr).not.toMatch(/(?!\n)\p{Cc}/u);
   return { code, lines: stderr.trimEnd().split('\n') };
 }
 
