@@ -2,6 +2,9 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 
 import { printable } from '../printable.ts';
 
+/** A terminal without a size says 0; each word would have a line of its own. */
+const MIN_COLUMNS = 20;
+
 type Style = Parameters<typeof styleText>[0];
 
 /** Where a command writes; colours only where a person reads. */
@@ -21,17 +24,18 @@ export type Terminal = {
 export type Output = { json: boolean; terminal: Terminal };
 
 export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
+  const hasWidth = ({ isTTY, columns }: NodeJS.WriteStream) => isTTY && columns >= MIN_COLUMNS;
   return {
     print: (line = '') => void stdout.write(`${line}\n`),
     note(lines) {
       const plain = lines.split('\n').map(printable);
-      const fitted = stderr.isTTY ? plain.map((line) => wrapAt(line, stderr.columns)) : plain;
+      const fitted = hasWidth(stderr) ? plain.map((line) => wrapAt(line, stderr.columns)) : plain;
       stderr.write(`${fitted.join('\n')}\n`);
     },
     progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
     wrap: (sentence, indent = 0) =>
-      stdout.isTTY
+      hasWidth(stdout)
         ? wrapAt(sentence, stdout.columns - indent).replace(/^/gm, ' '.repeat(indent))
         : sentence,
   };
