@@ -125,10 +125,20 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
 
 export const SAFE_URL_RULE = 'must be an https URL, or http on loopback, without user and password';
 
+/**
+ * Whether an `@` comes behind the host: the password of `postgres://user:12#3@host` ends at its `#`, and the
+ * address has `user` for its host and a part of the password for its port.
+ */
+export function hasLateAt({ pathname, search, hash }: URL): boolean {
+  return (pathname + search + hash).includes('@');
+}
+
 /** https anywhere, http on loopback only unless allowed, and no credentials inside. */
 export function isSafeUrl(address: string, allowHttp = false): boolean {
   const url = URL.parse(address);
   if (url === null || url.username !== '' || url.password !== '') return false;
+  // Google's key sets have an @ in their path, but no port.
+  if ((url.port !== '' || url.hash !== '') && hasLateAt(url)) return false;
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || allowHttp));
 }

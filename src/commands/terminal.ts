@@ -1,5 +1,4 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-
 import { printable } from '../printable.ts';
 
 /** A terminal without a size says 0; each word would have a line of its own. */

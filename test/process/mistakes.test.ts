@@ -291,6 +291,30 @@ const RELATIVES: Case[] = [
     'DATABASE_URL',
     /password.*%2F/,
   ],
+  ...['#', '/', '?'].flatMap((sign): Case[] => [
+    [
+      `a password for PostgreSQL of digits and a ${sign}`,
+      { ACCESS_MODE: 'postgres', DATABASE_URL: `postgres://u:1234${sign}${CANARY}@db/x` },
+      'DATABASE_URL',
+      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+    ],
+    [
+      `a password for Redis of digits and a ${sign}`,
+      { REDIS_URL: `redis://default:1234${sign}${CANARY}@redis:6379` },
+      'REDIS_URL',
+      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+    ],
+    [
+      `a password for a backend of digits and a ${sign}`,
+      {
+        ACCESS_MODE: 'http',
+        ACCESS_HTTP_URL: `https://u:1234${sign}${CANARY}@b.example/`,
+        ACCESS_HTTP_SECRET: CANARY,
+      },
+      'ACCESS_HTTP_URL',
+      /without user and password(?!.*1234)/,
+    ],
+  ]),
   [
     'a password with a percent sign',
     { REDIS_URL: `redis://:a%zz${CANARY}@redis` },
