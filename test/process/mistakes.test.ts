@@ -854,6 +854,10 @@ describe('what looks like a mistake and is none', () => {
   it.each<[string, () => Variables]>([
     ['a schema that a newer release has only expanded', () => sqlite('expanded.db')],
     ['providers behind a byte order mark', () => providers('marked.json')],
+    [
+      'a secret that begins like a placeholder',
+      () => ({ AUTH_JWT_SECRET: `your${'_'.repeat(70)}` }),
+    ],
     ['a secret behind a byte order mark', () => secretFile(file('marked.txt'))],
     [
       'a PEM with \\n in place of its line ends',
