@@ -79,7 +79,7 @@ export function redisFailure(url: string, error: unknown): Failure {
     return { variable: 'REDIS_URL', what, cause };
   }
   const scheme = url.startsWith('rediss:') ? 'redis' : 'rediss';
-  const fix = `${cause.fix}, and whether it should be ${scheme}://`;
+  const fix = `${cause.fix ?? 'check the address'}, and whether it should be ${scheme}://`;
   return { variable: 'REDIS_URL', what, cause: { ...cause, fix } };
 }
 
