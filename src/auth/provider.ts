@@ -106,7 +106,7 @@ function readPreset({ provider }: ProviderInput, report: Report) {
   }
   const value = first.replace(/\/$/, '');
   if (!preset.value.test(value)) return report('provider', `must be of the form ${preset.form}`);
-  const given = more?.split(',').filter((one) => one.trim() !== '') ?? [];
+  const given = (more ?? '').split(',').flatMap((one) => one.trim() || []);
   const usual = preset.audience ? [preset.audience(value)] : undefined;
   const audience = given.length > 0 ? given : usual;
   return {

@@ -119,6 +119,12 @@ describe('AUTH_PROVIDER', () => {
     ]);
   });
 
+  it('may have spaces around its audiences', () => {
+    const preset = 'auth0:films.eu.auth0.com, films-api , other-api';
+    const { auth } = load({ AUTH_JWT_SECRET: undefined, AUTH_PROVIDER: preset });
+    expect(auth.providers).toMatchObject([{ audience: ['films-api', 'other-api'] }]);
+  });
+
   it('has its values replaced by the variables beside it', () => {
     const [provider] = load({
       ...preset,
