@@ -242,6 +242,21 @@ describe('AUTH_PROVIDERS_FILE', () => {
     ]);
   });
 
+  it('names the entry and the key whose file cannot be read', () => {
+    const lines = withList(
+      { ...A, secret: undefined, secretFile: 'no' },
+      { ...B, secret: undefined, secretFile: 'no' },
+      { issuer: 'c', keys: [{ secret: OTHER }, { publicKeyFile: 'no' }], userPrefix: 'c|' },
+    );
+    expect(lines).toEqual(
+      ['[0]', '[1]', '[2.keys.1]'].map((place, index) =>
+        expect.stringMatching(
+          `^AUTH_PROVIDERS_FILE: \\${place} ${index === 2 ? 'publicKey' : 'secret'}File must be the path`,
+        ),
+      ),
+    );
+  });
+
   it('is refused for an entry without an issuer, as nothing would bind its key', () => {
     const lines = withList({ secret: SECRET });
     expect(lines).toEqual([expect.stringContaining('[0] issuer is required: it binds the key')]);
