@@ -30,8 +30,14 @@ type GivenKeys = KeyInput & {
   allowHttp: boolean;
 };
 
-/** Says what is wrong with a field. */
-export type Report = (field: string, message: string) => undefined;
+/** Says what is wrong with a field; `isComplete` where the message says what would be right, and needs no example. */
+export type Report = (
+  field: string,
+  message: string,
+  options?: { isComplete: boolean },
+) => undefined;
+
+export const COMPLETE = { isComplete: true };
 
 /** The keys of a provider: one, or several whose algorithms differ. */
 export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | undefined {
@@ -96,7 +102,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       const [usual] = publicKey.defaultAlgorithms;
-      return report('algorithms', `must be what the public key is for, such as ${usual}`);
+      return report('algorithms', `must be what the public key is for, such as ${usual}`, COMPLETE);
     }
     return { kind: 'publicKey', publicKey, algorithms };
   } catch (error) {
@@ -114,7 +120,8 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
   if (issuer === undefined && !presetIssuers) report('issuer', 'is required with a JWKS URL');
   if (audience === undefined && !presetIssuers) report('audience', missing);
   if (families.has('HMAC') || families.has(undefined)) {
-    report('algorithms', 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA');
+    const message = 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA';
+    report('algorithms', message, COMPLETE);
   }
   if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl, algorithms };
   if (issuer === undefined || !isSafeUrl(issuer, allowHttp)) {
