@@ -23,8 +23,8 @@ CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 const readFile = readRegularFile;
-const context = { environment: process.env, readFile, terminal };
 let dotenv = '';
+const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
 
