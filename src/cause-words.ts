@@ -51,6 +51,8 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   EEXIST: ['a part of the path is a file, not a folder', 'check the path'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
   EISDIR: ['it is a folder, not a file', 'give the path of a file'],
+  NOT_REGULAR_FILE: ['it is no regular file', 'give the path of a file, not of a pipe or a device'],
+  FILE_TOO_LARGE: ['it is larger than 1 MiB', 'check the path'],
   ERR_ACCESS_DENIED: [
     'the path is outside of what the process may use',
     'use a path under /app/data, or change the --allow-fs flags of the container',

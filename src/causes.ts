@@ -1,6 +1,7 @@
 import { getSystemErrorMap } from 'node:util';
 import { CAUSES, MESSAGES, NAMES, SQLITE } from './cause-words.ts';
 import { ServiceError } from './errors.ts';
+import { printable } from './printable.ts';
 
 const CODE = /^\w{1,40}$/;
 
@@ -65,7 +66,7 @@ function sqliteCause({ errcode = 0, errstr = '', message = '' }: Thrown): Cause 
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0]?.slice(0, 200) ?? '';
+  return printable(text.split('\n', 1)[0] ?? '').slice(0, 200);
 }
 
 type Thrown = {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
@@ -13,6 +12,7 @@ import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
 import { ServiceError } from './errors.ts';
+import { readRegularFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
 import { VERSION } from './version.ts';
 
@@ -22,9 +22,9 @@ const CODE = new Option('--code <code>', 'alone: what a client was told, or the 
 CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
-const readFile = (path: string) => readFileSync(path, 'utf8');
-const context = { environment: process.env, readFile, terminal };
+const readFile = readRegularFile;
 let dotenv = '';
+const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { causeOf, describeCause } from './causes.ts';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
@@ -10,6 +9,7 @@ import { createLogger } from './ops/logger.ts';
 import { createOutput } from './ops/output.ts';
 import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
+import { readRegularFile } from './regular-file.ts';
 import { startService } from './service.ts';
 
 const EXIT_FAILED = 1;
@@ -27,7 +27,7 @@ function readConfig(): Config {
     process.env,
     (path) => {
       files.add(path);
-      return readFileSync(path, 'utf8');
+      return readRegularFile(path);
     },
     dotenv,
   );
@@ -87,9 +87,8 @@ async function main(config: Config): Promise<void> {
       logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
     } else {
       const cause = describeCause(causeOf(error));
-      process.stderr.write(
-        `the service: cannot start; ${cause}; its log has the place in the code\n`,
-      );
+      const message = `cannot start; ${cause}; its log has the place in the code`;
+      process.stderr.write(`${formatProblem({ variable: 'the service', message })}\n`);
       logger.fatal({ err: error }, 'cannot start');
     }
     await flush(FLUSH_MS);

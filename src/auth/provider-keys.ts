@@ -30,8 +30,14 @@ type GivenKeys = KeyInput & {
   allowHttp: boolean;
 };
 
-/** Says what is wrong with a field. */
-export type Report = (field: string, message: string) => undefined;
+/** Says what is wrong with a field; `isComplete` where the message says what would be right, and needs no example. */
+export type Report = (
+  field: string,
+  message: string,
+  options?: { isComplete: boolean },
+) => undefined;
+
+export const COMPLETE = { isComplete: true };
 
 /** The keys of a provider: one, or several whose algorithms differ. */
 export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | undefined {
@@ -96,7 +102,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       const [usual] = publicKey.defaultAlgorithms;
-      return report('algorithms', `must be what the public key is for, such as ${usual}`);
+      return report('algorithms', `must be what the public key is for, such as ${usual}`, COMPLETE);
     }
     return { kind: 'publicKey', publicKey, algorithms };
   } catch (error) {
@@ -114,7 +120,8 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
   if (issuer === undefined && !presetIssuers) report('issuer', 'is required with a JWKS URL');
   if (audience === undefined && !presetIssuers) report('audience', missing);
   if (families.has('HMAC') || families.has(undefined)) {
-    report('algorithms', 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA');
+    const message = 'must be public-key algorithms, such as RS256, PS256, ES256, EdDSA';
+    report('algorithms', message, COMPLETE);
   }
   if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl, algorithms };
   if (issuer === undefined || !isSafeUrl(issuer, allowHttp)) {
@@ -125,10 +132,20 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
 
 export const SAFE_URL_RULE = 'must be an https URL, or http on loopback, without user and password';
 
+/**
+ * Whether an `@` comes behind the host: the password of `postgres://user:12#3@host` ends at its `#`, and the
+ * address has `user` for its host and a part of the password for its port.
+ */
+export function hasLateAt({ pathname, search, hash }: URL): boolean {
+  return (pathname + search + hash).includes('@');
+}
+
 /** https anywhere, http on loopback only unless allowed, and no credentials inside. */
 export function isSafeUrl(address: string, allowHttp = false): boolean {
   const url = URL.parse(address);
   if (url === null || url.username !== '' || url.password !== '') return false;
+  // Google's key sets have an @ in their path, but no port.
+  if ((url.port !== '' || url.hash !== '') && hasLateAt(url)) return false;
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || allowHttp));
 }

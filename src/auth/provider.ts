@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AUDIENCE_CLAIMS, type AudienceClaim, PRESETS } from './presets.ts';
-import { type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
+import { COMPLETE, type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
 
 /** A spelling of `iss` that a provider's credentials may have. */
 export type Issuer = {
@@ -67,8 +67,8 @@ export const PROVIDER_FIELDS = Object.keys(inputSchema.shape);
 export type ProviderInput = z.output<typeof inputSchema>;
 
 export const providerSchema = inputSchema.transform((input, context): Provider => {
-  const report: Report = (field, message) => {
-    context.addIssue({ code: 'custom', path: [field], message });
+  const report: Report = (field, message, params = { isComplete: false }) => {
+    context.addIssue({ code: 'custom', path: [field], message, params });
   };
   const preset = readPreset(input, report);
   if (input.provider !== undefined && !preset) return z.NEVER;
@@ -102,11 +102,13 @@ function readPreset({ provider }: ProviderInput, report: Report) {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (!preset) {
     const forms = Object.values(PRESETS).map(({ form }) => form);
-    return report('provider', `must be one of ${forms.join(', ')}`);
+    return report('provider', `must be one of ${forms.join(', ')}`, COMPLETE);
   }
   const value = first.replace(/\/$/, '');
-  if (!preset.value.test(value)) return report('provider', `must be of the form ${preset.form}`);
-  const given = more?.split(',').filter((one) => one.trim() !== '') ?? [];
+  if (!preset.value.test(value)) {
+    return report('provider', `must be of the form ${preset.form}`, COMPLETE);
+  }
+  const given = (more ?? '').split(',').flatMap((one) => one.trim() || []);
   const usual = preset.audience ? [preset.audience(value)] : undefined;
   const audience = given.length > 0 ? given : usual;
   return {
@@ -131,7 +133,8 @@ function resolveIssuers(given: GivenProvider, report: Report): Issuer[] {
   const spellings = issuer === undefined ? presetIssuers : [issuer];
   const [canonical = ''] = spellings;
   if (!canonical.includes(TENANT)) {
-    if (tenants) report('tenants', `is for an issuer with ${TENANT}, such as entra:common`);
+    if (tenants)
+      report('tenants', `is for an issuer with ${TENANT}, such as entra:common`, COMPLETE);
     return spellings.map((iss) => ({ iss, canonical }));
   }
   if (!tenants) report('tenants', 'is required where many tenants share an issuer: list who may');
@@ -153,9 +156,10 @@ function eitherSlash(issuers: Issuer[]): Issuer[] {
 
 function checkAudienceFields(given: GivenProvider, report: Report): void {
   const { audience, audienceClaim = 'aud', audienceOptional, whichAudience } = given;
-  if (audience === undefined && whichAudience) report('audience', `is required: ${whichAudience}`);
+  if (audience === undefined && whichAudience)
+    report('audience', `is required: ${whichAudience}`, COMPLETE);
   if (audienceOptional && audienceClaim !== 'azp') {
-    report('audienceOptional', 'is for the audience claim azp alone');
+    report('audienceOptional', 'is for the audience claim azp alone', COMPLETE);
   }
   if (audience === undefined && audienceClaim !== 'aud' && !whichAudience) {
     report('audience', `is required with the audience claim ${audienceClaim}`);

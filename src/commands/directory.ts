@@ -6,6 +6,7 @@ import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
+import { printable } from '../printable.ts';
 import { readInput } from './input.ts';
 import type { Output, Terminal } from './terminal.ts';
 
@@ -66,7 +67,8 @@ async function importFile(
       if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
     },
     ...(restore && {
-      onWarning: ({ line, message }) => terminal.note(`warning: line ${line}: ${message}`),
+      onWarning: ({ line, message }) =>
+        terminal.note(printable(`warning: line ${line}: ${message}`)),
     }),
   };
   const { user, video, room } = await importDirectory(database, readInput(file), options).catch(
@@ -89,7 +91,7 @@ async function importFile(
 /** All bad lines in one error, a line each. */
 function listLines(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
-  const lines = error.problems.map(({ line, message }) => `line ${line}: ${message}`);
+  const lines = error.problems.map(({ line, message }) => printable(`line ${line}: ${message}`));
   if (lines.length === 0)
     throw new Error('The file names nothing, and --replace would delete all.');
   if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);

@@ -32,7 +32,7 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
     check,
     ok,
     detail: `of ${addressOf(url, '')} cannot be fetched; ${describeCause(causeOf(error))}`,
-    fix: `open ${url} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
+    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
   };
 }
 

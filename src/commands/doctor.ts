@@ -5,6 +5,7 @@ import { accessFailure, redisFailure } from '../config/failures.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
+import { printable } from '../printable.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { warnOfIds } from './doctor-ids.ts';
@@ -32,10 +33,10 @@ export async function doctor(
 }
 
 function render({ check, ok, detail, fix }: Finding, terminal: Terminal): string {
-  const line = verdict(terminal, ok, `${check}: ${detail}`);
+  const line = verdict(terminal, ok, printable(`${check}: ${detail}`));
   return fix === undefined
     ? line
-    : `${line}\n${terminal.wrap(terminal.style('dim', `  → ${fix}`))}`;
+    : `${line}\n${terminal.wrap(terminal.style('dim', `  → ${printable(fix)}`))}`;
 }
 
 async function* examine(

@@ -1,5 +1,6 @@
 import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
+import { printable } from '../printable.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 /** Prints why a user may or may not watch; false when not. */
@@ -21,7 +22,7 @@ export async function explainAccess(
 
 function render({ decision, rules }: Explanation, terminal: Terminal): string {
   const lines = rules.map(({ rule, holds, fact }) =>
-    verdict(terminal, holds, `${rule} ${terminal.style('dim', `(${fact})`)}`),
+    verdict(terminal, holds, `${rule} ${terminal.style('dim', `(${printable(fact)})`)}`),
   );
   if (decision.allow) return [...lines, '', 'A token would be issued.'].join('\n');
   const { title, action } = PROBLEM_TYPES[decision.code];

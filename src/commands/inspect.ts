@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { type Expectations, type Inspection, inspectToken } from './inspection.ts';
 import { type Output, type Terminal, table, verdict } from './terminal.ts';
 
@@ -29,7 +30,7 @@ function render({ claims, mode, problems }: Inspection, now: number, terminal: T
   if (problems.length === 0) lines.push(verdict(terminal, true, 'ZEGO would take this token now.'));
   for (const { code, message, zegoError } of problems) {
     const hint = terminal.style('dim', `(${code}${zegoError ? `, ZEGO error ${zegoError}` : ''})`);
-    lines.push(verdict(terminal, false, `${message} ${hint}`));
+    lines.push(verdict(terminal, false, `${printable(message)} ${hint}`));
   }
   return lines.join('\n');
 }

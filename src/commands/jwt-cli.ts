@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { loadAuth } from '../config/auth.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { unixSeconds } from '../time.ts';
-import type { Output, Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** In place of what a command else does. */
 export const JWT_OPTION = new Option(
@@ -11,18 +11,25 @@ export const JWT_OPTION = new Option(
 );
 
 /** What the process gives a command. */
-type Context = { environment: Environment; readFile: ReadFile; terminal: Terminal };
+type Context = {
+  environment: Environment;
+  readFile: ReadFile;
+  /** The text of `.env`, once it has been read. */
+  dotenv(): string;
+  terminal: Terminal;
+};
 
 /** Whether the service would take a JWT, printed claim by claim. */
 export async function walkThrough(file: string, context: Context, json: boolean) {
   const { explainJwt } = await import('./jwt.ts');
-  const output: Output = { json, terminal: context.terminal };
-  return explainJwt(file, context.environment, context.readFile, unixSeconds(), output);
+  const { environment, readFile, dotenv, terminal } = context;
+  const auth = () => loadAuth(environment, readFile, dotenv());
+  return explainJwt(file, auth, unixSeconds(), { json, terminal });
 }
 
 export function addUserIdCommand(
   program: Command,
-  { environment, readFile, terminal }: Context,
+  { environment, readFile, dotenv, terminal }: Context,
 ): void {
   program
     .command('user-id')
@@ -32,6 +39,7 @@ export function addUserIdCommand(
     .option('--json', 'print JSON')
     .action(async (issuer, subject, { json = false }) => {
       const { printUserId } = await import('./jwt.ts');
-      printUserId(issuer, subject, loadAuth(environment, readFile), { json, terminal });
+      const auth = loadAuth(environment, readFile, dotenv());
+      printUserId(issuer, subject, auth, { json, terminal });
     });
 }

@@ -4,11 +4,10 @@ import { PRESETS, presetOf } from '../auth/presets.ts';
 import type { Provider } from '../auth/provider.ts';
 import { toUserId } from '../auth/user-id.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { loadAuth } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
-import type { Environment, ReadFile } from '../config/environment.ts';
-import { ConfigError } from '../config/problems.ts';
+import { ConfigError, formatProblem } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
 
@@ -22,16 +21,16 @@ type Walk = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
  * refused. Prints neither the JWT nor what it says of the user.
  *
  * @param file a path, or `-` for standard input: an argument would stay in the history of the shell
+ * @param loadAuth reads the configuration, and throws a ConfigError when it is wrong
  */
 export async function explainJwt(
   file: string,
-  environment: Environment,
-  readFile: ReadFile,
+  loadAuth: () => Config['auth'],
   now: number,
   { json, terminal }: Output,
 ): Promise<boolean> {
   const token = (await readText(file)).trim();
-  const walk = await walkThrough(token.replace(/^bearer +/i, ''), environment, readFile, now);
+  const walk = await walkThrough(token.replace(/^bearer +/i, ''), loadAuth, now);
   if (json) terminal.print(JSON.stringify(walk));
   else {
     for (const { claim, refusal } of walk.checks) {
@@ -46,6 +45,8 @@ export async function explainJwt(
 }
 
 function say({ code, expected, received }: Refusal): string {
+  // What would end a start, too: a sentence of its own.
+  if (code === 'configuration') return received ?? '';
   const both = [expected && `expected ${expected}`, received && `received ${received}`];
   const facts = printable(both.filter(Boolean).join(', '));
   return `${facts || (WORDS[code] ?? 'it is refused')} (${code})`;
@@ -60,8 +61,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 async function walkThrough(
   token: string,
-  environment: Environment,
-  readFile: ReadFile,
+  loadAuth: () => Config['auth'],
   now: number,
 ): Promise<Walk> {
   const read = readToken(token);
@@ -72,14 +72,15 @@ async function walkThrough(
   }
   const { alg, claims } = read;
   try {
-    const auth = loadAuth(environment, readFile);
-    const checks = await check(token, claims, auth, now);
+    const checks = await check(token, claims, loadAuth(), now);
     const accepted = checks.every(({ refusal }) => !refusal);
     return { accepted, checks, settings: accepted ? [] : settingsFor(alg, claims, checks) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const refusal = { code: 'configuration', received: error.problems[0]?.variable ?? '' };
-    const checks = [{ claim: 'configuration', refusal }];
+    const checks = error.problems.map((problem) => ({
+      claim: 'configuration',
+      refusal: { code: 'configuration', received: formatProblem(problem) },
+    }));
     return { accepted: false, checks, settings: settingsFor(alg, claims, []) };
   }
 }
@@ -152,11 +153,6 @@ function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): str
 
 function audienceClaimOf(claims: Claims, usual: string | undefined): string | undefined {
   return [usual, 'aud', 'client_id', 'azp'].find((name) => name && claims[name] !== undefined);
-}
-
-/** What a JWT says must not steer the terminal. */
-function printable(value: string): string {
-  return value.replace(/[^ -~]/g, '');
 }
 
 /** On one line, and no longer than an identifier is. */

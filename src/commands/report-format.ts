@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /** One row of the report. */
 export type Row = {
   day: string;
@@ -41,7 +43,7 @@ export const FORMATS: Record<ReportFormat, (rows: Row[]) => Iterable<string>> = 
   *table(rows) {
     const widths = HEADINGS.map((heading) => heading.length);
     for (const row of rows) {
-      for (const [column, { length }] of cells(row).entries()) {
+      for (const [column, { length }] of shown(row).entries()) {
         widths[column] = Math.max(widths[column] ?? 0, length);
       }
     }
@@ -51,9 +53,14 @@ export const FORMATS: Record<ReportFormat, (rows: Row[]) => Iterable<string>> = 
         .join('  ')
         .trimEnd();
     yield align(HEADINGS);
-    for (const row of rows) yield align(cells(row));
+    for (const row of rows) yield align(shown(row));
   },
 };
+
+/** The cells for a terminal: ids come from clients. */
+function shown(row: Row): string[] {
+  return cells(row).map(printable);
+}
 
 function cells({ denied, ...row }: Row): string[] {
   const codes = Object.entries(denied).map(([code, count]) => `${code} ${count}`);

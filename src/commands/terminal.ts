@@ -1,4 +1,8 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { printable } from '../printable.ts';
+
+/** A terminal without a size says 0; each word would have a line of its own. */
+const MIN_COLUMNS = 20;
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -6,8 +10,8 @@ type Style = Parameters<typeof styleText>[0];
 export type Terminal = {
   /** A line of the result, on standard output. */
   print(line?: string): void;
-  /** A line beside the result, on standard error. */
-  note(line: string): void;
+  /** Lines beside the result, on standard error, without what would steer the terminal. */
+  note(lines: string): void;
   /** Replaces the line below by `text` while a person watches; an empty text takes it away. */
   progress(text: string): void;
   style(style: Style, text: string): string;
@@ -19,13 +23,18 @@ export type Terminal = {
 export type Output = { json: boolean; terminal: Terminal };
 
 export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
+  const hasWidth = ({ isTTY, columns }: NodeJS.WriteStream) => isTTY && columns >= MIN_COLUMNS;
   return {
     print: (line = '') => void stdout.write(`${line}\n`),
-    note: (line) => void stderr.write(`${stderr.isTTY ? wrapLines(line, stderr.columns) : line}\n`),
+    note(lines) {
+      const plain = lines.split('\n').map(printable);
+      const fitted = hasWidth(stderr) ? plain.map((line) => wrapAt(line, stderr.columns)) : plain;
+      stderr.write(`${fitted.join('\n')}\n`);
+    },
     progress: (text) => void (stderr.isTTY && stderr.write(`\r\x1b[K${text}`)),
     style: (style, text) => styleText(style, text, { stream: stdout }),
     wrap: (sentence, indent = 0) =>
-      stdout.isTTY
+      hasWidth(stdout)
         ? wrapAt(sentence, stdout.columns - indent).replace(/^/gm, ' '.repeat(indent))
         : sentence,
   };
@@ -34,13 +43,6 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
 /** A mark and a sentence: ✓ what holds, ✗ what does not. */
 export function verdict({ style, wrap }: Terminal, holds: boolean, text: string): string {
   return wrap(`${holds ? style('green', '✓') : style('red', '✗')} ${text}`);
-}
-
-function wrapLines(lines: string, columns: number): string {
-  return lines
-    .split('\n')
-    .map((line) => wrapAt(line, columns))
-    .join('\n');
 }
 
 /** Lines below the first are indented by two. */
@@ -58,7 +60,8 @@ function wrapAt(sentence: string, columns: number): string {
 }
 
 /** Names and values in two columns; a value that does not fit goes below its name, broken at word ends. */
-export function table({ style, wrap }: Terminal, rows: [name: string, value: string][]): string {
+export function table({ style, wrap }: Terminal, given: [name: string, value: string][]): string {
+  const rows = given.map(([name, value]): [string, string] => [name, printable(value)]);
   const width = Math.max(...rows.map(([name]) => name.length));
   const line = ([name, value]: [string, string]) => {
     const beside = `  ${style('dim', name.padEnd(width))}  ${value}`;

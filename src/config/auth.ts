@@ -1,22 +1,21 @@
 import { type Config, loadVariables } from './config.ts';
-import { crossRules, type Environment, type ReadFile, resolveFiles } from './environment.ts';
-import { readIntrospection } from './introspection.ts';
-import { ConfigError } from './problems.ts';
-import { ID_VARIABLES, readProviders, userIdRules } from './providers.ts';
+import { configError, type Environment, type ReadFile } from './environment.ts';
+import { ID_VARIABLES, userIdRules } from './providers.ts';
+import { readAll } from './read.ts';
 
 /**
- * Who signs in the users, and no more than that.
+ * Who signs in the users, and no more than that; what is wrong with it is what would end a start.
  *
  * @throws {ConfigError}
  */
-export function loadAuth(environment: Environment, readFile: ReadFile): Config['auth'] {
-  const { value: texts, problems: unreadable } = resolveFiles(environment, readFile);
-  const { value: providers, problems } = readProviders(texts, readFile);
-  const introspection = readIntrospection(texts);
-  problems.unshift(...unreadable.filter(({ variable }) => variable.startsWith('AUTH_')));
-  problems.push(...introspection.problems);
-  const missing = crossRules(texts).filter(({ variable }) => variable === 'AUTH_USER_ID_KEY');
-  if (problems.length > 0 || missing.length > 0) throw new ConfigError([...missing, ...problems]);
+export function loadAuth(
+  environment: Environment,
+  readFile: ReadFile,
+  dotenv: string,
+): Config['auth'] {
+  const { providers, introspection, problems } = readAll(environment, readFile, dotenv);
+  const relevant = problems.filter(({ variable }) => variable.startsWith('AUTH_'));
+  if (relevant.length > 0) throw configError(environment, relevant);
   const ids = userIdRules(loadVariables(environment, readFile, ID_VARIABLES));
-  return { providers, introspection: introspection.value, ids };
+  return { providers, introspection, ids };
 }

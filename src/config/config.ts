@@ -1,21 +1,19 @@
-import { z } from 'zod';
 import type { Introspection } from '../auth/introspection.ts';
 import type { Provider } from '../auth/provider.ts';
 import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
 import {
-  clientVisibleSecrets,
   configError,
   crossRules,
   type Environment,
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
-import { readIntrospection } from './introspection.ts';
-import { commonMistakes, cutSecrets } from './mistakes.ts';
-import { ConfigError, problem, type Result } from './problems.ts';
-import { readProviders, userIdRules } from './providers.ts';
-import { type VariableName, type Variables, variables } from './variables.ts';
+import { commonMistakes } from './mistakes.ts';
+import { ConfigError } from './problems.ts';
+import { userIdRules } from './providers.ts';
+import { parseVariables, readAll } from './read.ts';
+import type { VariableName, Variables } from './variables.ts';
 
 /** Where the decision about access comes from. */
 export type AccessConfig =
@@ -60,21 +58,9 @@ export type Config = {
  * @throws {ConfigError} that names every problem at once
  */
 export function loadConfig(environment: Environment, readFile: ReadFile, dotenv = ''): Config {
-  const { value: texts, problems } = resolveFiles(environment, readFile);
-  const parsed = parseVariables(texts, ALL_VARIABLES);
-  const providers = readProviders(texts, readFile);
-  const introspection = readIntrospection(texts);
-  problems.push(
-    ...clientVisibleSecrets(texts),
-    ...cutSecrets(environment, dotenv),
-    ...commonMistakes(texts),
-    ...crossRules(texts),
-    ...parsed.problems,
-    ...providers.problems,
-    ...introspection.problems,
-  );
-  if (!parsed.value || problems.length > 0) throw configError(environment, problems);
-  return toConfig(parsed.value, { providers: providers.value, introspection: introspection.value });
+  const { values, providers, introspection, problems } = readAll(environment, readFile, dotenv);
+  if (!values || problems.length > 0) throw configError(environment, problems);
+  return toConfig(values, { providers, introspection });
 }
 
 /**
@@ -109,8 +95,6 @@ export function loadAccess(environment: Environment, readFile: ReadFile): Access
   return accessConfig(loadVariables(environment, readFile, ACCESS_VARIABLES));
 }
 
-const ALL_VARIABLES = Object.keys(variables) as VariableName[];
-
 const ACCESS_VARIABLES = [
   'ACCESS_MODE',
   'ACCESS_SQLITE_PATH',
@@ -121,20 +105,6 @@ const ACCESS_VARIABLES = [
 ] as const satisfies VariableName[];
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
-
-/** No value when one of the variables breaks its rule. */
-function parseVariables<Name extends VariableName>(
-  texts: Record<string, string>,
-  names: readonly Name[],
-): Result<Pick<Variables, Name> | undefined> {
-  const rules = Object.fromEntries(names.map((name) => [name, variables[name]]));
-  const { data, error } = z.object(rules).safeParse(texts);
-  const problems = (error?.issues ?? []).map(({ path, message }) => {
-    const name = path[0] as VariableName;
-    return problem(name, texts[name] === undefined ? 'is required' : message);
-  });
-  return { value: data as Pick<Variables, Name> | undefined, problems };
-}
 
 function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config {
   return {

@@ -79,13 +79,13 @@ export function redisFailure(url: string, error: unknown): Failure {
     return { variable: 'REDIS_URL', what, cause };
   }
   const scheme = url.startsWith('rediss:') ? 'redis' : 'rediss';
-  const fix = `${cause.fix}, and whether it should be ${scheme}://`;
+  const fix = `${cause.fix ?? 'check the address'}, and whether it should be ${scheme}://`;
   return { variable: 'REDIS_URL', what, cause: { ...cause, fix } };
 }
 
 /** What the options of a PostgreSQL URL can do about it. */
 function fixInUrl(code: string): { fix?: string } {
-  if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL)/.test(code)) {
+  if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL|NOT_REGULAR_FILE|FILE_TOO_LARGE)/.test(code)) {
     return { fix: 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL' };
   }
   if (/SELF_SIGNED|VERIFY_LEAF|ISSUER_CERT/.test(code)) {

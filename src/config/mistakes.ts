@@ -6,7 +6,7 @@ import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
 /** Texts of our own examples, and what people write in theirs. */
 const PLACEHOLDER =
-  /replace[-_ ]?me|change[-_ ]?me|placeholder|random[- ]characters|characters[- ]of[- ](the[- ]console|before)|at-least-32-bytes|your[-_ ](\w+[-_ ])*(secret|key)/i;
+  /replace[-_ ]?me|change[-_ ]?me|placeholder|random[- ]characters|characters[- ]of[- ](the[- ]console|before)|at-least-32-bytes|your[-_ ][\w -]{0,40}(secret|key)/i;
 const PATH = /^[\w./~-]+\.(pem|pub|key|crt|cer|json)$|^[.~]?\/[\w./-]+$/;
 const HMAC = ['HS256', 'HS384', 'HS512'];
 /** A PEM ends with a line end. */
@@ -90,7 +90,7 @@ function sharePort(texts: Readonly<Record<string, string>>): boolean {
 export function cutSecrets(environment: Environment, text: string): ConfigProblem[] {
   return FILE_VARIABLES.flatMap((variable) => {
     const line = new RegExp(
-      `^\\s*(?:export\\s+)?${variable}\\s*=\\s*([^\\s'"\`#][^#\\r\\n]*)#`,
+      `^[ \\t]*(?:export[ \\t]+)?${variable}[ \\t]*=[ \\t]*([^\\s'"\`#][^#\\r\\n]*)#`,
       'm',
     );
     const [, kept = ''] = line.exec(text) ?? [];

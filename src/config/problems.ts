@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { exampleOf, type VariableName } from './variables.ts';
 
 /** One variable that is wrong or missing, and what would be right. Never quotes a value. */
@@ -21,7 +22,7 @@ export function problem(variable: VariableName, message: string): ConfigProblem 
   return { variable, message: `${message} (for example ${variable}=${exampleOf(variable)})` };
 }
 
-/** As a line: the name, and what is wrong with it. */
+/** As one line: the name, and what is wrong with it, which may quote a file or a server. */
 export function formatProblem({ variable, message }: ConfigProblem): string {
-  return `${variable}: ${message}`;
+  return printable(`${variable}: ${message}`);
 }

@@ -23,7 +23,7 @@ export function readProvidersFile(path: string, readFile: ReadFile): Result<Prov
     return wrong([`is not JSON${positionOf(error as Error)}; check commas, quotes and brackets`]);
   }
   const files: string[] = [];
-  entries = JSON.parse(text, (_key, value) => withFiles(value, readFile, files));
+  entries = withAllFiles(entries, readFile, files);
   if (files.length > 0) return wrong(files);
   const { data, error } = listSchema.safeParse(entries, { error: plainIssues(FIELDS) });
   if (!data) return wrong(withoutFollowers(error.issues).map(describeIssue));
@@ -53,20 +53,40 @@ function positionOf({ message }: Error): string {
   return message.includes('end of JSON') ? ': it ends too early' : '';
 }
 
-/** `secretFile` and `publicKeyFile` become what the files say; what is wrong with them is added to `problems`. */
-function withFiles(value: unknown, readFile: ReadFile, problems: string[]): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  const { secretFile, publicKeyFile, ...provider } = value as Record<string, unknown>;
+/** The entries, with what their files say; what is wrong with the files is added to `problems`. */
+function withAllFiles(entries: unknown, readFile: ReadFile, problems: string[]): unknown {
+  return mapObjects(entries, (entry, index) => {
+    const provider = withFiles(entry, `[${index}]`, readFile, problems);
+    provider.keys &&= mapObjects(provider.keys, (key, position) =>
+      withFiles(key, `[${index}.keys.${position}]`, readFile, problems),
+    );
+    return provider;
+  });
+}
+
+type Fields = Record<string, unknown>;
+
+/** Leaves what is no list, and no object in it, to the schema. */
+function mapObjects(list: unknown, map: (item: Fields, index: number) => Fields): unknown {
+  if (!Array.isArray(list)) return list;
+  return list.map((item, index) =>
+    item === null || typeof item !== 'object' || Array.isArray(item) ? item : map(item, index),
+  );
+}
+
+/** `secretFile` and `publicKeyFile` become what the files say. */
+function withFiles(value: Fields, place: string, readFile: ReadFile, problems: string[]): Fields {
+  const { secretFile, publicKeyFile, ...provider } = value;
   for (const [name, file] of Object.entries({ secret: secretFile, publicKey: publicKeyFile })) {
     if (file === undefined) continue;
     if (provider[name] !== undefined) {
-      problems.push(`${name} and ${name}File are both set: keep one`);
+      problems.push(`${place} ${name} and ${name}File are both set: keep one`);
       continue;
     }
     try {
       provider[name] = readTrimmed(String(file), readFile);
     } catch (error) {
-      problems.push(`${name}File ${unreadable(error)}`);
+      problems.push(`${place} ${name}File ${unreadable(error)}`);
     }
   }
   return provider;

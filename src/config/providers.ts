@@ -85,19 +85,16 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
   }
   const result = providerSchema.safeParse(input);
   if (result.success) return { value: [result.data], problems: [] };
-  const problems = result.error.issues.flatMap(({ path, message }) => {
+  const problems = result.error.issues.flatMap((issue) => {
+    const { path, message } = issue;
     const variable = VARIABLE_OF[String(path[0])];
     // Its own rule has reported it, with an example of what would be right.
     const isOwn = variable === 'AUTH_CLOCK_TOLERANCE_SECONDS' || variable === 'AUTH_AUDIENCE_CLAIM';
     if (!variable || isOwn) return [];
-    // A message that says what would be right needs no example of something else.
-    return [isSpecific(message) ? { variable, message } : problem(variable, message)];
+    const isComplete = issue.code === 'custom' && issue.params?.isComplete;
+    return [isComplete ? { variable, message } : problem(variable, message)];
   });
   return { value: [], problems };
-}
-
-function isSpecific(message: string): boolean {
-  return /^is required: |^is for|of the form|such as|one of/.test(message);
 }
 
 export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { hasLateAt } from '../auth/provider-keys.ts';
 import { parseSecret } from '../token04/index.ts';
 
 /** Rules for the texts of an environment; each says in its message what would be right. */
@@ -67,7 +68,11 @@ export function url(schemes: string, protocol: RegExp) {
     .refine(
       (value) => protocol.test(URL.parse(value)?.protocol ?? '') && isDecodable(value),
       `must be a ${schemes} URL; ${ESCAPES}`,
-    );
+    )
+    .refine((value) => {
+      const given = URL.parse(value);
+      return given === null || !hasLateAt(given);
+    }, `has an @ behind its host; ${ESCAPES}`);
 }
 
 function isDecodable(value: string): boolean {

@@ -238,6 +238,14 @@ describe('the commands', () => {
     ]);
   });
 
+  it('leave lines whole on a terminal that does not know its width', () => {
+    const unsized = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+    const terminal = createTerminal(unsized as never, unsized as never);
+    terminal.note('PORT: another process listens there');
+    expect(unsized.read().toString()).toBe('PORT: another process listens there\n');
+    expect(terminal.wrap('a room that is closed')).toBe('a room that is closed');
+  });
+
   it('teach by --help', async () => {
     const { code, stdout } = await cli(['--help']);
     expect(code).toBe(0);

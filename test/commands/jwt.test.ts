@@ -102,6 +102,42 @@ describe('explain --jwt', () => {
     expect(JSON.parse(stdout).settings).toEqual(expect.arrayContaining(settings));
   });
 
+  it.each<[string, Record<string, string>, RegExp]>([
+    [
+      'a secret in quotes',
+      { AUTH_JWT_SECRET: `"${SECRET}"` },
+      /AUTH_JWT_SECRET: is in quotes.*out/,
+    ],
+    [
+      'a file that is not there',
+      { AUTH_JWT_SECRET: '', AUTH_JWT_SECRET_FILE: '/nowhere' },
+      /AUTH_JWT_SECRET_FILE: .*no such file or folder; check the path/,
+    ],
+    [
+      'a placeholder',
+      { AUTH_JWT_SECRET: 'your-secret'.repeat(4) },
+      /AUTH_JWT_SECRET: .*placeholder/,
+    ],
+    ['no key for ids', { AUTH_USER_ID: 'hash' }, /AUTH_USER_ID_KEY: is required with/],
+    ['a mistyped rule', { AUTH_USER_ID: 'hsah' }, /AUTH_USER_ID: must be one of claim, hash/],
+  ])('says what the start would say of %s', async (_what, variables, line) => {
+    const { code, stdout } = await cli(['explain', '--jwt', '-'], {
+      env: { ...env, ...variables },
+      input: make(),
+    });
+    const wrong = stdout.split('\n').filter((one) => one.startsWith('✗'));
+    expect([code, wrong]).toEqual([1, [expect.stringMatching(line)]]);
+    expect(stdout).not.toContain(SECRET);
+  });
+
+  it('says what the start would say of a secret that .env cuts', async () => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    writeFileSync(join(folder.path, '.env'), `AUTH_JWT_SECRET=${'a'.repeat(32)}#more\n`);
+    const { stdout } = await cli(['explain', '--jwt', '-'], { cwd: folder.path, input: make() });
+    expect(stdout).toContain('✗ configuration: AUTH_JWT_SECRET: ends at the # in .env');
+  });
+
   it('says so without a configuration', async () => {
     const { code, stdout } = await cli(['explain', '--jwt', '-'], { env: {}, input: make() });
     expect(code).toBe(1);

@@ -119,6 +119,12 @@ describe('AUTH_PROVIDER', () => {
     ]);
   });
 
+  it('may have spaces around its audiences', () => {
+    const preset = 'auth0:films.eu.auth0.com, films-api , other-api';
+    const { auth } = load({ AUTH_JWT_SECRET: undefined, AUTH_PROVIDER: preset });
+    expect(auth.providers).toMatchObject([{ audience: ['films-api', 'other-api'] }]);
+  });
+
   it('has its values replaced by the variables beside it', () => {
     const [provider] = load({
       ...preset,
@@ -234,6 +240,21 @@ describe('AUTH_PROVIDERS_FILE', () => {
       'AUTH_PROVIDERS_FILE: [1.algorithms] must be of HS256, HS384 and HS512 with a shared secret',
       'AUTH_PROVIDERS_FILE: [2.jwksUrl] must be an https URL, or http on loopback, without user and password',
     ]);
+  });
+
+  it('names the entry and the key whose file cannot be read', () => {
+    const lines = withList(
+      { ...A, secret: undefined, secretFile: 'no' },
+      { ...B, secret: undefined, secretFile: 'no' },
+      { issuer: 'c', keys: [{ secret: OTHER }, { publicKeyFile: 'no' }], userPrefix: 'c|' },
+    );
+    expect(lines).toEqual(
+      ['[0]', '[1]', '[2.keys.1]'].map((place, index) =>
+        expect.stringMatching(
+          `^AUTH_PROVIDERS_FILE: \\${place} ${index === 2 ? 'publicKey' : 'secret'}File must be the path`,
+        ),
+      ),
+    );
   });
 
   it('is refused for an entry without an issuer, as nothing would bind its key', () => {

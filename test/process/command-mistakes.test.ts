@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -24,6 +26,7 @@ beforeAll(async () => {
   writeFileSync(file('cut.gz'), gzipSync('{"event":"video_token"}\n'.repeat(9)).subarray(0, 24));
   writeFileSync(file('other.ndjson'), '{"type":"usr","id":"a"}\n');
   writeFileSync(file('typo.ndjson'), '{"type":"user","id":"a","statuss":"active"}\n');
+  writeFileSync(file('steer.ndjson'), '{"type":"user","id":"a","x\\u001b[2J\\ny":1}\n');
   writeFileSync(file('number.ndjson'), '{"type":"user","id":5}\n');
   writeFileSync(file('none.ndjson'), '{"type":"user"}\n');
   const video = { type: 'video', id: 'v', availableUntil: 1_800_000_000_000 };
@@ -39,6 +42,7 @@ const MISTAKES: Mistake[] = [
   ['directory import $/folder', good, 1, /^.*\/folder: cannot be read; it is a folder/],
   ['directory import $/other.ndjson', good, 1, /^line 1: type: must be one of user, video, room/],
   ['directory import $/typo.ndjson', good, 1, /^line 1: .*statuss; did you mean status\?/],
+  ['directory import $/steer.ndjson', good, 1, /^line 1: .*unknown field x\[2Jy$/],
   ['directory import $/number.ndjson', good, 1, /^line 1: id: must be text/],
   ['directory import $/none.ndjson', good, 1, /^line 1: id: is required/],
   ['directory import $/milliseconds.ndjson', good, 1, /^line 1: availableUntil: .*milliseconds/],
@@ -86,6 +90,27 @@ describe('a mistake with a command', () => {
 });
 
 describe('doctor', () => {
+  it('prints nothing of a server or an address that would steer a terminal', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).on('data', () => socket.write('-NO\u001b[2J told\r\n'));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { code, stdout } = await run('doctor', {
+      ...good,
+      AUTH_JWT_SECRET: '',
+      AUTH_JWKS_URL: `http://127.0.0.1:${port}/a\u001b[2J\nb`,
+      AUTH_ISSUER: 'i',
+      AUTH_AUDIENCE: 'a',
+      REDIS_URL: `redis://127.0.0.1:${port}`,
+    });
+    expect(code).toBe(1);
+    expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
+    expect(stdout).toContain('/a%1B[2Jb from');
+    expect(stdout).toContain('(NO[2J)');
+  });
+
   it('changes nothing in a directory, not even how SQLite writes it', async () => {
     const db = new DatabaseSync(file('good.db'));
     db.exec('PRAGMA journal_mode = DELETE');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -51,6 +52,7 @@ async function prepareFiles(): Promise<void> {
   writeFileSync(file('none.json'), '[]');
   writeFileSync(file('object.json'), '{"issuer": "a"}');
   writeFileSync(file('typo.json'), `[{"issuer": "a", "secrt": "${CANARY}"}]`);
+  writeFileSync(file('steer.json'), `[{"issuer": "a", "se\\u001b[2J\\ncret": "${CANARY}"}]`);
   writeFileSync(file('number.json'), `[{"issuer": 5, "secret": "${CANARY}"}]`);
   writeFileSync(file('both.json'), `[{"issuer": "a", "secret": "${CANARY}", "secretFile": "/x"}]`);
   const twice = `{"issuer": "a", "secret": "${CANARY}", "userPrefix": ""}`;
@@ -58,6 +60,9 @@ async function prepareFiles(): Promise<void> {
   writeFileSync(file('marked.json'), `\ufeff[{"issuer": "a", "secret": "${CANARY}"}]`);
   writeFileSync(file('marked.txt'), `\ufeff${VARIABLES.ZEGO_SERVER_SECRET}\n`);
   writeFileSync(file('empty.txt'), '\n');
+  writeFileSync(file('long.txt'), 'x'.repeat(2 ** 20 + 1));
+  writeFileSync(file('pipes.json'), `[{"issuer": "a", "secretFile": "${file('pipe')}"}]`);
+  execFileSync('mkfifo', [file('pipe')]);
   writeFileSync(file('short.txt'), CANARY.slice(0, 9));
   writeFileSync(file('blank.txt'), `${VARIABLES.ZEGO_SERVER_SECRET} \n`);
   await (await openSqliteDatabase(file('good.db'))).close();
@@ -153,6 +158,26 @@ const RELATIVES: Case[] = [
     /give the path of a file/,
   ],
   [
+    'a secret file that is a pipe',
+    secretFile(file('pipe')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no regular/,
+  ],
+  [
+    'a secret file without an end',
+    secretFile('/dev/zero'),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no regular/,
+  ],
+  [
+    'a secret file that is too large',
+    secretFile(file('long.txt')),
+    'ZEGO_SERVER_SECRET_FILE',
+    /is larger than 1 MiB/,
+  ],
+  ['providers: a pipe', providers('pipe'), 'AUTH_PROVIDERS_FILE', /no regular file/],
+  ['providers: a pipe inside', providers('pipes.json'), 'AUTH_PROVIDERS_FILE', /no regular file/],
+  [
     'a secret in place of the path of its file',
     secretFile(CANARY.repeat(9)),
     'ZEGO_SERVER_SECRET_FILE',
@@ -171,6 +196,12 @@ const RELATIVES: Case[] = [
     providers('typo.json'),
     'AUTH_PROVIDERS_FILE',
     /\[0\] unknown field secrt; did you mean secret\?/,
+  ],
+  [
+    'providers: a name that would steer a terminal',
+    providers('steer.json'),
+    'AUTH_PROVIDERS_FILE',
+    /unknown field se\[2Jcret/,
   ],
   ['providers: a number', providers('number.json'), 'AUTH_PROVIDERS_FILE', /0\.issuer.*be text/],
   [
@@ -260,6 +291,30 @@ const RELATIVES: Case[] = [
     'DATABASE_URL',
     /password.*%2F/,
   ],
+  ...['#', '/', '?'].flatMap((sign): Case[] => [
+    [
+      `a password for PostgreSQL of digits and a ${sign}`,
+      { ACCESS_MODE: 'postgres', DATABASE_URL: `postgres://u:1234${sign}${CANARY}@db/x` },
+      'DATABASE_URL',
+      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+    ],
+    [
+      `a password for Redis of digits and a ${sign}`,
+      { REDIS_URL: `redis://default:1234${sign}${CANARY}@redis:6379` },
+      'REDIS_URL',
+      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+    ],
+    [
+      `a password for a backend of digits and a ${sign}`,
+      {
+        ACCESS_MODE: 'http',
+        ACCESS_HTTP_URL: `https://u:1234${sign}${CANARY}@b.example/`,
+        ACCESS_HTTP_SECRET: CANARY,
+      },
+      'ACCESS_HTTP_URL',
+      /without user and password(?!.*1234)/,
+    ],
+  ]),
   [
     'a password with a percent sign',
     { REDIS_URL: `redis://:a%zz${CANARY}@redis` },
@@ -519,6 +574,14 @@ const OF_THE_WORLD: Mistake[] = [
     'DATABASE_URL',
     /no such file.*sslrootcert/,
   ],
+  ...['sslrootcert', 'sslcert', 'sslkey'].map(
+    (name): Mistake => [
+      `PostgreSQL with a pipe as ${name}`,
+      () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
+      'DATABASE_URL',
+      /no regular file.*sslrootcert/,
+    ],
+  ),
   [
     'another service in place of PostgreSQL',
     () => postgresAt(`127.0.0.1:${taken}`),
@@ -530,6 +593,12 @@ const OF_THE_WORLD: Mistake[] = [
     () => as('stranger'),
     'DATABASE_URL',
     /role "stranger" does not exist \(28000\)/,
+  ],
+  [
+    'a user whose name would steer a terminal',
+    () => as('str\u001b[2Janger'),
+    'DATABASE_URL',
+    /role "str\[2Janger" does not exist/,
   ],
   [
     'a wrong password',
@@ -576,6 +645,12 @@ const OF_THE_WORLD: Mistake[] = [
     /\[2001:db8::7\]:0; the address is not one/,
   ],
   [
+    'a socket of PostgreSQL with a line end in its path',
+    () => postgresAt('%2Fnowhere%0Arun'),
+    'DATABASE_URL',
+    /cannot use \/nowhererun; no such file/,
+  ],
+  [
     'a socket of PostgreSQL that is not there',
     () => ({
       ACCESS_MODE: 'postgres',
@@ -602,6 +677,7 @@ async function start(variables: Variables) {
   const [stdout, stderr] = [program.stdout(), program.stderr()];
   expect(writings(CANARY).filter((text) => (stdout + stderr).includes(text))).toEqual([]);
   expect(stdout + stderr).not.toMatch(/^\s+at |node_modules/m);
+  expect(stderr).not.toMatch(/(?!\n)\p{Cc}/u);
   return { code, lines: stderr.trimEnd().split('\n') };
 }
 
@@ -778,6 +854,10 @@ describe('what looks like a mistake and is none', () => {
   it.each<[string, () => Variables]>([
     ['a schema that a newer release has only expanded', () => sqlite('expanded.db')],
     ['providers behind a byte order mark', () => providers('marked.json')],
+    [
+      'a secret that begins like a placeholder',
+      () => ({ AUTH_JWT_SECRET: `your${'_'.repeat(70)}` }),
+    ],
     ['a secret behind a byte order mark', () => secretFile(file('marked.txt'))],
     [
       'a PEM with \\n in place of its line ends',

@@ -1,8 +1,10 @@
 import pg from 'pg';
 import type { AccessDirectory } from '../../access/access.ts';
+import { checkRegularFile } from '../../regular-file.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrations.ts';
 import { createPostgresDatabase } from './database.ts';
+import { orUnavailable } from './errors.ts';
 import { createPostgresFacts, TIME_LIMITS } from './facts.ts';
 
 const MAX_CONNECTIONS = 10;
@@ -30,6 +32,7 @@ export async function openPostgres(
   { readOnly = false, onConnectionLost = () => {}, onBatch }: PostgresOptions = {},
 ): Promise<PostgresDirectory> {
   const url = withStrictTls(address);
+  await orUnavailable(checkTlsFiles(url));
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
@@ -46,6 +49,14 @@ export async function openPostgres(
     });
   }
   return { directory: createPostgresFacts(pool, onBatch), database };
+}
+
+/** `pg` reads them with every connection, and would wait for a pipe for ever. */
+async function checkTlsFiles(url: string): Promise<void> {
+  const { searchParams } = URL.parse(url) ?? {};
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    for (const path of searchParams?.getAll(name) ?? []) if (path) checkRegularFile(path);
+  }
 }
 
 /** `pg` takes these modes for `verify-full`, warns that it will not always do so, and means to be weaker then. */

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { Introspection } from '../auth/introspection.ts';
+import type { Provider } from '../auth/provider.ts';
+import {
+  clientVisibleSecrets,
+  crossRules,
+  type Environment,
+  type ReadFile,
+  resolveFiles,
+} from './environment.ts';
+import { readIntrospection } from './introspection.ts';
+import { commonMistakes, cutSecrets } from './mistakes.ts';
+import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { readProviders } from './providers.ts';
+import { type VariableName, type Variables, variables } from './variables.ts';
+
+const ALL_VARIABLES = Object.keys(variables) as VariableName[];
+
+/** What the environment says; `values` are there when each variable keeps its rule. */
+export type Reading = {
+  values: Variables | undefined;
+  providers: Provider[];
+  introspection: Introspection | undefined;
+  problems: ConfigProblem[];
+};
+
+/**
+ * Reads everything, and finds every problem.
+ *
+ * @param dotenv the text of the file `.env`
+ */
+export function readAll(environment: Environment, readFile: ReadFile, dotenv: string): Reading {
+  const { value: texts, problems } = resolveFiles(environment, readFile);
+  const parsed = parseVariables(texts, ALL_VARIABLES);
+  const providers = readProviders(texts, readFile);
+  const introspection = readIntrospection(texts);
+  problems.push(
+    ...clientVisibleSecrets(texts),
+    ...cutSecrets(environment, dotenv),
+    ...commonMistakes(texts),
+    ...crossRules(texts),
+    ...parsed.problems,
+    ...providers.problems,
+    ...introspection.problems,
+  );
+  return {
+    values: parsed.value,
+    providers: providers.value,
+    introspection: introspection.value,
+    problems,
+  };
+}
+
+/** No value when one of the variables breaks its rule. */
+export function parseVariables<Name extends VariableName>(
+  texts: Record<string, string>,
+  names: readonly Name[],
+): Result<Pick<Variables, Name> | undefined> {
+  const rules = Object.fromEntries(names.map((name) => [name, variables[name]]));
+  const { data, error } = z.object(rules).safeParse(texts);
+  const problems = (error?.issues ?? []).map(({ path, message }) => {
+    const name = path[0] as VariableName;
+    return problem(name, texts[name] === undefined ? 'is required' : message);
+  });
+  return { value: data as Pick<Variables, Name> | undefined, problems };
+}

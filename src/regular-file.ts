@@ -1,0 +1,24 @@
+import { readFileSync, statSync } from 'node:fs';
+
+const MAX_BYTES = 1 << 20;
+
+/**
+ * The text of a file that an operator names. A pipe or a device could block the process, or never end.
+ *
+ * @throws {Error} with a `code` that causes.ts knows
+ */
+export function readRegularFile(path: string): string {
+  checkRegularFile(path);
+  return readFileSync(path, 'utf8');
+}
+
+/** Follows symbolic links, of which the volumes of Kubernetes are made. Reading a folder fails by itself. */
+export function checkRegularFile(path: string): void {
+  const stats = statSync(path);
+  if (!stats.isFile() && !stats.isDirectory()) throw withCode('NOT_REGULAR_FILE');
+  if (stats.isFile() && stats.size > MAX_BYTES) throw withCode('FILE_TOO_LARGE');
+}
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
