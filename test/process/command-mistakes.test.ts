@@ -108,7 +108,7 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
     expect(stdout).toContain('/a%1B[2Jb from');
-    expect(stdout).toContain('(NO[2J)');
+    expect(stdout).toContain('(UNKNOWN)');
   });
 
   it('changes nothing in a directory, not even how SQLite writes it', async () => {
