@@ -229,6 +229,19 @@ describe('an introspection verifier', () => {
     expect(server.requests()).toBe(1);
   });
 
+  it('passes an error of the program on, and keeps it for nobody', async () => {
+    const server = await openJwksServer(says(ALICE));
+    const introspection = configure(server.url).auth.introspection as Introspection;
+    const broken = { ...introspection, rules: { ...introspection.rules, requiredClaims: null } };
+    const events = { cache() {}, clockCompared() {} };
+    const verifier = createIntrospectionVerifier(broken as never, events);
+    onTestFinished(verifier.close);
+    for (let n = 1; n <= 2; n++) {
+      expect(await rejectionOf(verifier.verify(TOKEN, NOW))).toBeInstanceOf(TypeError);
+      expect(server.requests()).toBe(n);
+    }
+  });
+
   it('sends a token of 12 kB', async () => {
     const { verify } = await open(says(ALICE));
     expect(await verify('x'.repeat(12_288), NOW)).toMatchObject({ userId: 'alice' });
