@@ -1,9 +1,9 @@
-import { causeOf, describeCause } from './causes.ts';
 import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
 import { unknownLines, unknownVariables } from './config/suggest.ts';
+import { causeOf, describeCause } from './messages/causes.ts';
 import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
 import { createOutput } from './ops/output.ts';

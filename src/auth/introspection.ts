@@ -8,11 +8,11 @@ import {
   processIntrospectionResponse,
 } from 'oauth4webapi';
 import CircuitBreaker from 'opossum';
-import { causeOf } from '../causes.ts';
 import { createDependencyHealth } from '../dependency-health.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import { causeOf } from '../messages/causes.ts';
 import { type ClaimRules, type Credential, checkClaims, refuse } from './claims.ts';
 import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 import type { AuthEvents, Verifier } from './verifier.ts';

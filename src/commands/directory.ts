@@ -6,7 +6,7 @@ import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { readInput } from './input.ts';
 import type { Output, Terminal } from './terminal.ts';
 

@@ -5,7 +5,7 @@ import { accessFailure, redisFailure } from '../config/failures.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { warnOfIds } from './doctor-ids.ts';

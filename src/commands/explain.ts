@@ -1,6 +1,6 @@
 import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 /** Prints why a user may or may not watch; false when not. */

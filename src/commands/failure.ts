@@ -1,8 +1,8 @@
-import { causeOf, describeCause } from '../causes.ts';
 import type { Environment } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownLines } from '../config/suggest.ts';
 import { ServiceError } from '../errors.ts';
+import { causeOf, describeCause } from '../messages/causes.ts';
 import type { Terminal } from './terminal.ts';
 
 const EXIT_FAILED = 1;

@@ -1,6 +1,6 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { causeOf, describeCause } from '../causes.ts';
+import { causeOf, describeCause } from '../messages/causes.ts';
 
 const CHUNK_BYTES = 1 << 20;
 

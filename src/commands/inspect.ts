@@ -1,4 +1,4 @@
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { type Expectations, type Inspection, inspectToken } from './inspection.ts';
 import { type Output, type Terminal, table, verdict } from './terminal.ts';
 

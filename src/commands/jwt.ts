@@ -7,7 +7,7 @@ import { createVerifier } from '../auth/verifier.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError, formatProblem } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
 

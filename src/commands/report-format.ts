@@ -1,4 +1,4 @@
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 
 /** One row of the report. */
 export type Row = {

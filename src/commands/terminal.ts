@@ -1,5 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 
 /** A terminal without a size says 0; each word would have a line of its own. */
 const MIN_COLUMNS = 20;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, populate } from 'dotenv';
-import { causeOf } from '../causes.ts';
+import { causeOf } from '../messages/causes.ts';
 import type { Environment } from './environment.ts';
 import { ConfigError } from './problems.ts';
 

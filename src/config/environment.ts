@@ -1,4 +1,4 @@
-import { causeOf } from '../causes.ts';
+import { causeOf } from '../messages/causes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { FILE_VARIABLES, type VariableName } from './variables.ts';
 

@@ -1,4 +1,4 @@
-import { type Cause, causeOf, describeCause } from '../causes.ts';
+import { type Cause, causeOf, describeCause } from '../messages/causes.ts';
 import type { AccessConfig, Config } from './config.ts';
 import type { ConfigProblem } from './problems.ts';
 

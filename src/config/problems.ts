@@ -1,4 +1,4 @@
-import { printable } from '../printable.ts';
+import { printable } from '../messages/printable.ts';
 import { exampleOf, type VariableName } from './variables.ts';
 
 /** One variable that is wrong or missing, and what would be right. Never quotes a value. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PROVIDER_FIELDS, type Provider, providerSchema } from '../auth/provider.ts';
-import { plainIssues } from '../plain-issues.ts';
+import { plainIssues } from '../messages/issues.ts';
 import { type ReadFile, readTrimmed, unreadable } from './environment.ts';
 import type { Result } from './problems.ts';
 

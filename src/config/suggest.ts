@@ -1,4 +1,4 @@
-import { nearest } from '../nearest.ts';
+import { nearest } from '../messages/nearest.ts';
 import { type ConfigProblem, formatProblem } from './problems.ts';
 import { FILE_VARIABLES, variables } from './variables.ts';
 

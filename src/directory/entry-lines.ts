@@ -1,4 +1,4 @@
-import { plainIssues } from '../plain-issues.ts';
+import { plainIssues } from '../messages/issues.ts';
 import { checkVideo, type Entry, entrySchema } from './entries.ts';
 
 /** What is wrong with one line of a file, from 1. */

@@ -7,8 +7,8 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { causeOf } from '../causes.ts';
 import { ServiceError } from '../errors.ts';
+import { causeOf } from '../messages/causes.ts';
 import { auditContext } from './audit.ts';
 import { createConnections } from './connections.ts';
 import { createClientErrorHandler, handleExpectAndConnect } from './problems/node-errors.ts';

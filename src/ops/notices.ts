@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import type { AccessService } from '../access/access.ts';
 import type { Provider } from '../auth/provider.ts';
 import { isSafeUrl } from '../auth/provider-keys.ts';
-import { causeOf, describeCause } from '../causes.ts';
 import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
 import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
 import type { Database } from '../directory/database.ts';
+import { causeOf, describeCause } from '../messages/causes.ts';
 
 /** An error of a dependency as fields of a log line: a code, and words for people. */
 export function reasonOf(error: unknown): { reason: string; problem: string } {

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
-import { causeOf } from '../../src/causes.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
 import {
   createRedisCounter,
   type RedisCounterOptions,
   type SharedCounter,
 } from '../../src/http/redis-counter.ts';
+import { causeOf } from '../../src/messages/causes.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith, startProgram, stopProgram } from '../support/program.ts';
 

@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
+import { ServiceError } from '../errors.ts';
 import { CAUSES, MESSAGES, NAMES, SQLITE } from './cause-words.ts';
-import { ServiceError } from './errors.ts';
 import { printable } from './printable.ts';
 
 const CODE = /^\w{1,40}$/;

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { createDiscovery } from '../src/auth/discovery.ts';
-import { causeOf, describeCause } from '../src/causes.ts';
-import { StatusError } from '../src/fetch.ts';
+import { createDiscovery } from '../../src/auth/discovery.ts';
+import { StatusError } from '../../src/fetch.ts';
+import { causeOf, describeCause } from '../../src/messages/causes.ts';
 
 const coded = (code: string) => Object.assign(new Error('a secret'), { code });
 const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
