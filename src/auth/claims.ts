@@ -80,7 +80,7 @@ export function explainClaims(
     'exp, nbf, iat': () => checkTimes(claims, rules, now),
     [rules.userClaim]: () => {
       const subject = readSubject(claims, rules, ids);
-      // A mapped id is never refused, whoever the issuer is.
+      // A mapped id is never refused, so its issuer does not matter.
       toUserId(subject, { issuer: undefined, prefix: rules.userPrefix }, ids);
     },
   };
