@@ -17,17 +17,21 @@ export type DependencyHealth = {
 export function createDependencyHealth(probe: () => unknown, everyMs: number): DependencyHealth {
   let healthy = true;
   let timer: NodeJS.Timeout | undefined;
+  let isAsking = false;
   let closed = false;
   const schedule = () => {
-    if (!closed && !healthy) timer = setTimeout(ask, everyMs).unref();
+    if (!closed && !healthy && !isAsking) timer ??= setTimeout(ask, everyMs).unref();
   };
   const ask = async () => {
+    timer = undefined;
+    isAsking = true;
     try {
       await probe();
       healthy = true;
     } catch {
       // It is asked again.
     }
+    isAsking = false;
     schedule();
   };
   return {
@@ -37,7 +41,6 @@ export function createDependencyHealth(probe: () => unknown, everyMs: number): D
     down() {
       if (!healthy) return;
       healthy = false;
-      clearTimeout(timer);
       schedule();
     },
     healthy: () => healthy,

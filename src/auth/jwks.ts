@@ -26,7 +26,7 @@ export type Jwks = {
    * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
    */
   key: FindKey;
-  /** Fetches once, then again every minute in the background. Never rejects. */
+  /** Fetches once, then again within every minute in the background. Never rejects. */
   start(): Promise<void>;
   /** The last fetch went well. */
   healthy(): boolean;

@@ -104,7 +104,7 @@ type Source = { provider: Provider; keys: KeySource[] };
 /**
  * A hit skips the signature check, so no entry may outlive its key. The cache is replaced when a fetched key set
  * differs from the one before and when a key set that was kept through an outage is too old (`onChange` of
- * `jwks.ts`); other keys by a reload make another verifier. Entries live for 60 s at most in any case.
+ * `jwks.ts`). Other keys change only by a reload, which makes a new verifier. Entries live for 60 s at most in any case.
  */
 function createCache(): LRUCache<string, Credential> {
   return new LRUCache({

@@ -12,7 +12,7 @@ export type AuditEvent = {
   event: 'video_token';
   requestId: string;
   outcome: 'issued' | 'denied' | 'failed';
-  /** `aborted`: the client disconnected before the answer. */
+  /** `aborted`: the client disconnected before it was answered or refused. */
   code: ErrorCode | 'issued' | 'aborted';
   /** Why a credential or a dependency failed. */
   reason?: string;

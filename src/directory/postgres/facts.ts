@@ -5,16 +5,18 @@ import { type FactsRow, toFacts } from '../facts.ts';
 import { orUnavailable } from './errors.ts';
 
 /**
- * How long a request waits for PostgreSQL: for a connection, for the answer, and in all. Then it is 503
- * `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason` in its audit line. The
- * next request asks again; without one, `createRulesService` asks every 2 s until there is an answer.
+ * How long a request waits for PostgreSQL: for a connection, for the answer, and in all, should both of `pg`'s limits
+ * come late. Then it is 503 `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason`
+ * in its audit line. The next request asks again; without one, `createRulesService` in `src/access/open.ts` asks every
+ * 2 s until there is an answer.
  */
 export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };
 
 /**
  * One row for each question, in their order. Each part of a row is one look-up by its index: LIMIT keeps the
- * planner from joining whole tables when it knows nothing of the number of questions. It plans once, as the
- * sub-selects hide how many there are; for a few it would plan each time, which costs more than the answer.
+ * planner from joining whole tables when it knows nothing of the number of questions. The
+ * sub-selects hide how many there are, so PostgreSQL keeps one plan; for a few questions it would plan each time,
+ * which costs more than the answer.
  */
 const FACTS_SQL = `
 SELECT q.position::int,
