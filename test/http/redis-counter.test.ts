@@ -195,36 +195,52 @@ describeWith('redis-server', 'rate limits in Redis', () => {
   }
 });
 
-it('a Redis that refuses is told after a time-out, once, and not as a change of its own', async () => {
+it('logs each reply of a Redis that refuses once, also between time-outs, and again after it was shared', async () => {
+  let reply: string | undefined;
+  const answer = (command: string) => {
+    if (reply !== undefined) return `-${reply}\r\n`;
+    return command === 'evalsha' ? '*2\r\n:1\r\n:1000\r\n' : '$0\r\n\r\n';
+  };
   let silent = true;
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (data) => {
-      // One reply for each command, which is an array.
-      const commands = data.toString().match(/^\*\d+\r$/gm) ?? [];
-      if (!silent) socket.write('-NOAUTH Authentication required.\r\n'.repeat(commands.length));
+      // A command is an array, and its name the first item.
+      const commands = [...data.toString().matchAll(/^\*\d+\r\n\$\d+\r\n(\w+)/gm)];
+      if (!silent) socket.write(commands.map(([, name = '']) => answer(name)).join(''));
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  const told: string[] = [];
+  const seen: string[] = [];
   const counter = createRedisCounter({
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fallback: createMemoryCounter(),
-    onChange: (_shared, error) => told.push(causeOf(error).code),
+    onChange: (shared, error) => seen.push(shared ? 'shared' : causeOf(error).code),
   });
   onTestFinished(() => {
     counter.close();
     server.close();
   });
-  await vi.waitFor(async () => {
-    await counter.increment('a', WINDOW_MS);
-    expect(told).toHaveLength(1);
-  }, 5_000);
+  /** Counts until this is the last change. */
+  const until = (change: RegExp) =>
+    vi.waitFor(async () => {
+      await counter.increment('a', WINDOW_MS);
+      expect(seen.at(-1)).toMatch(change);
+    }, 10_000);
+
+  await until(/./);
   silent = false;
-  await vi.waitFor(async () => {
-    await counter.increment('a', WINDOW_MS);
-    expect(told.slice(1)).toEqual(['NOAUTH']);
-  }, 10_000);
+  reply = 'NOAUTH Authentication required.';
+  await until(/^NOAUTH$/);
+  reply = 'WRONGPASS invalid username-password pair';
+  await until(/^WRONGPASS$/);
+  silent = true;
+  await expect.poll(() => counter.increment('a', WINDOW_MS)).toBeTruthy();
+  silent = false;
+  reply = undefined;
+  await until(/^shared$/);
+  reply = 'WRONGPASS invalid username-password pair';
+  await until(/^WRONGPASS$/);
   for (let i = 0; i < 30; i++) await counter.increment('a', WINDOW_MS);
-  expect(told).toHaveLength(2);
-});
+  expect(seen.slice(1)).toEqual(['NOAUTH', 'WRONGPASS', 'shared', 'WRONGPASS']);
+}, 30_000);
