@@ -12,7 +12,7 @@ import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
 import { ServiceError } from './errors.ts';
-import { readRegularFile } from './regular-file.ts';
+import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
 import { VERSION } from './version.ts';
 
@@ -22,7 +22,6 @@ const CODE = new Option('--code <code>', 'alone: what a client was told, or the 
 CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
-const readFile = readRegularFile;
 let dotenv = '';
 const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 

@@ -12,19 +12,15 @@ const NOBODY = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: un
 /** Who decides, and the directory's database where there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
 
-export type OpenAccessOptions = PostgresOptions & {
-  /** Nothing is created and no schema changed: what is not there is an error. */
-  readOnly?: boolean;
-};
-
 /**
  * Opens what `ACCESS_MODE` needs.
  *
+ * @param options with `readOnly` nothing is created and no schema changed: what is not there is an error
  * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
  */
 export async function openAccess(
   config: AccessConfig,
-  options: OpenAccessOptions = {},
+  options: PostgresOptions = {},
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
