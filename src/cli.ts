@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
-import { endQuietly, reportFailure } from './commands/failure.ts';
+import { EXIT_NO, endQuietly, reportFailure } from './commands/failure.ts';
 import { HELP } from './commands/help.ts';
 import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
@@ -15,8 +15,6 @@ import { ServiceError } from './errors.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
 import { VERSION } from './version.ts';
-
-const EXIT_NO = 1;
 
 const CODE = new Option('--code <code>', 'alone: what a client was told, or the log has');
 CODE.conflicts(['user', 'room', 'video', 'country']);
@@ -118,7 +116,7 @@ program
   .action(async ({ jwt, json = false }) => {
     if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
     const { doctor } = await import('./commands/doctor.ts');
-    succeed(await doctor(process.env, readFile, dotenv, { json, terminal }));
+    process.exitCode = await doctor(process.env, readFile, dotenv, { json, terminal });
   });
 
 program

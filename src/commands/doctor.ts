@@ -10,18 +10,19 @@ import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { warnOfIds } from './doctor-ids.ts';
 import { checkClock, checkKeys, type Finding } from './doctor-providers.ts';
+import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const REDIS_MS = 2_000;
 const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 
-/** Checks what the service needs before it is started, or while it is not well; false when something is wrong. */
+/** Checks what the service needs before it is started, or while it is not well; returns the exit code. */
 export async function doctor(
   environment: Environment,
   readFile: ReadFile,
   dotenv: string,
   { json, terminal }: Output,
-): Promise<boolean> {
+): Promise<number> {
   const findings: Finding[] = [];
   for await (const finding of examine(environment, readFile, dotenv)) {
     findings.push(finding);
@@ -29,7 +30,8 @@ export async function doctor(
   }
   const healthy = findings.every(({ ok }) => ok);
   if (json) terminal.print(JSON.stringify({ healthy, findings }));
-  return healthy;
+  if (healthy) return 0;
+  return findings.some(({ check, ok }) => check === 'configuration' && !ok) ? EXIT_CONFIG : EXIT_NO;
 }
 
 function render({ check, ok, detail, fix }: Finding, terminal: Terminal): string {

@@ -5,8 +5,10 @@ import { ServiceError } from '../errors.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 import type { Terminal } from './terminal.ts';
 
-const EXIT_FAILED = 1;
-const EXIT_CONFIG = 2;
+/** The answer is no, or the command failed. */
+export const EXIT_NO = 1;
+/** Wrong configuration or usage. */
+export const EXIT_CONFIG = 2;
 
 /** Prints why a command failed; returns its exit code. */
 export function reportFailure(
@@ -18,7 +20,7 @@ export function reportFailure(
   if (error.exitCode !== undefined) return error.exitCode === 0 ? 0 : EXIT_CONFIG;
   if (!(error instanceof ConfigError)) {
     note(wordsOf(error));
-    return EXIT_FAILED;
+    return EXIT_NO;
   }
   for (const line of [error.message, ...unknownLines(environment)]) note(line);
   return EXIT_CONFIG;
