@@ -13,7 +13,7 @@ export type ReloadOptions = {
 
 /**
  * Reloads on SIGHUP and when a file has changed. Polls, as mounted secrets are swapped by links that
- * notifications miss. What cannot be taken over changes nothing, and is said.
+ * notifications miss. When a reload fails, the current configuration stays and the error is logged.
  */
 export function installReload({ logger, reload, files }: ReloadOptions): () => void {
   let watched: readonly string[] = [];
@@ -27,7 +27,7 @@ export function installReload({ logger, reload, files }: ReloadOptions): () => v
       } catch (error) {
         logger.error(
           { trigger, problem: (error as Error).message },
-          'reload failed; the old ones stay',
+          'reload failed; current secrets and keys stay',
         );
       }
       watch();
@@ -36,19 +36,24 @@ export function installReload({ logger, reload, files }: ReloadOptions): () => v
   const onChange = () => run('file');
   const onSignal = () => run('SIGHUP');
 
+  /** A file that is watched anew reports at once when it is missing, and that would reload without end. */
   function watch(): void {
-    stopWatching();
-    watched = [...files()];
-    for (const file of watched) watchFile(file, { interval: POLL_MS, persistent: false }, onChange);
+    const next = [...files()];
+    for (const file of next) {
+      if (watched.includes(file)) continue;
+      watchFile(file, { interval: POLL_MS, persistent: false }, onChange);
+    }
+    stopWatching(watched.filter((file) => !next.includes(file)));
+    watched = next;
   }
-  function stopWatching(): void {
-    for (const file of watched) unwatchFile(file, onChange);
+  function stopWatching(paths: readonly string[]): void {
+    for (const file of paths) unwatchFile(file, onChange);
   }
 
   watch();
   process.on('SIGHUP', onSignal);
   return () => {
-    stopWatching();
+    stopWatching(watched);
     process.off('SIGHUP', onSignal);
   };
 }

@@ -89,6 +89,16 @@ describe('a reload', () => {
     expect(service.stdout()).not.toContain('canary-too-short');
   });
 
+  it('is tried once for a file that is gone, and again when the file is back', async () => {
+    const { service, files } = await start();
+    unlinkSync(files.jwt);
+    await service.line(({ problem }) => String(problem).includes('AUTH_JWT_SECRET_FILE'));
+    writeFileSync(files.jwt, NEW.jwt);
+    await service.line(({ msg }) => msg === 'secrets and keys reloaded');
+    expect(service.stdout().match(/reload failed/g)).toHaveLength(1);
+    expect(madeWith(await ask(service, NEW.jwt), OLD.zego)).toBe('alice');
+  });
+
   it('takes a new admin key over', async () => {
     const { service } = await start();
     const folder = temporaryFolder();
