@@ -80,7 +80,14 @@ function resolveKey(input: KeyInput, given: GivenKeys, report: Report): Resolved
   return resolveKeySet(input, given, report);
 }
 
+/** A key or certificate as PEM, or a JWK. */
+const KEY_TEXT = /-----BEGIN |^\s*\{/;
+
 function resolveSecret(secret: string, listed: string[] | undefined, report: Report): Resolved {
+  if (KEY_TEXT.test(secret)) {
+    const message = 'is a key as PEM or JWK; anybody who has a public key could sign with it';
+    return report('secret', `${message}, so give it as the public key`, COMPLETE);
+  }
   const bytes = Buffer.from(secret);
   if (bytes.length < MIN_SECRET_BYTES) {
     return report('secret', `must be at least ${MIN_SECRET_BYTES} bytes long`);

@@ -109,6 +109,16 @@ describe('a shared secret', () => {
     expect(refusal({ secret: '' })).not.toEqual([]);
   });
 
+  it('is no key of another kind, which strangers may have', () => {
+    const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const jwk = JSON.stringify(rsa.publicKey.export({ format: 'jwk' }));
+    for (const secret of [pem, pem.replaceAll('\n', '\\n'), ` ${pem}`, jwk, ` ${jwk}`]) {
+      expect(refusal({ secret })).toEqual([
+        'secret: is a key as PEM or JWK; anybody who has a public key could sign with it, so give it as the public key',
+      ]);
+    }
+  });
+
   it('is for HMAC alone', () => {
     accept({ secret: SECRET, algorithms: ['HS256', 'HS384', 'HS512'] });
     const lists = [['RS256'], ['HS256', 'RS256'], ['none'], ['hs256'], ['HS256', 'HS1']];
