@@ -66,7 +66,7 @@ function aroundValue(text: string): string | undefined {
 
 /** The origin of an item that is another spelling of it, or has a path. */
 function otherOrigin(item: string): string | undefined {
-  const url = /^https?:\/\/[^*@?#]+$/i.test(item) ? URL.parse(item) : null;
+  const url = /^https?:\/\/[^*@?#;\s]+$/i.test(item) ? URL.parse(item) : null;
   return url !== null && url.origin !== item ? url.origin : undefined;
 }
 

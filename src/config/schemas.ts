@@ -39,6 +39,13 @@ export function list(isItem: (item: string) => boolean, items: string) {
     );
 }
 
+/** A file: an address in its place would become folders, and its password be in the log. */
+export function path() {
+  return z
+    .string()
+    .refine((value) => !/^[a-z][a-z\d+.-]*:\/\//i.test(value), 'must be a path, not a URL');
+}
+
 /** A name or an address to listen on. */
 export function host() {
   return z

@@ -3,6 +3,8 @@ import { type ConfigProblem, formatProblem } from './problems.ts';
 import { FILE_VARIABLES, variables } from './variables.ts';
 
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS|RATE_LIMIT|CORS|SHUTDOWN)_/;
+/** PostgreSQL's own clients read these (https://www.postgresql.org/docs/current/libpq-envars.html). */
+const POSTGRES = /^PG[A-Z]+$/;
 const SERVICE_HOST = '_SERVICE_HOST';
 
 const NAMES: readonly string[] = [
@@ -27,7 +29,7 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
       [`${service}_SERVICE_`, `${service}_PORT`].some((start) => name.startsWith(start)),
     );
   return names.flatMap((variable): UnknownVariable[] => {
-    if (NAMES.includes(variable) || isInjected(variable)) return [];
+    if (NAMES.includes(variable) || POSTGRES.test(variable) || isInjected(variable)) return [];
     const suggestion = suggestionFor(variable);
     return suggestion || OUR_PREFIX.test(variable) ? [{ variable, suggestion }] : [];
   });

@@ -10,6 +10,7 @@ import {
   isCidr,
   isOrigin,
   list,
+  path,
   redisUrl,
   secret,
   serverSecret,
@@ -70,7 +71,7 @@ export const variables = {
     'sqlite',
     choice(['sqlite', 'postgres', 'http', 'claims']).default('sqlite'),
   ),
-  ACCESS_SQLITE_PATH: variable('data/access.db', z.string().default('data/access.db')),
+  ACCESS_SQLITE_PATH: variable('data/access.db', path().default('data/access.db')),
   DATABASE_URL: variable(
     'postgres://user:password@db.example/access',
     url('postgres://', /^postgres(ql)?:$/).optional(),

@@ -101,6 +101,7 @@ describe('names that we do not know', () => {
   it('are nobody else’s business', () => {
     const others = { PATH: '/bin', HOME: '/', MY_ZEGO_SECRET: 'x', AUTHOR: 'me', TOKENS: '1' };
     expect(unknownVariables(others)).toEqual([]);
+    expect(unknownVariables({ PGHOST: 'db.example', PGPORT: '5432' })).toEqual([]);
   });
 
   it.each([

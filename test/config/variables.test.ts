@@ -172,9 +172,18 @@ const REFUSED: [string, string, string][] = [
   ],
   ['CORS_ORIGINS', 'null', 'must be a list of origins with http:// or https://, never *'],
   ['CORS_ORIGINS', 'a.example', 'must be a list of origins with http:// or https://, never *'],
+  ...['https://a.example;https://b.example', 'https://a.example https://b.example'].map(
+    (value): [string, string, string] => [
+      'CORS_ORIGINS',
+      value,
+      'must be a list of origins with http:// or https://, never *, separated by commas',
+    ],
+  ),
   ['CORS_ORIGINS', 'https://a.example/', ORIGIN],
   ['CORS_ORIGINS', 'https://a.example/path', ORIGIN],
   ['CORS_ORIGINS', 'https://A.example', ORIGIN],
+  ['ACCESS_SQLITE_PATH', 'postgres://user:canary@db.example/access', 'must be a path, not a URL'],
+  ['ACCESS_SQLITE_PATH', 'file:///data/access.db', 'must be a path, not a URL'],
   ['HOST', 'localhost:8080', 'must be a host name or an address'],
   ['HOST', '[::1]', 'must be a host name or an address'],
   ['HOST', ' ::1', 'begins or ends with a space'],
