@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
-import { EXIT_NO, endQuietly, reportFailure } from './commands/failure.ts';
+import { EXIT_NO, endUnwritten, reportFailure } from './commands/failure.ts';
 import { HELP } from './commands/help.ts';
 import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
@@ -23,7 +23,7 @@ const terminal = createTerminal(process.stdout, process.stderr);
 let dotenv = '';
 const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnwritten);
 
 const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Environment } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownLines } from '../config/suggest.ts';
@@ -33,8 +34,9 @@ function wordsOf(error: Error & { code?: unknown }): string {
   return `the command: it failed; ${describeCause(causeOf(error))}`;
 }
 
-/** `head` and its like leave before everything is written. */
-export function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+/** Ends the process when its output cannot be written; without a word where `head` has read enough. */
+export function endUnwritten(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit();
+  writeSync(2, `standard output: cannot be written; ${describeCause(causeOf(error))}\n`);
+  process.exit(EXIT_NO);
 }

@@ -186,6 +186,21 @@ describe('the commands', () => {
     }
   });
 
+  it('end with a sentence when their output cannot be written', () => {
+    for (const args of ['--help', 'doctor', 'directory export']) {
+      const command = `"${process.execPath}" src/cli.ts ${args} >/dev/full`;
+      const { stderr, status } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+      expect(stderr).toContain(
+        'standard output: cannot be written; no space is left on the disk (ENOSPC); make space on it\n',
+      );
+      expect({ args, status, trace: /^\s+at /m.test(stderr) }).toEqual({
+        args,
+        status: 1,
+        trace: false,
+      });
+    }
+  });
+
   it('say their version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
