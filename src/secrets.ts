@@ -12,7 +12,7 @@ export type Secrets = {
   healthy(): boolean;
   /**
    * Takes over the secrets, keys and providers of `config`; what was verified under other keys is
-   * forgotten. Rejects, and keeps everything as it was, when keys cannot be fetched that could be before.
+   * forgotten. Rejects, and keeps everything as it was, when a provider would lose the keys that it has.
    */
   reload(config: Config): Promise<void>;
   close(): void;
@@ -24,16 +24,11 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
 
-  /** Providers that have not changed keep their keys, which may be all there is during an outage. */
-  async function renewVerifier({ auth }: Config): Promise<Verifier> {
-    if (isDeepStrictEqual(auth, current.auth)) return verifier;
-    const replacement = await openVerifier(auth, events);
-    if (verifier.usable() && !replacement.usable()) {
-      replacement.close();
-      throw new Error('the keys of a provider cannot be fetched');
-    }
+  async function renewVerifier({ auth }: Config): Promise<void> {
+    if (isDeepStrictEqual(auth, current.auth)) return;
+    if (verifier.replace) return verifier.replace(auth.providers, auth.ids);
     verifier.close();
-    return replacement;
+    verifier = await openVerifier(auth, events);
   }
 
   return {
@@ -43,7 +38,7 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
     healthy: () => verifier.healthy(),
     async reload(next) {
       const renewed = createGenerator(next.zego);
-      verifier = await renewVerifier(next);
+      await renewVerifier(next);
       generate = renewed;
       current = next;
     },

@@ -102,7 +102,6 @@ export function createIntrospectionVerifier(
       return outcome.credential;
     },
     healthy: health.healthy,
-    usable: () => true,
     close() {
       health.close();
       breaker.shutdown();

@@ -1,10 +1,9 @@
-import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose';
-import { z } from 'zod';
+import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
 import { ServiceError } from '../errors.ts';
 import { fetchText } from '../fetch.ts';
+import { createKeyStore, type FindKey, type KeyStore } from './key-store.ts';
 
 const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
-const KEEP_MS = 3_600_000;
 /** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */
 const REFRESH_MS = 54_000;
 const RETRY_MS = 30_000;
@@ -12,9 +11,6 @@ const RETRY_WITHOUT_KEYS_MS = 2_000;
 const UNKNOWN_MS = 5_000;
 const UNKNOWN_AFTER_MISSES_MS = 30_000;
 const MAX_MISSES = 10;
-
-/** The key for a JWS header; rejects with an error of jose when none or several fit. */
-type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {
@@ -26,6 +22,8 @@ export type Jwks = {
    * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
    */
   key: FindKey;
+  /** The key for a header without `kid`, fetched anew unless it is too early: another one may have taken its place. */
+  latestKey(header: JWTHeaderParameters): Promise<CryptoKey | undefined>;
   /** Fetches once, then again within every minute in the background. Never rejects. */
   start(): Promise<void>;
   /** The last fetch went well. */
@@ -53,40 +51,34 @@ export type JwksOptions = {
  * most, and every 30 s after ten such fetches in a row have found nothing.
  */
 export function createJwks(options: JwksOptions): Jwks {
-  const { locate, onFetch, onClock, clock = monotonic } = options;
-  const store = createKeyStore(options.onChange, clock);
+  const { onChange, clock = monotonic } = options;
+  const store = createKeyStore(onChange, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
   let failed = false;
   let misses = 0;
 
-  async function fetchKeys(): Promise<void> {
+  const onFetch = (error?: unknown, url?: string) => {
+    failed = error !== undefined;
+    options.onFetch(error, url);
+  };
+  const work = () => {
     attemptedAt = clock();
-    let url: string | undefined;
-    try {
-      url = await locate();
-      store.keep(await fetchText(url, { ...LIMITS, onClock }));
-      failed = false;
-      onFetch();
-    } catch (error) {
-      failed = true;
-      onFetch(error, url);
-    }
-  }
-
-  const fetching = createRepeater(fetchKeys, () => {
+    return fetchKeys(store, { ...options, onFetch });
+  };
+  const fetching = createRepeater(work, () => {
     if (!store.usable()) return RETRY_WITHOUT_KEYS_MS;
     return failed ? RETRY_MS : REFRESH_MS;
   });
 
-  /** @returns false when it is too early to ask for an unknown key */
-  async function fetchFor(header: JWTHeaderParameters): Promise<boolean> {
+  /** False when it is too early to ask for a key other than the one that is `known`. */
+  async function fetchFor(header: JWTHeaderParameters, known?: CryptoKey): Promise<boolean> {
     const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
     if (clock() - attemptedAt < wait) {
       await fetching.pending();
       return false;
     }
     await fetching.run();
-    misses = (await store.find(header)) ? 0 : misses + 1;
+    misses = (await store.find(header)) === known ? misses + 1 : 0;
     return true;
   }
 
@@ -106,6 +98,10 @@ export function createJwks(options: JwksOptions): Jwks {
       if (wasFetched || store.wasTakenAway(header.kid)) throw new errors.JWKSNoMatchingKey();
       throw new ServiceError('retry', { retryAfter: 5, cause: { code: 'key_unknown' } });
     },
+    async latestKey(header) {
+      await fetchFor(header, await store.find(header));
+      return store.find(header);
+    },
     start: fetching.run,
     healthy: () => store.usable() && !failed,
     usable: store.usable,
@@ -116,41 +112,19 @@ export function createJwks(options: JwksOptions): Jwks {
   };
 }
 
-type KeySet = { text: string; kids: Set<unknown>; fetchedAt: number; find: FindKey };
-
-/** The key set that was read last, for an hour. */
-function createKeyStore(onChange: () => void, clock: () => number) {
-  let kept: KeySet | undefined;
-  let takenAway: Set<unknown> = new Set();
-  let expiry: NodeJS.Timeout | undefined;
-  const current = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
-  return {
-    usable: () => current() !== undefined,
-    /** Undefined when no key fits. */
-    async find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
-      try {
-        return await current()?.find(header);
-      } catch (error) {
-        if (error instanceof errors.JWKSNoMatchingKey) return undefined;
-        throw error;
-      }
-    },
-    has: (kid: unknown) => kid !== undefined && current()?.kids.has(kid) === true,
-    /** The provider had such a key, and withdrew it. */
-    wasTakenAway: (kid: unknown) => takenAway.has(kid),
-    keep(text: string): void {
-      const fresh = { text, ...parseKeys(text), fetchedAt: clock() };
-      if (kept && kept.text !== text) {
-        takenAway = kept.kids.difference(fresh.kids);
-        onChange();
-      }
-      kept = fresh;
-      // Credentials that these keys verified must not outlive them.
-      clearTimeout(expiry);
-      expiry = setTimeout(onChange, KEEP_MS).unref();
-    },
-    close: () => clearTimeout(expiry),
-  };
+/** Fetches the keys into the store. Never rejects. */
+async function fetchKeys(
+  { keep }: Pick<KeyStore, 'keep'>,
+  { locate, onFetch, onClock }: Omit<JwksOptions, 'onChange'>,
+): Promise<void> {
+  let url: string | undefined;
+  try {
+    url = await locate();
+    keep(await fetchText(url, { ...LIMITS, onClock }));
+    onFetch();
+  } catch (error) {
+    onFetch(error, url);
+  }
 }
 
 function monotonic(): number {
@@ -178,14 +152,6 @@ function createRepeater(work: () => Promise<void>, delay: () => number) {
       clearTimeout(timer);
     },
   };
-}
-
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
-
-/** jose picks by algorithm, id and use, and lends no symmetric, private or encryption key. */
-function parseKeys(text: string): Pick<KeySet, 'find' | 'kids'> {
-  const set = keySetSchema.parse(JSON.parse(text));
-  return { find: createLocalJWKSet(set), kids: new Set(set.keys.map(({ kid }) => kid)) };
 }
 
 function unavailable(): ServiceError {

@@ -1,5 +1,7 @@
 import { createSecretKey, KeyObject } from 'node:crypto';
-import type { CryptoKey, JWTHeaderParameters } from 'jose';
+import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
+import { ServiceError } from '../errors.ts';
+import { refuse } from './claims.ts';
 import { createDiscovery } from './discovery.ts';
 import { createJwks } from './jwks.ts';
 import type { ProviderKey } from './provider-keys.ts';
@@ -14,6 +16,11 @@ export type KeySource = {
    * @throws {errors.JOSEError} when no key fits
    */
   find(header: JWTHeaderParameters): KeyObject | Promise<KeyObject>;
+  /**
+   * As `find`, after the keys were fetched anew: for a header without `kid`, whose key another one may have replaced.
+   * Absent where keys do not change.
+   */
+  findLatest?(header: JWTHeaderParameters): Promise<KeyObject | undefined>;
   /** The issuer as its discovery document spells it. */
   discoveredIssuer(): string | undefined;
   healthy(): boolean;
@@ -68,18 +75,22 @@ async function openKeySet(
   const onFetch = (error?: unknown, url?: string) =>
     jwksFetched(issuer, error === undefined ? 'ok' : 'error', error, url);
   const onClock = (secondsAhead: number) => clockCompared(issuer, secondsAhead);
-  const { key, start, ...jwks } = createJwks({ locate, onFetch, onClock, onChange });
+  const { key, latestKey, start, ...jwks } = createJwks({ locate, onFetch, onClock, onChange });
   const objects = new WeakMap<CryptoKey, KeyObject>();
+  const toObject = (found: CryptoKey) => {
+    const object = objects.get(found) ?? KeyObject.from(found);
+    objects.set(found, object);
+    return object;
+  };
   await start();
   return {
     ...jwks,
     algorithms,
     discoveredIssuer: () => undefined,
-    async find(header) {
-      const found = await key(header);
-      const object = objects.get(found) ?? KeyObject.from(found);
-      objects.set(found, object);
-      return object;
+    find: async (header) => toObject(await key(header)),
+    async findLatest(header) {
+      const found = await latestKey(header);
+      return found && toObject(found);
     },
   };
 }
@@ -93,4 +104,16 @@ function constant(algorithms: readonly string[], key: KeyObject): KeySource {
     usable: () => true,
     close: () => {},
   };
+}
+
+/** What `find` finds; refuses the credential where that is no key that can be used. */
+export async function findKey<T>(find: () => T | Promise<T>): Promise<T> {
+  try {
+    return await find();
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');
+    // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
+    throw refuse('key_unusable', undefined, (error as Error).name);
+  }
 }

@@ -1,14 +1,22 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTHeaderParameters } from 'jose';
+import type { KeyObject } from 'node:crypto';
+import { decodeProtectedHeader, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
-import { type KeyEvents, type KeySource, openKeys } from './keys.ts';
+import { findKey, type KeyEvents } from './keys.ts';
 import type { Provider } from './provider.ts';
 import { verifySignature } from './signature.ts';
+import {
+  closeOthers,
+  createSelector,
+  losesKeys,
+  MAX_JWT_BYTES,
+  openSources,
+  type Source,
+} from './sources.ts';
 import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 
-const MAX_JWT_BYTES = 12 * 1024;
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 /** With the resolution of the clock below, 60 s at most. */
 const CACHE_MS = 59_000;
@@ -37,8 +45,12 @@ export type Verifier = {
    */
   verify(token: string, now: number): Promise<Credential>;
   healthy(): boolean;
-  /** Every provider has keys to verify with, fresh or kept. */
-  usable(): boolean;
+  /**
+   * Replaces the providers while requests go on. A key set that is among the old and the new ones keeps its keys, which
+   * may be all there is during an outage. Rejects, and keeps everything as it was, when a provider would lose the keys
+   * that it has. Absent where there are no keys.
+   */
+  replace?(providers: readonly Provider[], ids: UserIdRules): Promise<void>;
   close(): void;
 };
 
@@ -59,31 +71,28 @@ export async function createVerifier(
   providers: readonly Provider[],
   events: AuthEvents,
   ids: UserIdRules = STRICT_IDS,
-): Promise<Verifier> {
+): Promise<Required<Verifier>> {
   let cache = createCache();
   const clear = () => {
     cache = createCache();
   };
   const keyEvents = { ...events, onChange: clear };
-  const sources = await Promise.all(
-    providers.map(async (provider) => {
-      const issuer = provider.issuers[0]?.canonical ?? '';
-      const opened = provider.keys.map((key) => openKeys(key, issuer, keyEvents));
-      return { provider, keys: await Promise.all(opened) };
-    }),
-  );
-  const keys = sources.flatMap((source) => source.keys);
-  const select = createSelector(sources);
+  const withRules = (sources: readonly Source[], rules: UserIdRules) => ({
+    sources,
+    ids: rules,
+    select: createSelector(sources),
+  });
+  let current = withRules(await openSources(providers, keyEvents), ids);
 
   async function verify(token: string, now: number): Promise<Credential> {
-    const known = cache.get(token);
-    events.cache(known ? 'hit' : 'miss');
-    if (known) return unexpired(known, now);
+    const cached = cache.get(token);
+    events.cache(cached ? 'hit' : 'miss');
+    if (cached) return unexpired(cached, now);
     // A verification that began under old keys must not end in the cache of the new ones.
     const target = cache;
     const started = performance.now();
     try {
-      const credential = await verifyWith(select(token), ids, token, now);
+      const credential = await verifyWith(current.select(token), current.ids, token, now);
       target.set(token, credential);
       return credential;
     } finally {
@@ -93,18 +102,26 @@ export async function createVerifier(
 
   return {
     verify,
-    healthy: () => keys.every(({ healthy }) => healthy()),
-    usable: () => keys.every(({ usable }) => usable()),
-    close: () => keys.forEach(({ close }) => void close()),
+    healthy: () => current.sources.every(({ keys }) => keys.every(({ healthy }) => healthy())),
+    async replace(others, rules) {
+      const { sources } = current;
+      const next = await openSources(others, keyEvents, sources);
+      if (losesKeys(sources, next)) {
+        closeOthers(next, sources);
+        throw new Error('the keys of a provider cannot be fetched');
+      }
+      closeOthers(sources, next);
+      current = withRules(next, rules);
+      clear();
+    },
+    close: () => closeOthers(current.sources, []),
   };
 }
-
-type Source = { provider: Provider; keys: KeySource[] };
 
 /**
  * A hit skips the signature check, so no entry may outlive its key. The cache is replaced when a fetched key set
  * differs from the one before and when a key set that was kept through an outage is too old (`onChange` of
- * `jwks.ts`). Other keys change only by a reload, which makes a new verifier. Entries live for 60 s at most in any case.
+ * `jwks.ts`). Other keys change only by a reload, which replaces the cache, too. Entries live for 60 s at most in any case.
  */
 function createCache(): LRUCache<string, Credential> {
   return new LRUCache({
@@ -114,27 +131,6 @@ function createCache(): LRUCache<string, Credential> {
     ttl: CACHE_MS,
     ttlResolution: CACHE_CLOCK_MS,
   });
-}
-
-function createSelector(sources: Source[]): (token: string) => Source {
-  const [only] = sources;
-  if (only && sources.length === 1) return () => only;
-  const byIssuer = new Map(
-    sources.flatMap((source) => source.provider.issuers.map(({ iss }) => [iss, source])),
-  );
-  return (token) => {
-    const source = byIssuer.get(unverifiedIssuer(token) ?? '');
-    if (!source) throw refuse('issuer_unknown', 'the issuer of a provider');
-    return source;
-  };
-}
-
-function unverifiedIssuer(token: string): string | undefined {
-  try {
-    return token.length > MAX_JWT_BYTES ? undefined : decodeJwt(token).iss;
-  } catch {
-    return undefined;
-  }
 }
 
 async function verifyWith(
@@ -152,9 +148,12 @@ async function verifyWith(
     const algorithms = keys.flatMap((one) => one.algorithms);
     throw refuse('alg_not_allowed', algorithms.join(' or '), alg.slice(0, 20));
   }
-  const key = await findKey(source, header);
   const end = token.lastIndexOf('.');
-  if (!verifySignature(alg, key, token.slice(0, end), signature)) throw refuse('signature');
+  const isSignedBy = (key: KeyObject) => verifySignature(alg, key, token.slice(0, end), signature);
+  if (!isSignedBy(await findKey(() => source.find(header)))) {
+    const latest = header.kid === undefined && (await findKey(() => source.findLatest?.(header)));
+    if (!latest || !isSignedBy(latest)) throw refuse('signature');
+  }
   const claims = decodeClaims(token.slice(token.indexOf('.') + 1, end));
   return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now);
 }
@@ -162,17 +161,6 @@ async function verifyWith(
 /** A discovery document says how its issuer is spelt, to the letter. */
 function rulesOf(provider: Provider, iss: string | undefined): Provider {
   return iss === undefined ? provider : { ...provider, issuers: [{ iss, canonical: iss }] };
-}
-
-async function findKey(source: KeySource, header: JWTHeaderParameters) {
-  try {
-    return await source.find(header);
-  } catch (error) {
-    if (error instanceof ServiceError) throw error;
-    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');
-    // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
-    throw refuse('key_unusable', undefined, (error as Error).name);
-  }
 }
 
 /**

@@ -76,6 +76,23 @@ describe('a key id looked up in a key set', () => {
     await expectRefused(verifier, token);
   });
 
+  it('that is nowhere: a key that takes the place of another is fetched at once, every 5 s at most', async () => {
+    const time = jumpingTime();
+    const bare = ({ kid: _kid, ...jwk }: Record<string, unknown>) => jwk;
+    const server = await openJwksServer(keySet(bare(ours.publicJwk)));
+    const verifier = await openVerifier({ ...OURS, jwksUrl: server.url });
+    const byOurs = compact({ alg: 'ES256' }, claims, sign);
+    const byNext = compact({ alg: 'ES256' }, claims, signAsAttacker);
+    expect(await verifier.verify(byOurs, NOW)).toMatchObject({ userId: 'alice' });
+    await expectRefused(verifier, byNext);
+    expect(server.requests()).toBe(1);
+    server.answer = keySet(bare(attacker.publicJwk));
+    time.advance(5_000);
+    expect(await verifier.verify(byNext, NOW)).toMatchObject({ userId: 'alice' });
+    await expectRefused(verifier, byOurs);
+    expect(server.requests()).toBe(2);
+  });
+
   it('beside a pointer to other keys leads to ours alone: the pointer is not followed', async () => {
     let connections = 0;
     const canary = createServer(keySet(attacker.publicJwk));

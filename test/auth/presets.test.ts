@@ -449,7 +449,7 @@ describe('Supabase while it migrates', () => {
     });
     const legacy = compact({ alg: 'HS256', typ: 'JWT' }, supabase, hmac(LEGACY_SECRET));
     expect(await verifier.verify(legacy, NOW)).toMatchObject({ userId: supabase.sub });
-    expect(verifier.usable()).toBe(true);
+    expect(verifier.healthy()).toBe(true);
   });
 });
 

@@ -9,6 +9,8 @@ const ANY_IDS = { strict: false, hashKey: undefined };
 
 /** A verifier with everything that it reported, in order. */
 export type TestVerifier = Verifier & {
+  /** Replaces the providers by others as an operator writes them. */
+  reload(...providers: object[]): Promise<void>;
   events: unknown[][];
   cache(): unknown[];
   /** The end of the next fetch of keys. */
@@ -19,8 +21,9 @@ export type TestVerifier = Verifier & {
 export async function openVerifier(...providers: object[]): Promise<TestVerifier> {
   const events: unknown[][] = [];
   let fetched = Promise.withResolvers<void>();
+  const parse = (given: object[]) => given.map((provider) => providerSchema.parse(provider));
   const verifier = await createVerifier(
-    providers.map((provider) => providerSchema.parse(provider)),
+    parse(providers),
     {
       cache: (result) => void events.push(['cache', result]),
       verified: (seconds) => void events.push(['verified', seconds]),
@@ -35,7 +38,8 @@ export async function openVerifier(...providers: object[]): Promise<TestVerifier
   );
   onTestFinished(verifier.close);
   const cache = () => events.filter(([name]) => name === 'cache').map(([, result]) => result);
-  return { ...verifier, events, cache, nextFetch: () => fetched.promise };
+  const reload = (...others: object[]) => verifier.replace(parse(others), ANY_IDS);
+  return { ...verifier, reload, events, cache, nextFetch: () => fetched.promise };
 }
 
 /** Asserts that a JWT is refused, and what the log says of it: the reason, what was expected and received. */

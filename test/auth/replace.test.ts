@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { NOW } from '../support/clock.ts';
+import { CLAIMS, compact, hmac, signer } from '../support/compact.ts';
+import { keySet, openJwksServer } from '../support/jwks-server.ts';
+import { newKeys } from '../support/keys.ts';
+import { jumpingTime } from '../support/monotonic.ts';
+import { expectRefused, openVerifier } from '../support/verifier.ts';
+
+const SECRET = 'secret-of-a-with-at-least-32-bytes';
+const NEW_SECRET = 'another-of-a-with-at-least-32-bytes';
+const A = { issuer: 'https://a.example', secret: SECRET, userPrefix: '' };
+const b = newKeys('ES256', 'key-of-b');
+
+const ofA = (secret = SECRET) =>
+  compact({ alg: 'HS256' }, { ...CLAIMS, iss: A.issuer }, hmac(secret));
+const ofB = compact(
+  { alg: 'ES256', kid: 'key-of-b' },
+  { ...CLAIMS, iss: 'https://b.example', aud: 'video' },
+  signer(b.privateKey, 'ES256'),
+);
+
+async function open() {
+  const server = await openJwksServer(keySet(b.publicJwk));
+  const B = providerB(server.url);
+  return { server, B, verifier: await openVerifier(A, B) };
+}
+
+function providerB(jwksUrl: string, issuer = 'https://b.example') {
+  return { issuer, jwksUrl, audience: 'video', userPrefix: '' };
+}
+
+const NOBODY = 'http://127.0.0.1:1/jwks';
+
+describe('providers that are replaced', () => {
+  it('keep the keys of those that stay, also while they cannot be fetched', async () => {
+    const { server, B, verifier } = await open();
+    await server.stop();
+    await verifier.reload({ ...A, secret: NEW_SECRET }, B);
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
+    expect(await verifier.verify(ofA(NEW_SECRET), NOW)).toMatchObject({ issuer: A.issuer });
+    await expectRefused(verifier, ofA());
+    expect(server.requests()).toBe(1);
+  });
+
+  it('forget those that are taken away, though another cannot be reached', async () => {
+    const { server, B, verifier } = await open();
+    await verifier.verify(ofA(), NOW);
+    await server.stop();
+    await verifier.reload(B, providerB(NOBODY, 'https://c.example'));
+    await expectRefused(verifier, ofA());
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
+  });
+
+  it('stay as they are where one would lose the keys that it has', async () => {
+    const { B, verifier } = await open();
+    await expect(verifier.reload(providerB(NOBODY))).rejects.toThrow(
+      'the keys of a provider cannot be fetched',
+    );
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
+    expect(await verifier.verify(ofA(), NOW)).toMatchObject({ issuer: A.issuer });
+  });
+
+  it('are not fetched any more, and those that stay are', async () => {
+    const time = jumpingTime();
+    const { server, B, verifier } = await open();
+    const other = await openJwksServer(keySet(newKeys('ES256', 'c').publicJwk));
+    await verifier.reload(B, providerB(other.url, 'https://c.example'));
+    await verifier.reload(B);
+    const fetched = verifier.nextFetch();
+    time.advance(54_000);
+    await fetched;
+    expect([server.requests(), other.requests()]).toEqual([2, 1]);
+  });
+});
