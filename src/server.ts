@@ -10,7 +10,7 @@ import { createOutput } from './ops/output.ts';
 import { installReload } from './ops/reload.ts';
 import { installShutdown } from './ops/shutdown.ts';
 import { readRegularFile } from './regular-file.ts';
-import { startService } from './service.ts';
+import { type Service, startService } from './service.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_CONFIG = 2;
@@ -48,6 +48,20 @@ async function main(config: Config): Promise<void> {
   const logger = createLogger(output, config.log.level);
   const { flush } = output;
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
+  const starting = Promise.withResolvers<Service>();
+  // Before the start, which can take seconds: a file that changes meanwhile is read again.
+  const stopReloading = installReload({
+    logger,
+    read: readConfig,
+    async apply(next) {
+      const service = await starting.promise;
+      await service.reload(next);
+      for (const variable of changedUntilRestart(config, next)) {
+        logger.warn({ variable }, 'changed; restart required');
+      }
+    },
+    files: () => [...files],
+  });
   try {
     const service = await startService(
       config,
@@ -55,17 +69,7 @@ async function main(config: Config): Promise<void> {
       createAuditLog(output, logger),
       output.waitingBytes,
     );
-    const stopReloading = installReload({
-      logger,
-      async reload() {
-        const next = readConfig();
-        await service.reload(next);
-        for (const variable of changedUntilRestart(config, next)) {
-          logger.warn({ variable }, 'changed; restart required');
-        }
-      },
-      files: () => [...files],
-    });
+    starting.resolve(service);
     const { delayMs, timeoutMs } = config.shutdown;
     installShutdown({
       logger,

@@ -15,4 +15,8 @@ if (Number.parseInt(process.versions.node, 10) < least) {
 // Reading TypeScript takes half of a start and 40 MB: what was read once is kept beside the packages.
 module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 if (process.argv.length > 2) await import('./cli.ts');
-else await import('./server.ts');
+else {
+  // A process that does not listen for SIGHUP is ended by it; the reload listens between start and shutdown alone.
+  process.on('SIGHUP', () => {});
+  await import('./server.ts');
+}

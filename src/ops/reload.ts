@@ -1,41 +1,56 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/problems.ts';
 
 const POLL_MS = 2_000;
+const RETRY_MS = 30_000;
 
 export type ReloadOptions = {
   logger: Logger;
-  /** Reads the configuration anew and takes it over; throws when it cannot. */
-  reload(): Promise<void>;
-  /** The files that the configuration came from, after each reading. */
+  /** Reads the configuration anew; throws when it is wrong. */
+  read(): Config;
+  /** Applies a configuration; rejects when a dependency prevents it. */
+  apply(config: Config): Promise<void>;
+  /** The files that were read last. */
   files(): readonly string[];
 };
 
 /**
  * Reloads on SIGHUP and when a file has changed. Polls, as mounted secrets are swapped by links that
- * notifications miss. When a reload fails, the current configuration stays and the error is logged.
+ * notifications miss. When a reload fails, the current configuration stays and the error is logged; when a
+ * dependency was the reason, it is tried again.
  */
-export function installReload({ logger, reload, files }: ReloadOptions): () => void {
+export function installReload({ logger, read, apply, files }: ReloadOptions): () => void {
   let watched: readonly string[] = [];
   let last: Promise<void> = Promise.resolve();
+  let retry: NodeJS.Timeout | undefined;
 
   const run = (trigger: string) => {
     last = last.then(async () => {
+      clearTimeout(retry);
       try {
-        await reload();
+        await apply(reread());
         logger.info({ trigger }, 'secrets and keys reloaded');
       } catch (error) {
-        logger.error(
-          { trigger, problem: (error as Error).message },
-          'reload failed; current secrets and keys stay',
-        );
+        const problem = (error as Error).message;
+        logger.error({ trigger, problem }, 'reload failed; current secrets and keys stay');
+        if (error instanceof ConfigError) return;
+        retry = setTimeout(run, RETRY_MS, 'retry').unref();
       }
-      watch();
     });
   };
   const onChange = () => run('file');
   const onSignal = () => run('SIGHUP');
 
+  function reread(): Config {
+    try {
+      return read();
+    } finally {
+      // Before it is applied, which can take seconds in which the files change again.
+      watch();
+    }
+  }
   /** A file that is watched anew reports at once when it is missing, and that would reload without end. */
   function watch(): void {
     const next = [...files()];
@@ -53,6 +68,7 @@ export function installReload({ logger, reload, files }: ReloadOptions): () => v
   watch();
   process.on('SIGHUP', onSignal);
   return () => {
+    clearTimeout(retry);
     stopWatching(watched);
     process.off('SIGHUP', onSignal);
   };

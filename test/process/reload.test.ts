@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { decode } from '../../src/token04/index.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { signFreshJwt } from '../support/jwt.ts';
+import { openJwksServer } from '../support/jwks-server.ts';
+import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { startLoad } from '../support/load.ts';
-import { type Service, startService } from '../support/service.ts';
+import { type Service, startProgram, startService, VARIABLES } from '../support/service.ts';
 
 const OLD = {
   jwt: 'old-jwt-secret-0123456789-0123456789',
@@ -36,7 +37,7 @@ async function start(more: Record<string, string> = {}) {
   return { service, files };
 }
 
-async function ask({ origin }: Service, secret: string): Promise<string | number> {
+async function ask({ origin }: Pick<Service, 'origin'>, secret: string): Promise<string | number> {
   const response = await fetch(`${origin}/video-token`, {
     method: 'POST',
     headers: {
@@ -97,6 +98,58 @@ describe('a reload', () => {
     await service.line(({ msg }) => msg === 'secrets and keys reloaded');
     expect(service.stdout().match(/reload failed/g)).toHaveLength(1);
     expect(madeWith(await ask(service, NEW.jwt), OLD.zego)).toBe('alice');
+  });
+
+  it('notices a file that changes while the service starts', async () => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    const file = join(folder.path, 'jwt');
+    writeFileSync(file, OLD.jwt);
+    // The start waits for the first answer of the backend.
+    const backend = await openJwksServer((_request, response) => {
+      writeFileSync(file, NEW.jwt);
+      response.end('{"allow":true}');
+    });
+    const service = await startService({
+      AUTH_JWT_SECRET: '',
+      AUTH_JWT_SECRET_FILE: file,
+      ACCESS_MODE: 'http',
+      ACCESS_HTTP_URL: backend.url,
+      ACCESS_HTTP_SECRET: 'backend-secret-0123456789-0123456789',
+    });
+    onTestFinished(service.stop);
+    await service.line(({ msg }) => msg === 'secrets and keys reloaded');
+    expect(await ask(service, OLD.jwt)).toBe(401);
+  });
+
+  it('that is asked for while the service starts or ends does not end it', async () => {
+    const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const release = Promise.withResolvers<void>();
+    let questions = 0;
+    const backend = await openJwksServer(async (_request, response) => {
+      asked[questions++]?.resolve();
+      if (questions === 2) await release.promise;
+      response.end('{"allow":true}');
+    });
+    const program = startProgram({
+      ...VARIABLES,
+      ACCESS_MODE: 'http',
+      ACCESS_HTTP_URL: backend.url,
+      ACCESS_HTTP_SECRET: 'backend-secret-0123456789-0123456789',
+    });
+    onTestFinished(program.stop);
+    await asked[0]?.promise;
+    program.kill('SIGHUP');
+    await program.line(({ msg }) => msg === 'secrets and keys reloaded');
+    const { public: origin } = await program.line(({ msg }) => msg === 'ready');
+    const answer = ask({ origin: String(origin) }, JWT_SECRET);
+    await asked[1]?.promise;
+    program.kill('SIGTERM');
+    await program.line(({ msg }) => msg === 'draining');
+    program.kill('SIGHUP');
+    release.resolve();
+    expect(await answer).toMatch(/^04/);
+    expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 
   it('takes a new admin key over', async () => {
