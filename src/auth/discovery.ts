@@ -144,8 +144,16 @@ export async function checkKeySetAddress(
 
 async function isInternal(address: string, resolve: Lookup): Promise<boolean> {
   const host = new URL(address).hostname.replace(/^\[|\]$/g, '');
-  const found = isIP(host) ? [{ address: host }] : await resolve(host);
+  const found = isIP(host) ? [{ address: host }] : await inTime(resolve(host));
   return found.some((one) =>
     INTERNAL.check(one.address, isIP(one.address) === 6 ? 'ipv6' : 'ipv4'),
   );
+}
+
+/** The resolver of the system has a time-out of its own, of many seconds. */
+async function inTime<T>(found: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = failure('EAI_AGAIN', 'no answer of the resolver in time');
+  const timer = setTimeout(late.reject, TIMEOUT_MS, error);
+  return Promise.race([found, late.promise]).finally(() => clearTimeout(timer));
 }

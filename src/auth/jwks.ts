@@ -11,6 +11,8 @@ const RETRY_WITHOUT_KEYS_MS = 2_000;
 const UNKNOWN_MS = 5_000;
 const UNKNOWN_AFTER_MISSES_MS = 30_000;
 const MAX_MISSES = 10;
+/** How long a request waits for keys. */
+const WAIT_MS = 2_500;
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {
@@ -74,17 +76,17 @@ export function createJwks(options: JwksOptions): Jwks {
   async function fetchFor(header: JWTHeaderParameters, known?: CryptoKey): Promise<boolean> {
     const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
     if (clock() - attemptedAt < wait) {
-      await fetching.pending();
+      await inTime(fetching.pending());
       return false;
     }
-    await fetching.run();
+    if (!(await inTime(fetching.run()))) return false;
     misses = (await store.find(header)) === known ? misses + 1 : 0;
     return true;
   }
 
   return {
     async key(header) {
-      if (!store.usable()) await fetching.pending();
+      if (!store.usable()) await inTime(fetching.pending());
       if (!store.usable()) throw unavailable();
       const key = await store.find(header);
       if (key) return key;
@@ -125,6 +127,14 @@ async function fetchKeys(
   } catch (error) {
     onFetch(error, url);
   }
+}
+
+/** Whether `fetching` ended while a request can wait: a discovery document, its host and the key set take their time. */
+async function inTime(fetching: Promise<void> | undefined): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(late.resolve, WAIT_MS, false);
+  const ended = Promise.resolve(fetching).then(() => true);
+  return Promise.race([ended, late.promise]).finally(() => clearTimeout(timer));
 }
 
 function monotonic(): number {

@@ -300,6 +300,15 @@ describe('the address of a key set', () => {
     expect(String(await rejectionOf(checking))).toContain('internal address');
   });
 
+  it('is not waited for longer than 2 s while the resolver does not answer', async () => {
+    const time = jumpingTime();
+    const lookup = () => new Promise<never>(() => {});
+    const checking = checkKeySetAddress('https://a.example', 'https://keys.example', false, lookup);
+    const refused = rejectionOf(checking);
+    time.advance(2_000);
+    expect(await refused).toMatchObject({ code: 'EAI_AGAIN' });
+  });
+
   it('is inside when one of its addresses is', async () => {
     const lookup = async (host: string) =>
       host === 'keys.example'

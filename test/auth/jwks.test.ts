@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { errors } from 'jose';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -302,6 +303,22 @@ describe('an unknown key id', () => {
     expect(await finding).toBeInstanceOf(CryptoKey);
     await fetching;
     expect(jwks.server.requests()).toBe(2);
+  });
+
+  it('is to be tried again where the fetch takes longer than 2.5 s', async () => {
+    const jwks = await open();
+    await jwks.start();
+    const asked = Promise.withResolvers<void>();
+    jwks.server.answer = () => asked.resolve();
+    jwks.pass(5_000);
+    const time = jumpingTime();
+    const finding = rejectionOf(jwks.find('second'));
+    await asked.promise;
+    const waiting = rejectionOf(jwks.find('second'));
+    await nextIteration();
+    time.advance(2_500);
+    expect(await finding).toMatchObject(RETRY);
+    expect(await waiting).toMatchObject(RETRY);
   });
 
   it('is neither trusted nor refused while the provider is out of reach', async () => {
