@@ -83,8 +83,9 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
-    // A proxy in front may see another request in the bytes that follow.
-    if (refusal) reply.header('connection', 'close');
+    // A proxy in front may see another request in the bytes that follow. Behind an upgrade that is ignored, Node.js
+    // drops those that it has read.
+    if (refusal || request.raw.headers.upgrade !== undefined) reply.header('connection', 'close');
     done(refusal);
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -147,7 +148,8 @@ function createProblemSender(details?: ProblemDetails): SendProblem {
       ...(expected !== undefined && { expected }),
       ...(received !== undefined && { received }),
     });
-    if (error.code === 'internal_error') {
+    // A client that leaves in the middle of its body is no fault of ours.
+    if (error.code === 'internal_error' && cause !== request.raw.errored) {
       request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
     }
     const { status, headers, body } = toProblemResponse(error, request.id, details);

@@ -105,6 +105,9 @@ it('a client that hangs up in the middle of its body is one decision, and not is
   await supertest(app.origin).get('/healthz');
   socket.resetAndDestroy();
   expect(await decided.promise).toMatchObject({ outcome: 'failed', code: 'aborted' });
+  // No fault of the service.
+  await supertest(app.origin).get('/healthz');
+  expect(app.log.join()).not.toContain('internal error');
 });
 
 it('logs the request in front of bytes that are no HTTP as issued', async () => {

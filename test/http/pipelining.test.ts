@@ -104,6 +104,22 @@ describe('requests that a client pipelines', () => {
   });
 });
 
+it('what follows an upgrade that is ignored is not read as a request', async () => {
+  const { app } = await openPendingApp();
+  const upgrade =
+    'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const inner = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
+  const length = 1_000;
+  const head = `${LINE}\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+  // The second slice begins with the inner request.
+  const padding = ' '.repeat(1_024 - upgrade.length - head.length);
+  const body = (padding + inner).padEnd(length);
+  const answers = await converse(app.port, upgrade + head + body);
+  expect(answers.map(({ status, headers }) => [status, headers.connection])).toEqual([
+    [200, 'close'],
+  ]);
+});
+
 describe('bytes that are no HTTP', () => {
   it('are answered after the requests before them', async () => {
     const { app, checks, asked } = await openPendingApp();
