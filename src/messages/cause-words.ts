@@ -64,6 +64,7 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'start the newer release again, or restore the backup made before the upgrade',
   ],
   CHANGED_MIGRATION: ['its schema was made by other migrations', 'check which release made it'],
+  NOT_UTF8: ['its encoding cannot hold every id', "create a database with ENCODING 'UTF8'"],
   WRITER_BUSY: ['another import or change runs', 'try again when it has ended'],
   '28P01': ['the password is wrong', 'check the user and the password'],
   '28000': [
@@ -72,7 +73,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   ],
   '3D000': ['the database does not exist', 'create it, or correct its name'],
   '3F000': ['there is no schema to create tables in', 'grant the user USAGE and CREATE on it'],
-  '42501': ['the user lacks rights', 'grant the user USAGE and CREATE on the schema'],
+  '42501': [
+    'the user lacks rights',
+    'let the user own the schema and its tables, or grant the rights',
+  ],
   '42P01': ['there is no directory in it yet', 'start the service or import one first'],
   '42P07': ['it has a table of that name already', 'give the directory a database of its own'],
   '53300': ['too many connections', 'raise max_connections, or put a pooler before it'],

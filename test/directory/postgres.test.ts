@@ -36,6 +36,18 @@ it.each([
   },
 );
 
+it('a database whose encoding cannot hold every id is refused, and one that holds bytes is not', async () => {
+  const latin = await postgres.createDatabase('latin', 'LATIN1');
+  for (const readOnly of [false, true]) {
+    expect(await rejectionOf(openPostgres(latin, { readOnly }))).toMatchObject({
+      code: 'dependency_unavailable',
+      cause: { code: 'NOT_UTF8' },
+    });
+  }
+  const bytes = await postgres.createDatabase('bytes', 'SQL_ASCII');
+  await (await openPostgres(bytes)).database.close();
+});
+
 /** As a restart of PostgreSQL, or a network between, does it. */
 async function terminate(url: string): Promise<void> {
   const client = new pg.Client(url);

@@ -19,7 +19,7 @@ import { freePort } from './free-port.ts';
 /** A real PostgreSQL of this test's own. */
 export type Postgres = {
   /** A new and empty database of it, as a URL. */
-  createDatabase(name: string): Promise<string>;
+  createDatabase(name: string, encoding?: string): Promise<string>;
   /** The server and all its children. */
   pids(): number[];
   /** Sends a signal to the server and all its children. */
@@ -66,10 +66,12 @@ export async function startPostgres(): Promise<Postgres> {
   );
   await start();
   return {
-    async createDatabase(name) {
+    async createDatabase(name, encoding = 'UTF8') {
       const client = new pg.Client(urlOf('postgres'));
       await client.connect();
-      await client.query(`CREATE DATABASE ${name}`);
+      await client.query(
+        `CREATE DATABASE ${name} ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
+      );
       await client.end();
       return urlOf(name);
     },

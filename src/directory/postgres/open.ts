@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { AccessDirectory } from '../../access/access.ts';
+import { ServiceError } from '../../errors.ts';
 import { checkRegularFile } from '../../regular-file.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrations.ts';
@@ -42,13 +43,21 @@ export async function openPostgres(
   });
   pool.on('error', onConnectionLost);
   const database = createPostgresDatabase(pool, url);
-  if (!readOnly) {
-    await migrate('postgres', database).catch(async (error) => {
-      await database.close();
-      throw error;
-    });
+  try {
+    await refuseEncoding(database);
+    if (!readOnly) await migrate('postgres', database);
+  } catch (error) {
+    await database.close();
+    throw error;
   }
   return { directory: createPostgresFacts(pool, onBatch), database };
+}
+
+/** In another one an id that it cannot hold would fail every question of its batch. */
+async function refuseEncoding({ query }: Database): Promise<void> {
+  const [row] = await query('SHOW server_encoding');
+  if (['UTF8', 'SQL_ASCII'].includes(row?.server_encoding as string)) return;
+  throw new ServiceError('dependency_unavailable', { cause: { code: 'NOT_UTF8' } });
 }
 
 /** `pg` reads them with every connection, and would wait for a pipe for ever. */
