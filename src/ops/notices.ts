@@ -82,6 +82,8 @@ export function createClockLog(logger: Logger): (issuer: string, secondsAhead: n
 export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
   for (const key of providers.flatMap(({ keys }) => keys)) {
     const url = key.kind === 'jwks' ? key.url : key.kind === 'discovery' ? key.issuer : undefined;
-    if (url && !isSafeUrl(url)) logger.warn({ url }, 'keys are fetched over plain http');
+    if (url && !isSafeUrl(url)) {
+      logger.warn({ address: addressOf(url, '') }, 'keys are fetched over plain http');
+    }
   }
 }

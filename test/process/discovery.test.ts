@@ -56,11 +56,13 @@ describe('the service', () => {
 
   it('warns at its start of keys that are fetched in the clear', async () => {
     const service = await start({
-      AUTH_ISSUER: 'http://login.invalid',
+      AUTH_ISSUER: 'login',
+      AUTH_JWKS_URL: 'http://login.invalid/keys?key=canary',
       AUTH_AUDIENCE: 'films',
       AUTH_ALLOW_HTTP: 'true',
     });
     const warning = await service.line(({ msg }) => msg === 'keys are fetched over plain http');
-    expect(warning).toMatchObject({ level: 'warn', url: 'http://login.invalid' });
+    expect(warning).toMatchObject({ level: 'warn', address: 'login.invalid' });
+    expect(service.stdout()).not.toContain('canary');
   });
 });
