@@ -11,9 +11,11 @@ import { readDotenv } from './config/dotenv.ts';
 import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
+import { COUNTRIES } from './directory/countries.ts';
 import { ServiceError } from './errors.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
+import { MAX_LIFETIME_SECONDS } from './token04/index.ts';
 import { VERSION } from './version.ts';
 
 const CODE = new Option('--code <code>', 'alone: what a client was told, or the log has');
@@ -78,7 +80,7 @@ program
 
 withTriple(program.command('mint'), true)
   .description('make a token without asking any rule, for support and tests')
-  .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseInteger)
+  .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseLifetime)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
     const { MINT_VARIABLES, mint } = await import('./commands/mint.ts');
@@ -89,15 +91,16 @@ withTriple(program.command('mint'), true)
 
 withTriple(program.command('explain'), false)
   .description('say why a user may or may not watch a video in a room, or what a code means')
-  .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2')
+  .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2', parseCountry)
   .addOption(CODE)
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
-    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
+    if (jwt !== undefined) return exitWith(await walkThrough(jwt, context, json));
     const { explainCode } = await import('./commands/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
-    if (!(user && room && video)) command.error('error: --user --room --video, --code or --jwt');
+    if (!(user && room && video))
+      command.error('error: give --user, --room and --video, or --code, or --jwt');
     const { explainAccess } = await import('./commands/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(true, async ({ service }) => {
@@ -114,9 +117,9 @@ program
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
   .action(async ({ jwt, json = false }) => {
-    if (jwt !== undefined) return succeed(await walkThrough(jwt, context, json));
+    if (jwt !== undefined) return exitWith(await walkThrough(jwt, context, json));
     const { doctor } = await import('./commands/doctor.ts');
-    process.exitCode = await doctor(process.env, readFile, dotenv, { json, terminal });
+    exitWith(await doctor(process.env, readFile, dotenv, { json, terminal }));
   });
 
 program
@@ -168,11 +171,21 @@ async function withAccess(
   }
 }
 
-function parseInteger(value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('must be a whole number');
-  return Number(value);
+function parseLifetime(value: string): number {
+  const seconds = /^\d+$/.test(value) ? Number(value) : 0;
+  if (seconds >= 1 && seconds <= MAX_LIFETIME_SECONDS) return seconds;
+  throw new InvalidArgumentError(`must be a whole number from 1 to ${MAX_LIFETIME_SECONDS}`);
+}
+
+function parseCountry(value: string): string {
+  if (COUNTRIES.has(value)) return value;
+  throw new InvalidArgumentError('must be a country of ISO 3166-1 in capitals, such as SG');
 }
 
 function succeed(yes: boolean): void {
-  if (!yes) process.exitCode = EXIT_NO;
+  if (!yes) exitWith(EXIT_NO);
+}
+
+function exitWith(code: number): void {
+  process.exitCode = code;
 }

@@ -2,7 +2,7 @@ import { type Config, changedUntilRestart, loadConfig } from './config/config.ts
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
-import { unknownLines, unknownVariables } from './config/suggest.ts';
+import { unknownLines, unknownVariables, unusedVariables } from './config/suggest.ts';
 import { causeOf, describeCause } from './messages/causes.ts';
 import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
@@ -48,6 +48,7 @@ async function main(config: Config): Promise<void> {
   const logger = createLogger(output, config.log.level);
   const { flush } = output;
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
+  for (const unused of unusedVariables(process.env)) logger.warn(unused, 'variable not used');
   const starting = Promise.withResolvers<Service>();
   // Before the start, which can take seconds: a file that changes meanwhile is read again.
   const stopReloading = installReload({

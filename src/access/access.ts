@@ -30,7 +30,7 @@ export type AccessDenial = (typeof ACCESS_DENIALS)[number];
 
 export type AccessDecision =
   | { allow: true /** End of the licence window. */; notAfter?: UnixSeconds }
-  | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds };
+  | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds; problem?: FactsProblem };
 
 /** What is known about a user, a room and a video. A part that is undefined does not exist. */
 export type AccessFacts = {
@@ -45,7 +45,12 @@ export type AccessFacts = {
         regions: readonly string[] | null;
       }
     | undefined;
+  /** Why nothing is known, for the log alone. */
+  problem?: FactsProblem;
 };
+
+/** What of a credential could not be read as facts: a code, what was expected, and what came. */
+export type FactsProblem = { code: string; expected: string; received: string };
 
 /** Where the facts are. */
 export type AccessDirectory = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
-import type { AccessDirectory, AccessFacts } from './access.ts';
+import type { AccessDirectory, AccessFacts, FactsProblem } from './access.ts';
 
 const ANY_VIDEO = '*';
 
@@ -19,7 +19,7 @@ const videoAccessSchema = z.array(
  */
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {
-    const rights = videoAccessSchema.safeParse(videoAccess).data ?? [];
+    const { data: rights = [], error } = videoAccessSchema.safeParse(videoAccess);
     const inRoom = rights.filter(({ room }) => room === roomId);
     const matching = inRoom.filter(
       ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
@@ -35,6 +35,18 @@ export const claimsDirectory: AccessDirectory = {
         availableUntil: Number.isFinite(end) ? end : null,
         regions: null,
       },
+      ...(error && { problem: toProblem(error, videoAccess) }),
     };
   },
 };
+
+/** Says where the claim is wrong, and nothing of what it says. */
+function toProblem(error: z.ZodError, videoAccess: unknown): FactsProblem {
+  const [issue] = error.issues;
+  const place = ['video_access', ...(issue?.path ?? [])].join('.');
+  return {
+    code: 'claim_video_access',
+    expected: 'a list of { room, videos, notAfter? }',
+    received: videoAccess === undefined ? 'missing' : `${place}: ${issue?.message}`.slice(0, 200),
+  };
+}

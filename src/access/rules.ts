@@ -93,7 +93,7 @@ export const RULES: readonly Rule[] = [
     code: 'region_not_allowed',
     holds: ({ video }, { country }) => covers(video?.regions ?? null, country),
     fact: ({ video }, { country }) =>
-      `it covers ${video?.regions?.join(', ') ?? 'every country'}; the client is in ${country ?? 'an unknown one'}`,
+      `it covers ${listOf(video?.regions ?? null)}; the client is in ${country ?? 'an unknown one'}`,
   },
 ];
 
@@ -109,9 +109,12 @@ export function decide(
     return availableUntil === null ? { allow: true } : { allow: true, notAfter: availableUntil };
   }
   const { code } = broken;
-  return code === 'video_not_started' && availableFrom !== null
-    ? { allow: false, code, availableFrom }
-    : { allow: false, code };
+  return {
+    allow: false,
+    code,
+    ...(code === 'video_not_started' && availableFrom !== null && { availableFrom }),
+    ...(facts.problem && { problem: facts.problem }),
+  };
 }
 
 /** The decision, and every rule with the fact behind it. */
@@ -127,6 +130,10 @@ export function explain(facts: AccessFacts, question: Question, now: UnixSeconds
 
 function covers(regions: readonly string[] | null, country: string | undefined): boolean {
   return regions === null || (country !== undefined && regions.includes(country));
+}
+
+function listOf(regions: readonly string[] | null): string {
+  return regions === null ? 'every country' : regions.join(', ') || 'no country';
 }
 
 function existence(found: object | undefined, what: string): string {

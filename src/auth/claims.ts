@@ -136,11 +136,12 @@ function checkTimes(
   now: number,
 ): number {
   if (exp === undefined) throw refuse('claim_exp_missing', 'Unix seconds', 'missing');
-  if (!Number.isInteger(exp)) throw refuse('claim_exp_type', 'Unix seconds', kindOf(exp));
+  if (!Number.isInteger(exp)) throw refuse('claim_exp_type', 'Unix seconds', timeKind(exp));
   if ((exp as number) > MAX_UNIX_SECONDS) throw refuse('claim_exp', 'Unix seconds', quote(exp));
   for (const [name, time] of Object.entries({ nbf, iat })) {
     if (time === undefined) continue;
-    if (typeof time !== 'number') throw refuse(`claim_${name}_type`, 'Unix seconds', kindOf(time));
+    if (typeof time !== 'number')
+      throw refuse(`claim_${name}_type`, 'Unix seconds', timeKind(time));
     if (time > now + clockToleranceSeconds) {
       throw refuse(`claim_${name}`, `at most ${now + clockToleranceSeconds}`, quote(time));
     }
@@ -186,6 +187,10 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   return typeof value === 'string' ? `${Buffer.byteLength(value)} bytes` : `a ${typeof value}`;
+}
+
+function timeKind(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : kindOf(value);
 }
 
 /** A value that names an app, an issuer or a time, never a person. */

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, redisFailure } from '../config/failures.ts';
 import { ConfigError } from '../config/problems.ts';
-import { unknownVariables } from '../config/suggest.ts';
+import { unknownVariables, unusedVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { printable } from '../messages/printable.ts';
 import { unixSeconds } from '../time.ts';
@@ -65,6 +65,9 @@ async function* examine(
   }
   yield { check: 'configuration', ok: true, detail: 'every variable is in order' };
   yield* unknown;
+  for (const { variable, fix } of unusedVariables(environment)) {
+    yield { check: 'configuration', ok: true, detail: `${variable} is not used`, fix };
+  }
   yield checkToken(config);
   let secondsAhead: number | undefined;
   yield await checkKeys(config, (seconds) => {

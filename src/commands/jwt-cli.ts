@@ -19,7 +19,7 @@ type Context = {
   terminal: Terminal;
 };
 
-/** Whether the service would take a JWT, printed claim by claim. */
+/** Prints whether the service would take a JWT, claim by claim; returns the exit code. */
 export async function walkThrough(file: string, context: Context, json: boolean) {
   const { explainJwt } = await import('./jwt.ts');
   const { environment, readFile, dotenv, terminal } = context;

@@ -8,17 +8,23 @@ import type { Config } from '../config/config.ts';
 import { ConfigError, formatProblem } from '../config/problems.ts';
 import { ServiceError } from '../errors.ts';
 import { printable } from '../messages/printable.ts';
+import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
 
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
 
+/** No setting takes a credential that is over, or that does not say when it is. */
+const OF_TIME = /^(credential_expired|claim_(exp|nbf|iat)(_\w+)?)$/;
+/** Where providers put the user, beside `sub`. */
+const USER_CLAIMS = ['user_id', 'userId', 'uid', 'id', 'username'];
+
 type Claims = Record<string, unknown>;
 type Walk = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
 
 /**
- * Walks through one JWT and prints which check refuses it and which settings would take it; false when it is
- * refused. Prints neither the JWT nor what it says of the user.
+ * Walks through one JWT and prints which check refuses it and which settings would take it; returns the exit code.
+ * Prints neither the JWT nor what it says of the user.
  *
  * @param file a path, or `-` for standard input: an argument would stay in the history of the shell
  * @param loadAuth reads the configuration, and throws a ConfigError when it is wrong
@@ -28,7 +34,7 @@ export async function explainJwt(
   loadAuth: () => Config['auth'],
   now: number,
   { json, terminal }: Output,
-): Promise<boolean> {
+): Promise<number> {
   const token = (await readText(file)).trim();
   const walk = await walkThrough(token.replace(/^bearer +/i, ''), loadAuth, now);
   if (json) terminal.print(JSON.stringify(walk));
@@ -41,7 +47,8 @@ export async function explainJwt(
     else if (walk.settings.length > 0) terminal.print('Settings for JWTs like this one:');
     for (const line of walk.settings) terminal.print(`  ${line}`);
   }
-  return walk.accepted;
+  if (walk.accepted) return 0;
+  return walk.checks.some(({ claim }) => claim === 'configuration') ? EXIT_CONFIG : EXIT_NO;
 }
 
 function say({ code, expected, received }: Refusal): string {
@@ -73,8 +80,11 @@ async function walkThrough(
   const { alg, claims } = read;
   try {
     const checks = await check(token, claims, loadAuth(), now);
-    const accepted = checks.every(({ refusal }) => !refusal);
-    return { accepted, checks, settings: accepted ? [] : settingsFor(alg, claims, checks) };
+    const refusals = checks.flatMap(({ refusal }) => refusal ?? []);
+    const settings = refusals.every(({ code }) => OF_TIME.test(code))
+      ? []
+      : settingsFor(alg, claims, checks);
+    return { accepted: refusals.length === 0, checks, settings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const checks = error.problems.map((problem) => ({
@@ -142,6 +152,10 @@ function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): str
     lines.push(`AUTH_AUDIENCE_CLAIM=${audienceClaim}`);
   }
   const codes = checks.map(({ refusal }) => refusal);
+  const userClaim = USER_CLAIMS.find((name) => typeof claims[name] === 'string');
+  if (userClaim && codes.some((one) => one?.expected?.startsWith('a user id in '))) {
+    lines.push(`AUTH_USER_CLAIM=${userClaim}`);
+  }
   if (codes.some((one) => one?.code.endsWith('_type') && one.received === 'a number')) {
     lines.push('AUTH_USER_CLAIM_NUMERIC=true');
   }
@@ -163,7 +177,7 @@ function shown(value: unknown): string {
 /**
  * Prints the user id of a person here.
  *
- * @throws {Error} for an issuer that is no provider's
+ * @throws {Error} for an issuer that is no provider's, and an id that ZEGO refuses
  */
 export function printUserId(
   issuer: string,
@@ -179,6 +193,10 @@ export function printUserId(
   const isPinned = providers.every(({ issuers }) => issuers.length > 0);
   if (!found && isPinned) throw new Error(`no provider has the issuer ${issuer}`);
   const prefix = found?.prefix ?? providers[0]?.userPrefix ?? '';
-  const userId = toUserId(subject, { issuer: found?.issuer ?? issuer, prefix }, ids);
-  terminal.print(json ? JSON.stringify({ userId }) : userId);
+  try {
+    const userId = toUserId(subject, { issuer: found?.issuer ?? issuer, prefix }, ids);
+    terminal.print(json ? JSON.stringify({ userId }) : userId);
+  } catch (error) {
+    throw new Error(`subject: ${say(refusalOf(error))}; AUTH_USER_ID=hash would map it`);
+  }
 }

@@ -1,6 +1,6 @@
 import { nearest } from '../messages/nearest.ts';
 import { type ConfigProblem, formatProblem } from './problems.ts';
-import { FILE_VARIABLES, variables } from './variables.ts';
+import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS|RATE_LIMIT|CORS|SHUTDOWN)_/;
 /** PostgreSQL's own clients read these (https://www.postgresql.org/docs/current/libpq-envars.html). */
@@ -32,6 +32,24 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
     if (NAMES.includes(variable) || POSTGRES.test(variable) || isInjected(variable)) return [];
     const suggestion = suggestionFor(variable);
     return suggestion || OUR_PREFIX.test(variable) ? [{ variable, suggestion }] : [];
+  });
+}
+
+/** With which value of which variable these are read. */
+const READ_WITH = {
+  DATABASE_URL: 'ACCESS_MODE=postgres',
+  ACCESS_HTTP_URL: 'ACCESS_MODE=http',
+  ACCESS_HTTP_SECRET: 'ACCESS_MODE=http',
+  AUTH_USER_ID_KEY: 'AUTH_USER_ID=hash',
+} as const satisfies Partial<Record<VariableName, string>>;
+
+/** Variables that are set and not read, most often as another one was forgotten, and what to do. */
+export function unusedVariables(environment: Readonly<Record<string, string | undefined>>) {
+  return Object.entries(READ_WITH).flatMap(([name, setting]) => {
+    const [other = '', value] = setting.split('=');
+    const variable = [name, `${name}_FILE`].find((one) => environment[one]);
+    if (variable === undefined || environment[other] === value) return [];
+    return [{ variable, fix: `set ${setting}, or remove it` }];
   });
 }
 

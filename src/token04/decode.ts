@@ -64,5 +64,8 @@ function openWithAny(envelope: Envelope, keys: Buffer[]) {
         'tampered',
         'The token decrypts, but its content was changed or is no token04.',
       )
-    : new Token04Error('wrong_secret', 'No ServerSecret given opens it: it is of another project.');
+    : new Token04Error(
+        'wrong_secret',
+        'No ServerSecret given opens it: it is of another project, or of a secret before the present one.',
+      );
 }

@@ -111,13 +111,36 @@ describe('a claim of another form', () => {
     ['a room of 129 bytes', [{ room: 'r'.repeat(129), videos: ['*'] }]],
     ['a video of 129 bytes', [{ room: 'room', videos: ['v'.repeat(129), '*'] }]],
     ['a room with a control character', [{ room: 'ro\0om', videos: ['*'] }]],
-    ['an empty list', []],
-  ])('gives no right at all: %s', async (_name, claim) => {
-    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+  ])('gives no right at all, and the log says so: %s', async (_name, claim) => {
+    const received = expect.stringMatching(/^(missing|video_access.*: .+)$/);
+    expect(await check(claim)).toEqual({
+      ...deny('room_not_allowed'),
+      problem: {
+        code: 'claim_video_access',
+        expected: 'a list of { room, videos, notAfter? }',
+        received,
+      },
+    });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['missing', undefined, 'missing'],
+    [
+      'an end in milliseconds',
+      [{ room: 'r', videos: [], notAfter: 1e13 }],
+      'video_access.0.notAfter: must be Unix seconds, not milliseconds',
+    ],
+    ['an object', {}, 'video_access: Invalid input: expected array, received object'],
+  ])('is named to its field: %s', async (_name, claim, received) => {
+    expect(await check(claim)).toMatchObject({ problem: { received } });
+  });
+
+  it('is not one of an empty list, which grants nothing', async () => {
+    expect(await check([])).toEqual(deny('room_not_allowed'));
   });
 
   it('spoils the right entry beside the wrong one: a half-read claim is none', async () => {
     const claim = [{ room: 'room', videos: ['film'] }, { room: 'room' }];
-    expect(await check(claim)).toEqual(deny('room_not_allowed'));
+    expect(await check(claim)).toMatchObject(deny('room_not_allowed'));
   });
 });

@@ -39,6 +39,11 @@ const CASES: [string, string, AccessFacts][] = [
     'it covers MY, TH; the client is in SG',
     withVideo({ regions: ['MY', 'TH'] }),
   ],
+  [
+    'licence covers the country',
+    'it covers no country; the client is in SG',
+    withVideo({ regions: [] }),
+  ],
 ];
 
 describe('the reasons of a decision', () => {

@@ -97,9 +97,19 @@ describe('explain --jwt', () => {
       { iss: 'https://other.example', sub: 7 },
       ['AUTH_ISSUER=https://other.example', 'AUTH_AUDIENCE=films', 'AUTH_USER_CLAIM_NUMERIC=true'],
     ],
+    ['its own user claim', { sub: undefined, user_id: 'alice' }, ['AUTH_USER_CLAIM=user_id']],
   ])('says which settings would take a JWT of %s', async (_who, claims, settings) => {
     const { stdout } = await walk(make(claims));
     expect(JSON.parse(stdout).settings).toEqual(expect.arrayContaining(settings));
+  });
+
+  it.each([
+    ['without an end', { exp: undefined }],
+    ['that ends in milliseconds', { exp: exp * 1000 }],
+    ['that has ended', { exp: 1 }],
+    ['of the future', { nbf: exp }],
+  ])('names no settings for a JWT %s, which none would take', async (_which, claims) => {
+    expect(JSON.parse((await walk(make(claims))).stdout).settings).toEqual([]);
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
@@ -126,7 +136,7 @@ describe('explain --jwt', () => {
       input: make(),
     });
     const wrong = stdout.split('\n').filter((one) => one.startsWith('✗'));
-    expect([code, wrong]).toEqual([1, [expect.stringMatching(line)]]);
+    expect([code, wrong]).toEqual([2, [expect.stringMatching(line)]]);
     expect(stdout).not.toContain(SECRET);
   });
 
@@ -140,7 +150,7 @@ describe('explain --jwt', () => {
 
   it('says so without a configuration', async () => {
     const { code, stdout } = await cli(['explain', '--jwt', '-'], { env: {}, input: make() });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stdout).toContain('AUTH_ISSUER=https://login.example');
   });
 
@@ -189,7 +199,12 @@ describe('user-id', () => {
 
   it('is the subject itself where ids are not mapped, and none that ZEGO refuses', async () => {
     expect(await cli(['user-id', ours.iss, 'jo'], { env })).toMatchObject({ stdout: 'jo\n' });
-    expect(await cli(['user-id', ours.iss, 'auth0|jo'], { env })).toMatchObject({ code: 1 });
+    expect(await cli(['user-id', ours.iss, 'auth0|jo'], { env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^subject: expected at most 63 ASCII.*received U\+007C.*AUTH_USER_ID=hash/,
+      ),
+    });
     expect(await cli(['user-id', 'https://other.example', 'jo'], { env })).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no provider has the issuer'),

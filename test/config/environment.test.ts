@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unknownVariables } from '../../src/config/suggest.ts';
+import { unknownVariables, unusedVariables } from '../../src/config/suggest.ts';
 import { FILE_VARIABLES, variables } from '../../src/config/variables.ts';
 import { LEAST, load, loadValues, refusal } from '../support/environment.ts';
 
@@ -131,6 +131,26 @@ describe('names that we do not know', () => {
   it('are none of ours', () => {
     const ours = [...Object.keys(variables), ...FILE_VARIABLES.map((name) => `${name}_FILE`)];
     expect(unknownVariables(Object.fromEntries(ours.map((name) => [name, 'x'])))).toEqual([]);
+  });
+});
+
+describe('variables that are set and not read', () => {
+  it.each<[string, Record<string, string>, string]>([
+    ['DATABASE_URL', {}, 'ACCESS_MODE=postgres'],
+    ['DATABASE_URL_FILE', { ACCESS_MODE: 'sqlite' }, 'ACCESS_MODE=postgres'],
+    ['ACCESS_HTTP_URL', { ACCESS_MODE: 'claims' }, 'ACCESS_MODE=http'],
+    ['ACCESS_HTTP_SECRET', {}, 'ACCESS_MODE=http'],
+    ['AUTH_USER_ID_KEY', { AUTH_USER_ID: 'claim' }, 'AUTH_USER_ID=hash'],
+  ])('have the setting that they are for: %s', (variable, others, setting) => {
+    expect(unusedVariables({ [variable]: 'x', ...others })).toEqual([
+      { variable, fix: `set ${setting}, or remove it` },
+    ]);
+    const [name = '', value = ''] = setting.split('=');
+    expect(unusedVariables({ [variable]: 'x', ...others, [name]: value })).toEqual([]);
+  });
+
+  it('are none that are empty', () => {
+    expect(unusedVariables({ DATABASE_URL: '' })).toEqual([]);
   });
 });
 

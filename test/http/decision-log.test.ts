@@ -70,6 +70,22 @@ it('a credential that fails is told apart in the log, and not in the answer', as
   expect(JSON.stringify(answers.map(({ body }) => body))).not.toMatch(/signature|not_bearer/);
 });
 
+it('a claim that grants nothing as it is malformed is named in the log, and not in the answer', async () => {
+  const problem = { code: 'claim_video_access', expected: 'a list', received: 'missing' };
+  const check = async () => ({ allow: false, code: 'room_not_allowed', problem }) as const;
+  const app = await openApp({ videoToken: { check } });
+  const { body } = await ask(app);
+  expect(app.decisions).toMatchObject([
+    {
+      code: 'room_not_allowed',
+      reason: 'claim_video_access',
+      expected: 'a list',
+      received: 'missing',
+    },
+  ]);
+  expect(JSON.stringify(body)).not.toContain('claim_video_access');
+});
+
 it('probes, other addresses and other methods are no decisions', async () => {
   const app = await openApp();
   for (const path of ['/healthz', '/readyz', '/nope', '/%zz', '/video-token']) {

@@ -4,6 +4,7 @@ import { problemResponses } from '../problems/schema.ts';
 export const DETAILS = {
   credential_missing: 'Send ADMIN_API_KEY in the header Authorization: Bearer <key>.',
   credential_invalid: 'The key in the header Authorization is not ADMIN_API_KEY.',
+  not_found: 'There is nothing at this address; the API reference is at GET /docs.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
 } as const;
 

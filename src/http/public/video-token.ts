@@ -169,8 +169,11 @@ function expiryOf(
   now: number,
 ): number {
   if (!decision.allow) {
-    const { code, availableFrom } = decision;
-    throw new ServiceError(code, availableFrom === undefined ? {} : { availableFrom });
+    const { code, availableFrom, problem: cause } = decision;
+    throw new ServiceError(code, {
+      ...(availableFrom !== undefined && { availableFrom }),
+      ...(cause && { cause }),
+    });
   }
   const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
   const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
