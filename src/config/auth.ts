@@ -4,7 +4,7 @@ import { ID_VARIABLES, userIdRules } from './providers.ts';
 import { readAll } from './read.ts';
 
 /**
- * Who signs in the users, and no more than that; what is wrong with it is what would end a start.
+ * The settings of authentication alone; reports the errors of them that a start would.
  *
  * @throws {ConfigError}
  */

@@ -65,7 +65,7 @@ export function createRedisCounter({
     else health.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
     const reply = replyOf(error);
-    // What Redis says of itself is news after a time-out.
+    // After a time-out, an error that Redis itself replies is another cause.
     const isNew = shared !== isShared || (reply !== undefined && reply !== loggedReply);
     if (isShared || reply) loggedReply = reply;
     if (isNew) onChange(isShared, error);
