@@ -126,9 +126,6 @@ function sliceReads(socket: Socket): Connection {
     // Node.js takes its parser away from a socket that is closed or has become a tunnel.
     else if ('parser' in socket && socket.parser !== null) connection.parse(chunk);
   });
-  socket.on('resume', () => {
-    if (connection.waiting > 0) socket.pause();
-  });
   return connection;
 }
 

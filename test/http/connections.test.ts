@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextIteration } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createConnections } from '../../src/http/connections.ts';
@@ -16,7 +16,7 @@ const GET = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n';
 /** A bare server behind our connections. */
 async function listen(handle: RequestListener, stalledMs = 60_000) {
   const connections = createConnections();
-  const server = createServer(connections.handleInOrder(handle));
+  const server = createServer({ highWaterMark: 4_096 }, connections.handleInOrder(handle));
   connections.watch(server, stalledMs);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -83,6 +83,94 @@ describe('a client that makes no progress', () => {
     Object.assign(server, { keepAliveTimeout: 200, keepAliveTimeoutBuffer: 0 });
     client.resume().write(GET);
     expect(await closed(server)).toBeLessThan(5_000);
+  });
+});
+
+/** Resolves once so many iterations of the event loop have passed. */
+async function iterations(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await nextIteration();
+}
+
+/** A server whose answers a test gives, one after the other, and the requests that it has parsed. */
+async function openHeld() {
+  const held: ServerResponse[] = [];
+  const opened = await open((_request, response) => void held.push(response));
+  let parsed = 0;
+  opened.server.prependListener('request', () => void parsed++);
+  const [accepted] = (await once(opened.server, 'connection')) as [Socket];
+  const handled = (count: number) => expect.poll(() => held.length).toBe(count);
+  return { ...opened, accepted, held, handled, parsed: () => parsed };
+}
+
+describe('a client that pipelines', () => {
+  it('is not read while one of its requests waits, however small its writes are', async () => {
+    const { client, accepted, held, handled, parsed } = await openHeld();
+    client.setNoDelay().write(GET.repeat(2));
+    await handled(1);
+    for (let n = 0; n < 20; n++) {
+      await new Promise((written) => client.write(GET, written));
+      await iterations(5);
+    }
+    expect(parsed()).toBe(2);
+    for (let n = 0; n < 22; n++) {
+      await handled(n + 1);
+      held[n]?.end();
+    }
+    expect(accepted.bytesRead).toBe(22 * GET.length);
+  });
+
+  it('is read no further with each answer than the requests before it need', async () => {
+    const { client, accepted, held, handled } = await openHeld();
+    client.resume().write(GET.repeat(200_000));
+    for (let n = 0; n < 30; n++) {
+      await handled(n + 1);
+      held[n]?.end();
+    }
+    await iterations(20);
+    // A read of Node.js, not one for each answer.
+    expect(accepted.bytesRead).toBeLessThanOrEqual(2 * 65_536);
+  });
+
+  it('gets every answer, though it did not read the first ones for a while', async () => {
+    const answer = Buffer.alloc(1024 * 1024, 'x');
+    const { server, client } = await open((_request, response) => void response.end(answer));
+    const connection = once(server, 'connection');
+    const last = GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+    client.pause().write(GET.repeat(19) + last);
+    const [accepted] = (await connection) as [Socket];
+    await expect.poll(() => accepted.writableNeedDrain).toBe(true);
+    await iterations(20);
+    const answers = String(await buffer(client));
+    expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(20);
+  });
+
+  it('shares the event loop: 16 waiting requests start in an iteration, and none is forgotten', async () => {
+    const count = 40;
+    const held: ServerResponse[] = [];
+    const startedIn: number[] = [];
+    let iteration = 0;
+    const { port, server, close } = await listen((request, response) => {
+      if (request.url === '/first') held.push(response);
+      else {
+        startedIn.push(iteration);
+        response.end();
+      }
+    });
+    onTestFinished(close);
+    let parsed = 0;
+    server.prependListener('request', () => void parsed++);
+    for (let n = 0; n < count; n++) {
+      const client = connect(port, '127.0.0.1').on('error', () => {});
+      client.resume().write(GET.replace('/', '/first') + GET);
+    }
+    await expect.poll(() => [held.length, parsed]).toEqual([count, 2 * count]);
+    for (const response of held) response.end();
+    while (startedIn.length < count) {
+      await nextIteration();
+      iteration++;
+    }
+    const inEach = [...Map.groupBy(startedIn, (one) => one).values()].map(({ length }) => length);
+    expect(Math.max(...inEach)).toBeLessThanOrEqual(16);
   });
 });
 
