@@ -12,7 +12,8 @@ export type Secrets = {
   healthy(): boolean;
   /**
    * Takes over the secrets, keys and providers of `config`; what was verified under other keys is
-   * forgotten. Rejects, and keeps everything as it was, when a provider would lose the keys that it has.
+   * forgotten. Rejects when the new keys of a provider cannot be fetched: its present ones are used until then, and
+   * everything else is taken over.
    */
   reload(config: Config): Promise<void>;
   close(): void;
@@ -20,27 +21,29 @@ export type Secrets = {
 
 /** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
-  let current = config;
+  let { auth } = config;
+  let { adminApiKey } = config.internal;
   let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
 
-  async function renewVerifier({ auth }: Config): Promise<void> {
-    if (isDeepStrictEqual(auth, current.auth)) return;
-    if (verifier.replace) return verifier.replace(auth.providers, auth.ids);
-    verifier.close();
-    verifier = await openVerifier(auth, events);
+  async function renewVerifier(next: Config['auth']): Promise<void> {
+    if (isDeepStrictEqual(next, auth)) return;
+    if (verifier.replace) return verifier.replace(next.providers, next.ids);
+    const before = verifier;
+    verifier = await openVerifier(next, events);
+    before.close();
   }
 
   return {
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
-    adminApiKey: () => current.internal.adminApiKey,
+    adminApiKey: () => adminApiKey,
     healthy: () => verifier.healthy(),
     async reload(next) {
-      const renewed = createGenerator(next.zego);
-      await renewVerifier(next);
-      generate = renewed;
-      current = next;
+      generate = createGenerator(next.zego);
+      adminApiKey = next.internal.adminApiKey;
+      await renewVerifier(next.auth);
+      auth = next.auth;
     },
     close: () => verifier.close(),
   };

@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto';
 import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
 import { ServiceError } from '../errors.ts';
 import { fetchText } from '../fetch.ts';
@@ -24,7 +25,7 @@ export type Jwks = {
    * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
    */
   key: FindKey;
-  /** The key for a header without `kid`, fetched anew unless it is too early: another one may have taken its place. */
+  /** The key for a header without `kid`, after a new fetch if the last is older than 5 s. */
   latestKey(header: JWTHeaderParameters): Promise<CryptoKey | undefined>;
   /** Fetches once, then again within every minute in the background. Never rejects. */
   start(): Promise<void>;
@@ -61,6 +62,8 @@ export function createJwks(options: JwksOptions): Jwks {
 
   const onFetch = (error?: unknown, url?: string) => {
     failed = error !== undefined;
+    // Requests that waited for a slow fetch do not wait for another one.
+    attemptedAt = clock();
     options.onFetch(error, url);
   };
   const work = () => {
@@ -80,7 +83,7 @@ export function createJwks(options: JwksOptions): Jwks {
       return false;
     }
     if (!(await inTime(fetching.run()))) return false;
-    misses = (await store.find(header)) === known ? misses + 1 : 0;
+    misses = isSameKey(await store.find(header), known) ? misses + 1 : 0;
     return true;
   }
 
@@ -129,7 +132,11 @@ async function fetchKeys(
   }
 }
 
-/** Whether `fetching` ended while a request can wait: a discovery document, its host and the key set take their time. */
+function isSameKey(a: CryptoKey | undefined, b: CryptoKey | undefined): boolean {
+  return a === b || (a && b && KeyObject.from(a).equals(KeyObject.from(b))) === true;
+}
+
+/** Resolves to false if `fetching` takes longer than a request may wait. */
 async function inTime(fetching: Promise<void> | undefined): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
   const timer = setTimeout(late.resolve, WAIT_MS, false);

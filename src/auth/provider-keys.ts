@@ -1,5 +1,5 @@
 import { DEFAULT_ALGORITHMS, familiesOf } from './algorithms.ts';
-import { type PublicKey, parsePublicKey } from './public-key.ts';
+import { isKeyText, type PublicKey, parsePublicKey } from './public-key.ts';
 
 const MIN_SECRET_BYTES = 32;
 
@@ -80,12 +80,10 @@ function resolveKey(input: KeyInput, given: GivenKeys, report: Report): Resolved
   return resolveKeySet(input, given, report);
 }
 
-/** A key or certificate as PEM, or a JWK. */
-const KEY_TEXT = /-----BEGIN |^\s*\{/;
-
 function resolveSecret(secret: string, listed: string[] | undefined, report: Report): Resolved {
-  if (KEY_TEXT.test(secret)) {
-    const message = 'is a key as PEM or JWK; anybody who has a public key could sign with it';
+  if (isKeyText(secret)) {
+    const message =
+      'is a key, not a shared secret; anybody who has a public key could sign with it';
     return report('secret', `${message}, so give it as the public key`, COMPLETE);
   }
   const bytes = Buffer.from(secret);

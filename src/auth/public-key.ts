@@ -61,3 +61,15 @@ function parseJwk(text: string): Record<string, unknown> {
     throw new Error('must be a public key as PEM or JWK');
   }
 }
+
+/** Whether a text is a key in one of the forms that keys are published in: PEM, SSH, JWK, key set, base64 of DER. */
+export function isKeyText(text: string): boolean {
+  if (/-----BEGIN |^\s*(ssh-|ecdsa-)/.test(text)) return true;
+  if (/^\s*[{[]/.test(text)) return /"(kty|keys)"/.test(text);
+  try {
+    createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' });
+    return true;
+  } catch {
+    return false;
+  }
+}

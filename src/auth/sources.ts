@@ -3,45 +3,70 @@ import { decodeJwt } from 'jose';
 import { refuse } from './claims.ts';
 import { type KeyEvents, type KeySource, openKeys } from './keys.ts';
 import type { Provider } from './provider.ts';
+import type { ProviderKey } from './provider-keys.ts';
 
 /** Longer JWTs are not read. */
 export const MAX_JWT_BYTES = 12 * 1024;
 
-/** A provider with its keys, opened. */
-export type Source = { provider: Provider; issuer: string; keys: KeySource[] };
+/** A key as it was configured, and opened. */
+type OpenKey = KeySource & { given: ProviderKey };
 
-/** Opens the keys of providers, but for those that are open already. */
-export async function openSources(
+/** A provider with its keys. */
+export type Source = { provider: Provider; keys: OpenKey[] };
+
+/** Opens the keys of providers; reuses those that are already open. */
+export function openSources(
   providers: readonly Provider[],
   events: KeyEvents,
   open: readonly Source[] = [],
 ): Promise<Source[]> {
+  const known = keysOf(open);
   return Promise.all(
-    providers.map(async (provider): Promise<Source> => {
+    providers.map(async (provider) => {
       const issuer = provider.issuers[0]?.canonical ?? '';
-      const before = open.find((source) => source.issuer === issuer);
-      const keys = provider.keys.map((key) => {
-        const at = before?.provider.keys.findIndex((one) => isDeepStrictEqual(one, key)) ?? -1;
-        return before?.keys[at] ?? openKeys(key, issuer, events);
-      });
-      return { provider, issuer, keys: await Promise.all(keys) };
+      const keys = provider.keys.map(
+        async (given) =>
+          known.find((key) => isDeepStrictEqual(key.given, given)) ?? {
+            ...(await openKeys(given, issuer, events)),
+            given,
+          },
+      );
+      return { provider, keys: await Promise.all(keys) };
     }),
   );
 }
 
-/** Whether a provider could verify before and cannot after. */
-export function losesKeys(before: readonly Source[], after: readonly Source[]): boolean {
-  const usable = ({ keys }: Source) => keys.every((key) => key.usable());
-  return after.some(
-    (source) =>
-      !usable(source) && before.some((one) => one.issuer === source.issuer && usable(one)),
-  );
+/**
+ * Providers in which a key set that cannot be fetched leaves its place to the one that the same provider had `before`,
+ * where that is usable: for the same algorithms, or some of them.
+ */
+export function keepUsable(after: readonly Source[], before: readonly Source[]): Source[] {
+  return after.map(({ provider, keys }) => {
+    const usable = before
+      .filter((source) => isSameProvider(source.provider, provider))
+      .flatMap((source) => source.keys.filter((key) => key.usable()));
+    const replacementOf = ({ algorithms }: OpenKey) =>
+      usable.find((key) => key.algorithms.every((name) => algorithms.includes(name)));
+    return {
+      provider,
+      keys: keys.map((key) => (key.usable() ? key : (replacementOf(key) ?? key))),
+    };
+  });
+}
+
+/** One of their issuers is the same; a provider without any has no key set. */
+function isSameProvider({ issuers: a }: Provider, { issuers: b }: Provider): boolean {
+  return a.some(({ canonical }) => b.some((other) => other.canonical === canonical));
 }
 
 /** Closes the keys that are not among those of the `others`. */
 export function closeOthers(sources: readonly Source[], others: readonly Source[]): void {
-  const kept = others.flatMap(({ keys }) => keys);
-  for (const key of sources.flatMap(({ keys }) => keys)) if (!kept.includes(key)) key.close();
+  const kept = keysOf(others);
+  for (const key of keysOf(sources)) if (!kept.includes(key)) key.close();
+}
+
+export function keysOf(sources: readonly Source[]): OpenKey[] {
+  return sources.flatMap(({ keys }) => keys);
 }
 
 /** The provider of a JWT: with several, the one that it names as its issuer. */

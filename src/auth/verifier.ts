@@ -10,13 +10,16 @@ import { verifySignature } from './signature.ts';
 import {
   closeOthers,
   createSelector,
-  losesKeys,
+  keepUsable,
+  keysOf,
   MAX_JWT_BYTES,
   openSources,
   type Source,
 } from './sources.ts';
 import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 
+const KEYS_STAY =
+  'the new keys of a provider cannot be fetched; its present ones are used until then';
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 /** With the resolution of the clock below, 60 s at most. */
 const CACHE_MS = 59_000;
@@ -47,8 +50,8 @@ export type Verifier = {
   healthy(): boolean;
   /**
    * Replaces the providers while requests go on. A key set that is among the old and the new ones keeps its keys, which
-   * may be all there is during an outage. Rejects, and keeps everything as it was, when a provider would lose the keys
-   * that it has. Absent where there are no keys.
+   * may be all there is during an outage. Rejects when another key set of a provider cannot be fetched: the one that it
+   * had is used until then, and everything else is replaced. Absent where there are no keys.
    */
   replace?(providers: readonly Provider[], ids: UserIdRules): Promise<void>;
   close(): void;
@@ -105,14 +108,12 @@ export async function createVerifier(
     healthy: () => current.sources.every(({ keys }) => keys.every(({ healthy }) => healthy())),
     async replace(others, rules) {
       const { sources } = current;
-      const next = await openSources(others, keyEvents, sources);
-      if (losesKeys(sources, next)) {
-        closeOthers(next, sources);
-        throw new Error('the keys of a provider cannot be fetched');
-      }
-      closeOthers(sources, next);
+      const opened = await openSources(others, keyEvents, sources);
+      const next = keepUsable(opened, sources);
+      closeOthers([...sources, ...opened], next);
       current = withRules(next, rules);
       clear();
+      if (keysOf(opened).some((key) => !keysOf(next).includes(key))) throw new Error(KEYS_STAY);
     },
     close: () => closeOthers(current.sources, []),
   };

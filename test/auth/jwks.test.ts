@@ -239,6 +239,25 @@ describe('an unknown key id', () => {
     expect(jwks.server.requests()).toBe(13);
   });
 
+  it('that is none is asked for every 30 s after ten fetches that brought the same key, however it is spelt', async () => {
+    const { kid: _kid, ...bare } = first;
+    let fetches = 0;
+    const jwks = await open((request, response) =>
+      keySet({ ...bare, fetches: fetches++ })(request, response),
+    );
+    await jwks.start();
+    for (let i = 0; i < 10; i++) {
+      jwks.pass(5_000);
+      expect(await jwks.latestKey({ alg: 'ES256' })).toBeInstanceOf(CryptoKey);
+    }
+    jwks.pass(29_999);
+    await jwks.latestKey({ alg: 'ES256' });
+    expect(jwks.server.requests()).toBe(11);
+    jwks.pass(1);
+    await jwks.latestKey({ alg: 'ES256' });
+    expect(jwks.server.requests()).toBe(12);
+  });
+
   it('is found at its first request when the last fetch is 5 s old', async () => {
     const jwks = await open();
     await jwks.start();

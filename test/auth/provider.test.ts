@@ -109,14 +109,32 @@ describe('a shared secret', () => {
     expect(refusal({ secret: '' })).not.toEqual([]);
   });
 
-  it('is no key of another kind, which strangers may have', () => {
+  it('that is a published key, in any of its forms, is refused', () => {
     const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const jwk = JSON.stringify(rsa.publicKey.export({ format: 'jwk' }));
-    for (const secret of [pem, pem.replaceAll('\n', '\\n'), ` ${pem}`, jwk, ` ${jwk}`]) {
+    const der = rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+    const oneLine = pem.replaceAll('\n', '\\n');
+    const ssh = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPd0';
+    for (const secret of [
+      pem,
+      oneLine,
+      ` ${pem}`,
+      jwk,
+      ` ${jwk}`,
+      `[${jwk}]`,
+      `{"keys":[${jwk}]}`,
+      der,
+      ssh,
+    ]) {
       expect(refusal({ secret })).toEqual([
-        'secret: is a key as PEM or JWK; anybody who has a public key could sign with it, so give it as the public key',
+        'secret: is a key, not a shared secret; anybody who has a public key could sign with it, so give it as the public key',
       ]);
     }
+  });
+
+  it('may begin with a brace', () => {
+    accept({ secret: '{9fK#2m[0123456789012345678901234' });
+    accept({ secret: `MIIB${'0123456789abcdef'.repeat(4)}` });
   });
 
   it('is for HMAC alone', () => {

@@ -51,16 +51,53 @@ describe('providers that are replaced', () => {
     expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
   });
 
-  it('stay as they are where one would lose the keys that it has', async () => {
-    const { B, verifier } = await open();
-    await expect(verifier.reload(providerB(NOBODY))).rejects.toThrow(
-      'the keys of a provider cannot be fetched',
-    );
-    expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
-    expect(await verifier.verify(ofA(), NOW)).toMatchObject({ issuer: A.issuer });
+  it('keep a key set that is configured otherwise', async () => {
+    const { server, verifier } = await open();
+    await server.stop();
+    await verifier.reload({ ...providerB(server.url), userPrefix: 'b-' });
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ userId: 'b-alice' });
   });
 
-  it('are not fetched any more, and those that stay are', async () => {
+  it('use the key set of before while another one cannot be fetched, and nothing else of before', async () => {
+    const time = jumpingTime();
+    const { server, verifier } = await open();
+    const down = await openJwksServer((_request, response) => response.writeHead(500).end());
+    const moved = { ...providerB(down.url), userPrefix: 'b-' };
+    await expect(verifier.reload(moved)).rejects.toThrow(
+      'the new keys of a provider cannot be fetched; its present ones are used until then',
+    );
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ userId: 'b-alice' });
+    await expectRefused(verifier, ofA());
+    const fetched = verifier.nextFetch();
+    time.advance(54_000);
+    await fetched;
+    expect([server.requests(), down.requests()]).toEqual([2, 1]);
+    down.answer = keySet(b.publicJwk);
+    await verifier.reload(moved);
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ userId: 'b-alice' });
+    expect([server.requests(), down.requests()]).toEqual([2, 2]);
+  });
+
+  it('use none of before for algorithms that are not listed any more', async () => {
+    const { verifier } = await open();
+    await verifier.reload({ ...providerB(NOBODY), algorithms: ['RS256'] });
+    await expectRefused(verifier, ofB);
+  });
+
+  it('may have a key set more that cannot be fetched', async () => {
+    const { verifier } = await open();
+    const { secret, ...rest } = A;
+    const keys = [{ secret }, { jwksUrl: NOBODY, algorithms: ['ES256'] }];
+    await verifier.reload({ ...rest, audience: 'video', keys });
+    const ofAudience = compact(
+      { alg: 'HS256' },
+      { ...CLAIMS, iss: A.issuer, aud: 'video' },
+      hmac(SECRET),
+    );
+    expect(await verifier.verify(ofAudience, NOW)).toMatchObject({ issuer: A.issuer });
+  });
+
+  it('are no longer fetched once they are taken away', async () => {
     const time = jumpingTime();
     const { server, B, verifier } = await open();
     const other = await openJwksServer(keySet(newKeys('ES256', 'c').publicJwk));
