@@ -58,16 +58,17 @@ export type BaseAppOptions = {
 export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
   const sendProblem = createProblemSender(details);
-  // Node.js would keep the connection of a request that was in flight when the server closed.
-  const closeWhileDraining = (reply: FastifyReply) => {
-    if (draining()) reply.header('connection', 'close');
+  // Node.js would keep the connection of a request that was in flight when the server closed. Behind an upgrade that is
+  // ignored it drops a part of the bytes, and could read the rest as a request.
+  const closeWhereNeeded = ({ raw }: FastifyRequest, reply: FastifyReply) => {
+    if (draining() || raw.headers.upgrade !== undefined) reply.header('connection', 'close');
   };
   const app: FastifyInstance = fastify({
     ...serverOptions(options),
     frameworkErrors: (error, request, reply) => {
       // No hook runs for these.
       reply.headers(commonHeaders(request.id));
-      closeWhileDraining(reply);
+      closeWhereNeeded(request, reply);
       beforeFrameworkError(request).then(
         () => sendProblem(error, request, reply),
         (refusal) => sendProblem(refusal, request, reply),
@@ -83,13 +84,12 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
-    // A proxy in front may see another request in the bytes that follow. Behind an upgrade that is ignored, Node.js
-    // drops those that it has read.
-    if (refusal || request.raw.headers.upgrade !== undefined) reply.header('connection', 'close');
+    // A proxy in front may see another request in the bytes that follow.
+    if (refusal) reply.header('connection', 'close');
     done(refusal);
   });
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    closeWhileDraining(reply);
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    closeWhereNeeded(request, reply);
     done();
   });
   return app;

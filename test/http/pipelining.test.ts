@@ -104,10 +104,13 @@ describe('requests that a client pipelines', () => {
   });
 });
 
-it('what follows an upgrade that is ignored is not read as a request', async () => {
+it.each([
+  ['/healthz', 200],
+  ['/nope', 404],
+  ['/%zz', 400],
+])('what follows an upgrade that is ignored is not read as a request: %s', async (path, status) => {
   const { app } = await openPendingApp();
-  const upgrade =
-    'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const upgrade = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
   const inner = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
   const length = 1_000;
   const head = `${LINE}\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
@@ -116,7 +119,7 @@ it('what follows an upgrade that is ignored is not read as a request', async () 
   const body = (padding + inner).padEnd(length);
   const answers = await converse(app.port, upgrade + head + body);
   expect(answers.map(({ status, headers }) => [status, headers.connection])).toEqual([
-    [200, 'close'],
+    [status, 'close'],
   ]);
 });
 
