@@ -16,7 +16,7 @@ if (Number.parseInt(process.versions.node, 10) < least) {
 module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 if (process.argv.length > 2) await import('./cli.ts');
 else {
-  // A process that does not listen for SIGHUP is ended by it; the reload listens between start and shutdown alone.
+  // Without a listener SIGHUP ends the process, and installReload listens only between configuration and shutdown.
   process.on('SIGHUP', () => {});
   await import('./server.ts');
 }

@@ -106,6 +106,10 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     const started = performance.now();
     await opened.service.check({ ...nobody, requestId: 'doctor' }, 0);
     const duration = `answers in ${(performance.now() - started).toFixed(1)} ms`;
+    if (access.mode === 'postgres' && opened.database) {
+      const { refuseEncoding } = await import('../directory/postgres/open.ts');
+      await refuseEncoding(opened.database);
+    }
     const rooms = await opened.database?.query('SELECT 1 FROM rooms LIMIT 1');
     return {
       check,

@@ -37,6 +37,9 @@ function wordsOf(error: Error & { code?: unknown }): string {
 /** Ends the process when its output cannot be written; without a word where `head` has read enough. */
 export function endUnwritten(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit();
-  writeSync(2, `standard output: cannot be written; ${describeCause(causeOf(error))}\n`);
-  process.exit(EXIT_NO);
+  try {
+    writeSync(2, `the output: cannot be written; ${describeCause(causeOf(error))}\n`);
+  } finally {
+    process.exit(EXIT_NO);
+  }
 }

@@ -39,7 +39,7 @@ export function list(isItem: (item: string) => boolean, items: string) {
     );
 }
 
-/** A file: an address in its place would become folders, and its password be in the log. */
+/** A file path. A URL would be created as folders, and its password logged. */
 export function path() {
   return z
     .string()

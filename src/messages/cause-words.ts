@@ -64,7 +64,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'start the newer release again, or restore the backup made before the upgrade',
   ],
   CHANGED_MIGRATION: ['its schema was made by other migrations', 'check which release made it'],
-  NOT_UTF8: ['its encoding cannot hold every id', "create a database with ENCODING 'UTF8'"],
+  NOT_UTF8: [
+    'its encoding cannot hold every id',
+    "create a database with ENCODING 'UTF8'; export and import move the directory",
+  ],
   WRITER_BUSY: ['another import or change runs', 'try again when it has ended'],
   '28P01': ['the password is wrong', 'check the user and the password'],
   '28000': [

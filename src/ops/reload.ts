@@ -18,13 +18,13 @@ export type ReloadOptions = {
 
 /**
  * Reloads on SIGHUP and when a file has changed. Polls, as mounted secrets are swapped by links that
- * notifications miss. When a reload fails, the current configuration stays and the error is logged; when a
- * dependency was the reason, it is tried again.
+ * notifications miss. A wrong configuration changes nothing; what a dependency prevents is tried again.
  */
 export function installReload({ logger, read, apply, files }: ReloadOptions): () => void {
   let watched: readonly string[] = [];
   let last: Promise<void> = Promise.resolve();
   let retry: NodeJS.Timeout | undefined;
+  let stopped = false;
 
   const run = (trigger: string) => {
     last = last.then(async () => {
@@ -33,9 +33,8 @@ export function installReload({ logger, read, apply, files }: ReloadOptions): ()
         await apply(reread());
         logger.info({ trigger }, 'secrets and keys reloaded');
       } catch (error) {
-        const problem = (error as Error).message;
-        logger.error({ trigger, problem }, 'reload failed; current secrets and keys stay');
-        if (error instanceof ConfigError) return;
+        logger.error({ trigger, problem: (error as Error).message }, 'reload failed');
+        if (stopped || error instanceof ConfigError) return;
         retry = setTimeout(run, RETRY_MS, 'retry').unref();
       }
     });
@@ -51,7 +50,7 @@ export function installReload({ logger, read, apply, files }: ReloadOptions): ()
       watch();
     }
   }
-  /** A file that is watched anew reports at once when it is missing, and that would reload without end. */
+  /** Keeps existing watchers: `watchFile` calls back at once for a missing file, which would cause an endless reload. */
   function watch(): void {
     const next = [...files()];
     for (const file of next) {
@@ -68,6 +67,7 @@ export function installReload({ logger, read, apply, files }: ReloadOptions): ()
   watch();
   process.on('SIGHUP', onSignal);
   return () => {
+    stopped = true;
     clearTimeout(retry);
     stopWatching(watched);
     process.off('SIGHUP', onSignal);

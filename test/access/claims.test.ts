@@ -131,7 +131,7 @@ describe('a claim of another form', () => {
       'video_access.0.notAfter: must be Unix seconds, not milliseconds',
     ],
     ['an object', {}, 'video_access: Invalid input: expected array, received object'],
-  ])('is named to its field: %s', async (_name, claim, received) => {
+  ])('is named in the log, with the field that is wrong: %s', async (_name, claim, received) => {
     expect(await check(claim)).toMatchObject({ problem: { received } });
   });
 

@@ -197,7 +197,7 @@ describe('the commands', () => {
       const command = `"${process.execPath}" src/cli.ts ${args} >/dev/full`;
       const { stderr, status } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
       expect(stderr).toContain(
-        'standard output: cannot be written; no space is left on the disk (ENOSPC); make space on it\n',
+        'the output: cannot be written; no space is left on the disk (ENOSPC); make space on it\n',
       );
       expect({ args, status, trace: /^\s+at /m.test(stderr) }).toEqual({
         args,

@@ -149,7 +149,7 @@ describe('variables that are set and not read', () => {
     expect(unusedVariables({ [variable]: 'x', ...others, [name]: value })).toEqual([]);
   });
 
-  it('are none that are empty', () => {
+  it('that are empty count as not set', () => {
     expect(unusedVariables({ DATABASE_URL: '' })).toEqual([]);
   });
 });

@@ -38,12 +38,12 @@ it.each([
 
 it('a database whose encoding cannot hold every id is refused, and one that holds bytes is not', async () => {
   const latin = await postgres.createDatabase('latin', 'LATIN1');
-  for (const readOnly of [false, true]) {
-    expect(await rejectionOf(openPostgres(latin, { readOnly }))).toMatchObject({
-      code: 'dependency_unavailable',
-      cause: { code: 'NOT_UTF8' },
-    });
-  }
+  expect(await rejectionOf(openPostgres(latin))).toMatchObject({
+    code: 'dependency_unavailable',
+    cause: { code: 'NOT_UTF8' },
+  });
+  // An export must be able to read it.
+  await (await openPostgres(latin, { readOnly: true })).database.close();
   const bytes = await postgres.createDatabase('bytes', 'SQL_ASCII');
   await (await openPostgres(bytes)).database.close();
 });

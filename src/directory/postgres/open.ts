@@ -44,8 +44,10 @@ export async function openPostgres(
   pool.on('error', onConnectionLost);
   const database = createPostgresDatabase(pool, url);
   try {
-    await refuseEncoding(database);
-    if (!readOnly) await migrate('postgres', database);
+    if (!readOnly) {
+      await refuseEncoding(database);
+      await migrate('postgres', database);
+    }
   } catch (error) {
     await database.close();
     throw error;
@@ -53,8 +55,12 @@ export async function openPostgres(
   return { directory: createPostgresFacts(pool, onBatch), database };
 }
 
-/** In another one an id that it cannot hold would fail every question of its batch. */
-async function refuseEncoding({ query }: Database): Promise<void> {
+/**
+ * In other encodings, one id that cannot be converted fails every request of its batch.
+ *
+ * @throws {ServiceError} `dependency_unavailable` for a database that is neither UTF-8 nor plain bytes
+ */
+export async function refuseEncoding({ query }: Database): Promise<void> {
   const [row] = await query('SHOW server_encoding');
   if (['UTF8', 'SQL_ASCII'].includes(row?.server_encoding as string)) return;
   throw new ServiceError('dependency_unavailable', { cause: { code: 'NOT_UTF8' } });
