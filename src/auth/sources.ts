@@ -44,7 +44,7 @@ export function keepUsable(after: readonly Source[], before: readonly Source[]):
   return after.map(({ provider, keys }) => {
     const usable = before
       .filter((source) => isSameProvider(source.provider, provider))
-      .flatMap((source) => source.keys.filter((key) => key.usable()));
+      .flatMap(({ keys: had }) => had.filter((key) => isKeySet(key) && key.usable()));
     const replacementOf = ({ algorithms }: OpenKey) =>
       usable.find((key) => key.algorithms.every((name) => algorithms.includes(name)));
     return {
@@ -52,6 +52,10 @@ export function keepUsable(after: readonly Source[], before: readonly Source[]):
       keys: keys.map((key) => (key.usable() ? key : (replacementOf(key) ?? key))),
     };
   });
+}
+
+function isKeySet({ given: { kind } }: OpenKey): boolean {
+  return kind === 'jwks' || kind === 'discovery';
 }
 
 /** One of their issuers is the same; a provider without any has no key set. */

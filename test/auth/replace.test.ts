@@ -84,6 +84,14 @@ describe('providers that are replaced', () => {
     await expectRefused(verifier, ofB);
   });
 
+  it('use no key of before that was given by itself: it may be the one that leaked', async () => {
+    const B = { issuer: 'https://b.example', audience: 'video', userPrefix: '' };
+    const verifier = await openVerifier({ ...B, publicKey: b.publicPem });
+    expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
+    await verifier.reload({ ...B, jwksUrl: NOBODY });
+    await expectRefused(verifier, ofB, 'dependency_unavailable');
+  });
+
   it('may have a key set more that cannot be fetched', async () => {
     const { verifier } = await open();
     const { secret, ...rest } = A;
