@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
-import { findKey, type KeyEvents } from './keys.ts';
+import { findKey, type KeyEvents, type KeySource } from './keys.ts';
 import type { Provider } from './provider.ts';
 import { verifySignature } from './signature.ts';
 import {
@@ -150,13 +150,24 @@ async function verifyWith(
     throw refuse('alg_not_allowed', algorithms.join(' or '), alg.slice(0, 20));
   }
   const end = token.lastIndexOf('.');
-  const isSignedBy = (key: KeyObject) => verifySignature(alg, key, token.slice(0, end), signature);
-  if (!isSignedBy(await findKey(() => source.find(header)))) {
-    const latest = header.kid === undefined && (await findKey(() => source.findLatest?.(header)));
-    if (!latest || !isSignedBy(latest)) throw refuse('signature');
+  const isSignedBy = (one: KeyObject) => verifySignature(alg, one, token.slice(0, end), signature);
+  const key = await findKey(() => source.find(header));
+  if (!isSignedBy(key) && !(await isSignedByLatest(source, header, isSignedBy))) {
+    throw refuse('signature');
   }
   const claims = decodeClaims(token.slice(token.indexOf('.') + 1, end));
   return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now);
+}
+
+/** A key without `kid` may have been replaced since the keys were fetched. */
+async function isSignedByLatest(
+  { findLatest }: KeySource,
+  header: JWTHeaderParameters,
+  isSignedBy: (key: KeyObject) => boolean,
+): Promise<boolean> {
+  if (header.kid !== undefined || !findLatest) return false;
+  const latest = await findKey(() => findLatest(header));
+  return latest !== undefined && isSignedBy(latest);
 }
 
 /** A discovery document says how its issuer is spelt, to the letter. */

@@ -63,7 +63,8 @@ describe('providers that are replaced', () => {
     const { server, verifier } = await open();
     const down = await openJwksServer((_request, response) => response.writeHead(500).end());
     const moved = { ...providerB(down.url), userPrefix: 'b-' };
-    await expect(verifier.reload(moved)).rejects.toThrow(
+    const C = providerB(server.url, 'https://c.example');
+    await expect(verifier.reload(moved, C)).rejects.toThrow(
       'the new keys of a provider cannot be fetched; its present ones are used until then',
     );
     expect(await verifier.verify(ofB, NOW)).toMatchObject({ userId: 'b-alice' });
@@ -90,6 +91,35 @@ describe('providers that are replaced', () => {
     expect(await verifier.verify(ofB, NOW)).toMatchObject({ issuer: B.issuer });
     await verifier.reload({ ...B, jwksUrl: NOBODY });
     await expectRefused(verifier, ofB, 'dependency_unavailable');
+  });
+
+  it('use no key set of before for a key that is given by itself', async () => {
+    const server = await openJwksServer(keySet(b.publicJwk));
+    const { jwksUrl, ...B } = providerB(server.url);
+    const verifier = await openVerifier({ ...B, jwksUrl, algorithms: ['ES256'] });
+    await verifier.reload({ ...B, publicKey: newKeys('ES256').publicPem });
+    await expectRefused(verifier, ofB);
+  });
+
+  it('have nothing to keep where the key set of before was not fetched either', async () => {
+    const down = await openJwksServer((_request, response) => response.writeHead(500).end());
+    const verifier = await openVerifier(providerB(down.url));
+    await verifier.reload(providerB(NOBODY));
+    await expectRefused(verifier, ofB, 'dependency_unavailable');
+  });
+
+  it('keep the key set of before when one of several tenants is taken away as well', async () => {
+    const tenants = [
+      '11111111-1111-1111-1111-111111111111',
+      '22222222-2222-2222-2222-222222222222',
+    ];
+    const server = await openJwksServer(keySet(b.publicJwk));
+    const entra = { provider: 'entra:organizations', audience: 'video', algorithms: ['ES256'] };
+    const verifier = await openVerifier({ ...entra, tenants, jwksUrl: server.url });
+    for (const left of [tenants.slice(1), tenants]) {
+      const moved = { ...entra, tenants: left, jwksUrl: NOBODY };
+      await expect(verifier.reload(moved)).rejects.toThrow('cannot be fetched');
+    }
   });
 
   it('may have a key set more that cannot be fetched', async () => {

@@ -44,6 +44,21 @@ describe('a verifier', () => {
     expect(good.healthy()).toBe(true);
   });
 
+  it('of a provider with two key sets is healthy when both are', async () => {
+    const up = await openJwksServer(keySet(newKeys('ES256', 'k').publicJwk));
+    const down = await openJwksServer((_request, response) => response.writeHead(500).end());
+    const of = (second: string) => ({
+      issuer: 'us',
+      audience: 'video',
+      keys: [
+        { jwksUrl: up.url, algorithms: ['ES256'] },
+        { jwksUrl: second, algorithms: ['RS256'] },
+      ],
+    });
+    expect((await openVerifier(of(down.url))).healthy()).toBe(false);
+    expect((await openVerifier(of(up.url))).healthy()).toBe(true);
+  });
+
   it('that is closed fetches no more keys', async () => {
     const time = jumpingTime();
     const server = await openJwksServer(keySet(newKeys('ES256', 'k').publicJwk));
@@ -179,9 +194,12 @@ describe('the reason of a refusal', () => {
 });
 
 describe('a configuration', () => {
-  it.each(['https://:secret@host/', 'https://user@host/'])('with %s is refused', (url) => {
-    expect(isSafeUrl(url)).toBe(false);
-  });
+  it.each(['https://:secret@host/', 'https://user@host/', 'https://user:12#3@host/'])(
+    'with %s is refused',
+    (url) => {
+      expect(isSafeUrl(url)).toBe(false);
+    },
+  );
 
   it('has its addresses in the clear on loopback alone, unless that is allowed', () => {
     for (const host of ['localhost', '127.0.0.1', '[::1]']) {
