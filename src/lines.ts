@@ -1,5 +1,6 @@
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { ServiceError } from './errors.ts';
+import { withDeadline } from './time.ts';
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const LF = 0x0a;
@@ -50,11 +51,9 @@ export async function* withIdleTimeout(
 ): AsyncGenerator<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   for (;;) {
-    const waiting = new AbortController();
-    const idle = delay(idleMs, undefined, { signal: waiting.signal }).then(() => {
+    const next = await withDeadline(iterator.next(), idleMs, () => {
       throw new ServiceError('request_timeout');
     });
-    const next = await Promise.race([iterator.next(), idle]).finally(() => waiting.abort());
     if (next.done) return;
     yield next.value;
   }

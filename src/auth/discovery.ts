@@ -7,6 +7,7 @@ import {
   processDiscoveryResponse,
 } from 'oauth4webapi';
 import { fetchText } from '../fetch.ts';
+import { withDeadline } from '../time.ts';
 import { isSafeUrl } from './provider-keys.ts';
 
 const MAX_BYTES = 256 * 1024;
@@ -144,16 +145,13 @@ export async function checkKeySetAddress(
 
 async function isInternal(address: string, resolve: Lookup): Promise<boolean> {
   const host = new URL(address).hostname.replace(/^\[|\]$/g, '');
-  const found = isIP(host) ? [{ address: host }] : await inTime(resolve(host));
+  // The resolver of the system has a time-out of its own, of many seconds.
+  const found = isIP(host)
+    ? [{ address: host }]
+    : await withDeadline(resolve(host), TIMEOUT_MS, () => {
+        throw failure('EAI_AGAIN', 'no answer of the resolver in time');
+      });
   return found.some((one) =>
     INTERNAL.check(one.address, isIP(one.address) === 6 ? 'ipv6' : 'ipv4'),
   );
-}
-
-/** The resolver of the system has a time-out of its own, of many seconds. */
-async function inTime<T>(found: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const error = failure('EAI_AGAIN', 'no answer of the resolver in time');
-  const timer = setTimeout(late.reject, TIMEOUT_MS, error);
-  return Promise.race([found, late.promise]).finally(() => clearTimeout(timer));
 }

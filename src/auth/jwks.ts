@@ -2,6 +2,7 @@ import { KeyObject } from 'node:crypto';
 import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
 import { ServiceError } from '../errors.ts';
 import { fetchText } from '../fetch.ts';
+import { withDeadline } from '../time.ts';
 import { createKeyStore, type FindKey, type KeyStore } from './key-store.ts';
 
 const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
@@ -137,11 +138,9 @@ function isSameKey(a: CryptoKey | undefined, b: CryptoKey | undefined): boolean 
 }
 
 /** Resolves to false if `fetching` takes longer than a request may wait. */
-async function inTime(fetching: Promise<void> | undefined): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(late.resolve, WAIT_MS, false);
+function inTime(fetching: Promise<void> | undefined): Promise<boolean> {
   const ended = Promise.resolve(fetching).then(() => true);
-  return Promise.race([ended, late.promise]).finally(() => clearTimeout(timer));
+  return withDeadline(ended, WAIT_MS, () => false);
 }
 
 function monotonic(): number {

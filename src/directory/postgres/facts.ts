@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import { withDeadline } from '../../time.ts';
 import { type FactsRow, toFacts } from '../facts.ts';
 import { orUnavailable } from './errors.ts';
 
@@ -47,7 +48,7 @@ export function createPostgresFacts(
     questions = [];
     onBatch(asked.length);
     try {
-      const rows = await withDeadline(ask(pool, asked));
+      const rows = await inTime(ask(pool, asked));
       for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as FactsRow));
     } catch (error) {
       for (const { reject } of asked) reject(error);
@@ -76,8 +77,9 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
   return rows.map(([, ...row]) => row as unknown as FactsRow);
 }
 
-async function withDeadline<T>(work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject({ code: 'DEADLINE' }), TIME_LIMITS.totalMs);
-  return orUnavailable(Promise.race([work, late.promise])).finally(() => clearTimeout(timer));
+function inTime<T>(work: Promise<T>): Promise<T> {
+  const answer = withDeadline(work, TIME_LIMITS.totalMs, () => {
+    throw { code: 'DEADLINE' };
+  });
+  return orUnavailable(answer);
 }

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withDeadline } from '../../time.ts';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
 import { migrate, SCHEMA_TABLE } from '../migrations.ts';
 import { isLocked, NO_WAIT, orUnavailable, unavailable } from './errors.ts';
@@ -128,11 +129,9 @@ function createSession(db: DatabaseSync): Session {
 
 /** Waits for the transaction before, but not for ever. */
 async function waitFor(before: Promise<unknown>): Promise<void> {
-  const late = new AbortController();
-  const timeout = delay(LOCK_TIMEOUT_MS, undefined, { signal: late.signal }).then(() => {
+  await withDeadline(before, LOCK_TIMEOUT_MS, () => {
     throw unavailable({ code: 'WRITER_BUSY' });
   });
-  await Promise.race([before, timeout]).finally(() => late.abort());
 }
 
 async function inTransaction<T>(
