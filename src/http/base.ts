@@ -11,14 +11,20 @@ import { ServiceError } from '../errors.ts';
 import { causeOf } from '../messages/causes.ts';
 import { auditContext } from './audit.ts';
 import { createConnections } from './connections.ts';
-import { createClientErrorHandler, handleExpectAndConnect } from './problems/node-errors.ts';
+import {
+  createClientErrorHandler,
+  refuseExpectation,
+  refuseTunnels,
+} from './problems/node-errors.ts';
 import { type ProblemDetails, toProblemResponse, toServiceError } from './problems/response.ts';
 import {
   addJsonParser,
   BODY_LIMIT_BYTES,
   commonHeaders,
   fieldErrors,
+  hasMoreBody,
   headerRefusal,
+  MAX_HEADERS,
   requestIdOf,
 } from './request.ts';
 
@@ -61,7 +67,9 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   // Node.js would keep the connection of a request that was in flight when the server closed. Behind an upgrade that is
   // ignored it drops a part of the bytes, and could read the rest as a request.
   const closeWhereNeeded = ({ raw }: FastifyRequest, reply: FastifyReply) => {
-    if (draining() || raw.headers.upgrade !== undefined) reply.header('connection', 'close');
+    if (draining() || raw.headers.upgrade !== undefined || hasMoreBody(raw)) {
+      reply.header('connection', 'close');
+    }
   };
   const app: FastifyInstance = fastify({
     ...serverOptions(options),
@@ -81,6 +89,7 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   app.setErrorHandler(sendProblem);
   addNotFoundHandler(app, beforeNotFound);
   addJsonParser(app);
+  addContinue(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
@@ -95,6 +104,14 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   return app;
 }
 
+/** A client that waits for 100 Continue is asked for its body when the request may have one. */
+function addContinue(app: FastifyInstance): void {
+  app.addHook('preParsing', ({ raw }, reply, _payload, done) => {
+    if (raw.headers.expect !== undefined && raw.httpVersion === '1.1') reply.raw.writeContinue();
+    done();
+  });
+}
+
 async function pass(): Promise<void> {}
 
 function serverOptions({
@@ -106,11 +123,15 @@ function serverOptions({
   const connections = createConnections();
   return {
     serverFactory: (handle: RequestListener) => {
-      const server = createServer(HTTP_OPTIONS, connections.handleInOrder(handle));
+      const listener = connections.oneAtATime(handle);
+      const server = createServer(HTTP_OPTIONS, listener);
       server.requestTimeout = requestTimeoutMs;
+      server.maxHeadersCount = MAX_HEADERS + 1;
       Object.assign(server, HALF_OPEN);
       connections.watch(server, stalledMs);
-      handleExpectAndConnect(server, connections.afterAnswers);
+      server.on('checkContinue', listener);
+      server.on('checkExpectation', connections.oneAtATime(refuseExpectation));
+      refuseTunnels(server, connections.endWith);
       // Read the address now: after a reset it is undefined.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },
@@ -124,7 +145,7 @@ function serverOptions({
     return503OnClosing: false,
     requestIdHeader: false as const,
     genReqId: requestIdOf,
-    clientErrorHandler: createClientErrorHandler(connections.afterAnswers),
+    clientErrorHandler: createClientErrorHandler(connections.endWith),
     ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
   };
 }

@@ -1,150 +1,97 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createOpenHeads, type OpenHeads } from './open-heads.ts';
+import { createLinger, type Linger, readSlices } from './sockets.ts';
 
-/**
- * How much of a connection is parsed at once. A read of Node.js, 64 KiB, can have 1,500 of the shortest
- * requests; this can have 50, and 12 once it had several: few enough for V8 to collect them young.
- */
-const SLICE_BYTES = 1_024;
-const PIPELINED_SLICE_BYTES = 256;
+/** How many slices of a body are parsed before its handler reads it. */
+const UNREAD_SLICES = 4;
 
-/**
- * How many waiting requests of all connections are started in one event-loop iteration. An iteration accepts one
- * new connection, so a long one delays the others.
- */
-const MAX_STARTS = 16;
+type Connection = ReturnType<typeof watchSocket>;
 
-type Exchange = { request: IncomingMessage; response: ServerResponse };
-
-/** What one connection has in progress. */
-type Connection = {
-  last: Exchange | undefined;
-  previous: Exchange | undefined;
-  /** Parsed requests that wait for the answer to the one before them. */
-  waiting: number;
-  sliceBytes: number;
-  parse(chunk: Buffer): void;
-};
-
-/** The connections of one server. */
-export type Connections = {
-  /** Wraps the listener of `request`: pipelined requests are handled one after the other. */
-  handleInOrder(handle: RequestListener): RequestListener;
-  /** Bounds what each connection can have in progress, and closes those whose client does not read. */
-  watch(server: Server, stalledMs: number): void;
-  /** Calls `then` when the complete requests of a connection have been answered. Nothing more is parsed. */
-  afterAnswers(socket: object, then: () => void): void;
-};
-
-/**
- * Bounds what one connection can take by pipelining (RFC 9112 section 9.3.2): its requests are handled
- * one in an event-loop iteration, and while one of them waits the socket is not read.
- */
-export function createConnections(): Connections {
+/** Gives each request of a server one answer, and bounds what a connection can take (RFC 9112 section 9). */
+export function createConnections() {
   const connections = new WeakMap<object, Connection>();
-  const startLater = createStartQueue();
+  const connectionOf = (socket: object) => connections.get(socket) as Connection;
+  const openHeads = createOpenHeads();
+  const linger = createLinger();
   return {
-    handleInOrder: (handle) => (request, response) => {
-      const { socket } = request;
-      const connection = connections.get(socket) as Connection;
-      connection.previous = connection.last;
-      connection.last = { request, response };
-      // Node.js gives the socket to a response when those before it have been written.
-      if (response.socket !== null) {
-        handle(request, response);
-        return;
-      }
-      connection.waiting++;
-      if (connection.waiting > 1) connection.sliceBytes = PIPELINED_SLICE_BYTES;
-      response.once('socket', () => {
-        startLater(() => {
-          connection.waiting--;
-          // A request whose client has left meanwhile is as if it had never been read.
-          if (response.destroyed || socket.destroyed) return;
-          handle(request, response);
-          parseBuffered(socket, connection);
-        });
-      });
+    /** Wraps a listener: it gets the requests of a connection one at a time. */
+    oneAtATime(handler: RequestListener): RequestListener {
+      return (request, response) => connectionOf(request.socket).handle(handler, request, response);
     },
-    watch(server, stalledMs) {
-      server.on('connection', (socket) => connections.set(socket, sliceReads(socket)));
+    /** Watches connections, and closes those whose client sends or reads nothing for `stalledMs` when it should. */
+    watch(server: Server, stalledMs: number): void {
+      server.on('connection', (socket) => {
+        connections.set(socket, watchSocket(server, socket, openHeads, linger));
+      });
       server.setTimeout(stalledMs, (socket) => {
-        const { last } = connections.get(socket) as Connection;
-        // Node.js uses this timer for idle connections, too. A request that arrives slowly is ended by requestTimeout.
-        if (!last || isOver(last) || socket.writableLength > 0) socket.destroy();
+        if (connectionOf(socket).isStalled()) socket.destroy();
       });
     },
-    afterAnswers(socket, then) {
-      const connection = connections.get(socket) as Connection;
-      connection.parse = () => {};
-      const { last, previous } = connection;
-      // A request that is cut short by what follows it gets no answer of its own.
-      const awaited = last?.request.complete ? last : previous;
-      if (!awaited || isOver(awaited)) then();
-      else awaited.response.once('close', then);
-    },
+    /** Ends a connection with this answer, or with the one that is due or has begun. */
+    endWith: (socket: object, answer: () => string) => connectionOf(socket).endWith(answer),
   };
 }
 
-/** Calls what it is given in later event-loop iterations, a few in each. */
-function createStartQueue(): (start: () => void) => void {
-  const starts: (() => void)[] = [];
-  let isScheduled = false;
-  function schedule(): void {
-    if (isScheduled || starts.length === 0) return;
-    isScheduled = true;
-    setImmediate(startSome);
-  }
-  function startSome(): void {
-    isScheduled = false;
-    for (const start of starts.splice(0, MAX_STARTS)) start();
-    schedule();
-  }
-  return (start) => {
-    starts.push(start);
-    schedule();
+function watchSocket(server: Server, socket: Socket, openHeads: OpenHeads, linger: Linger) {
+  const [parse] = socket.listeners('data') as [(bytes: Buffer) => void];
+  let current: { request: IncomingMessage; response: ServerResponse } | undefined;
+  let unreadSlices = 0;
+  /** The last answer is due or given: nothing more is parsed. */
+  let isLast = false;
+  const drop = linger.watch(socket, () => (isLast = true));
+  // The time-out of Node.js begins anew with every byte, such as that of an empty line.
+  const idleMs = server.keepAliveTimeout + server.keepAliveTimeoutBuffer;
+  const idle = setTimeout(() => !current && !openHeads.has(socket) && socket.destroy(), idleMs);
+  // Node.js takes its own listener away from a tunnel.
+  socket
+    .on('error', () => {})
+    .on('close', () => {
+      clearTimeout(idle);
+      openHeads.delete(socket);
+    });
+  /** The client may send again what was not answered (RFC 9112 section 9.3.2). */
+  const endAfterAnswer = () => {
+    isLast = true;
+    if (!current?.response.headersSent) current?.response.setHeader('connection', 'close');
   };
-}
-
-type Parse = (chunk: Buffer) => void;
-
-/** Puts itself between the socket and the parser of Node.js, which parses whatever a read brings. */
-function sliceReads(socket: Socket): Connection {
-  const [parse] = socket.listeners('data') as [Parse];
-  const connection: Connection = {
-    last: undefined,
-    previous: undefined,
-    waiting: 0,
-    sliceBytes: SLICE_BYTES,
-    parse,
+  const answered = () => {
+    const isCutShort = current?.request.complete === false;
+    current = undefined;
+    if (isLast || isCutShort) socket.destroySoon();
+    else idle.refresh();
   };
-  socket.off('data', parse).on('data', (chunk: Buffer) => {
-    if (chunk.length > connection.sliceBytes || connection.waiting > 0) {
-      socket.pause().unshift(chunk);
-      parseBuffered(socket, connection);
+  readSlices(socket.off('data', parse), (slice) => {
+    const isHead = current?.request.complete !== false && !isEmptyLines(slice);
+    if (current && isHead) endAfterAnswer();
+    if (isLast) return drop(slice);
+    parse(slice);
+    if (isHead && !current && !isLast && openHeads.add(socket, slice)) {
+      const error = Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' });
+      server.emit('clientError', error, socket);
     }
-    // Node.js takes its parser away from a socket that is closed or has become a tunnel.
-    else if ('parser' in socket && socket.parser !== null) connection.parse(chunk);
+    const isUnread = current?.request.readableFlowing === null && !current.request.complete;
+    if (isUnread && ++unreadSlices > UNREAD_SLICES) socket.pause();
   });
-  return connection;
+  return {
+    handle(handler: RequestListener, request: IncomingMessage, response: ServerResponse): void {
+      if (current) return void endAfterAnswer();
+      openHeads.delete(socket);
+      current = { request, response };
+      unreadSlices = 0;
+      response.on('close', answered);
+      handler(request, response);
+    },
+    endWith(answer: () => string): void {
+      if (isLast) return;
+      if (current?.request.complete) return void endAfterAnswer();
+      if (!current?.response.headersSent) socket.write(answer());
+      socket.destroySoon();
+    },
+    isStalled: () => !current || socket.writableLength > 0,
+  };
 }
 
-/** Parses what the socket has buffered until a request has to wait; reads on when none has to. */
-function parseBuffered(socket: Socket, connection: Connection): void {
-  while (connection.waiting === 0 && !isPausedByNode(socket)) {
-    const size = Math.min(connection.sliceBytes, socket.readableLength);
-    if (size === 0) return void socket.resume();
-    // Emits 'data'. Node.js resumes the socket after each request, and would read another 64 KiB.
-    socket.read(size);
-    socket.pause();
-  }
-}
-
-/** Node.js waits until answers have been written, and fails when its parser is given more before. */
-function isPausedByNode(socket: Socket): boolean {
-  return '_paused' in socket && socket._paused === true;
-}
-
-function isOver({ response }: Exchange): boolean {
-  return response.writableFinished || response.destroyed;
+function isEmptyLines(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x0d || byte === 0x0a);
 }

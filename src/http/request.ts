@@ -8,12 +8,14 @@ import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 /** Longest body of a request, unless its route says otherwise. */
 export const BODY_LIMIT_BYTES = 16 * 1024;
 
-const MAX_HEADERS = 100;
+/** Most header lines of a request. */
+export const MAX_HEADERS = 100;
 const REQUEST_ID = /^[\w-]{1,64}$/;
 const SINGLE_HEADERS: readonly string[] = ['host', 'authorization', 'content-type'];
 const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
 const BOM = 0xfeff;
+const NOTHING = Buffer.alloc(0);
 
 /** The client's X-Request-Id where it is harmless in a log line, else a new one. */
 export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
@@ -52,6 +54,12 @@ export function headerRefusal({
   return undefined;
 }
 
+/** Whether a part of the body has still to come. */
+export function hasMoreBody({ headers, complete }: IncomingMessage): boolean {
+  const hasBody = headers['content-length'] ?? headers['transfer-encoding'];
+  return hasBody !== undefined && !complete;
+}
+
 /**
  * The token in an Authorization header (RFC 6750 section 2.1).
  *
@@ -75,13 +83,42 @@ export const requireJson: preParsingHookHandler = ({ headers }, _reply, _payload
 export function addJsonParser(app: FastifyInstance): void {
   const parseText = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const bytes = body as Buffer;
-    const text = bytes.toString('utf8');
-    // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
-    if (isUtf8(bytes) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
-    else done(invalidRequest('must be UTF-8 without a byte order mark'));
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    readBody(payload, request.routeOptions.bodyLimit, (error, body = NOTHING) => {
+      if (error) return void done(error);
+      const text = body.toString('utf8');
+      // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
+      if (isUtf8(body) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
+      else done(invalidRequest('must be UTF-8 without a byte order mark'));
+    });
   });
+}
+
+/** Reads a body into one buffer, whatever pieces it comes in: a piece of one byte takes 400 bytes of memory. */
+function readBody(
+  payload: IncomingMessage,
+  limit: number,
+  done: (error: Error | null, body?: Buffer) => void,
+): void {
+  const declared = Number(payload.headers['content-length'] ?? 0);
+  if (declared > limit) return void done(new ServiceError('body_too_large'));
+  if (payload.destroyed) return void done(payload.errored);
+  let body = Buffer.allocUnsafe(declared);
+  let length = 0;
+  const settle = (error: Error | null) => {
+    payload.off('data', add).off('end', end).off('error', settle);
+    done(error, body.subarray(0, length));
+  };
+  const end = () => settle(null);
+  const add = (piece: Buffer) => {
+    const needed = length + piece.length;
+    if (needed > limit) return settle(new ServiceError('body_too_large'));
+    if (needed > body.length) {
+      body = Buffer.concat([body.subarray(0, length)], Math.min(limit, 2 * needed));
+    }
+    length += piece.copy(body, length);
+  };
+  payload.on('data', add).on('end', end).on('error', settle);
 }
 
 /** What the schema found, by the path of the field (RFC 6901). */

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BaseAppOptions, createBaseApp } from '../../src/http/base.ts';
-import {
-  createClientErrorHandler,
-  handleExpectAndConnect,
-} from '../../src/http/problems/node-errors.ts';
+import { createClientErrorHandler } from '../../src/http/problems/node-errors.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { expectProblem } from '../support/problem.ts';
 import { converse, rawRequest } from '../support/raw-http.ts';
@@ -99,92 +95,42 @@ it('ends the connection of a refused CONNECT, though its client keeps it open', 
   client.destroy();
 });
 
-/** Both ends of a connection; the server's side stays open when the client ends its own. */
-async function openPair() {
-  const server = createServer({ allowHalfOpen: true });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
-  const [accepted] = (await once(server, 'connection')) as [Socket];
-  onTestFinished(() => {
-    client.destroy();
-    accepted.destroy();
-    server.close();
-  });
-  const errors: unknown[] = [];
-  accepted.on('error', (error) => errors.push(error));
-  return { client, accepted, errors };
-}
-
-const atOnce = (_socket: object, then: () => void) => then();
-const parseError = () => Object.assign(new Error('on purpose'), { code: 'HPE_INVALID_METHOD' });
-
-it('destroys a connection that was reset, without an answer', async () => {
-  const { client, accepted } = await openPair();
-  createClientErrorHandler(atOnce)(
-    Object.assign(new Error('on purpose'), { code: 'ECONNRESET' }),
-    accepted,
-  );
-  expect(accepted.destroyed).toBe(true);
-  expect(await text(client)).toBe('');
+it('survives an error of a connection that asked for a tunnel', async () => {
+  const { app, port, answerTo } = await open();
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', () => {});
+  const [accepted] = (await once(app.server, 'connection')) as [Socket];
+  client.write(CONNECT);
+  await once(client, 'data');
+  const gone = new Promise((resolve) => accepted.once('close', resolve));
+  client.resetAndDestroy();
+  await gone;
+  expect(await answerTo(rawRequest('GET / HTTP/1.1'))).toMatchObject({ status: 200 });
 });
 
-it('destroys a connection on which no answer can be written any more', async () => {
-  const { accepted } = await openPair();
-  accepted.end();
-  createClientErrorHandler(atOnce)(parseError(), accepted);
-  expect(accepted.destroyed).toBe(true);
-});
+describe('a parse error', () => {
+  const never = () => expect.unreachable();
 
-it('asks once for the answers before bytes that are no HTTP', async () => {
-  const { accepted } = await openPair();
-  let asked = 0;
-  const handle = createClientErrorHandler(() => void asked++);
-  handle(parseError(), accepted);
-  handle(parseError(), accepted);
-  expect(asked).toBe(1);
-});
-
-it('answers nothing behind an answer that has closed the connection', async () => {
-  const { client, accepted, errors } = await openPair();
-  const handle = createClientErrorHandler((_socket, then) => {
-    accepted.end('last');
-    then();
-  });
-  handle(parseError(), accepted);
-  expect(await text(client)).toBe('last');
-  expect(errors).toEqual([]);
-});
-
-describe('a refused CONNECT', () => {
-  /** A server that leaves it to the test when the answers before a CONNECT are out. */
-  async function openTunnel() {
-    const server = createHttpServer();
-    const asked = Promise.withResolvers<[Socket, () => void]>();
-    handleExpectAndConnect(server, (socket, then) => asked.resolve([socket as Socket, then]));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    onTestFinished(() => {
-      client.destroy();
-      server.close();
-    });
-    client.on('error', () => {}).write(CONNECT);
-    const [accepted, answer] = await asked.promise;
-    return { client, accepted, answer };
+  /** The server's side of a connection. */
+  async function openAccepted() {
+    const { app, port } = await open();
+    const connected = once(app.server, 'connection');
+    const client = connect(port, '127.0.0.1').on('error', () => {});
+    onTestFinished(() => void client.destroy());
+    return ((await connected) as [Socket])[0];
   }
 
-  it('gets nothing behind an answer that has closed the connection', async () => {
-    const { client, accepted, answer } = await openTunnel();
-    const errors: unknown[] = [];
-    accepted.on('error', (error) => errors.push(error)).end('last');
-    answer();
-    expect(await text(client)).toBe('last');
-    expect(errors).toEqual([]);
+  it('on a connection that was reset destroys it, without an answer', async () => {
+    const accepted = await openAccepted();
+    const error = Object.assign(new Error('on purpose'), { code: 'ECONNRESET' });
+    createClientErrorHandler(never)(error, accepted);
+    expect(accepted.destroyed).toBe(true);
   });
 
-  it('that fails ends its own connection, and nothing else', async () => {
-    const { accepted } = await openTunnel();
-    expect(accepted.emit('error', new Error('on purpose'))).toBe(true);
+  it('on a connection on which nothing can be written any more destroys it', async () => {
+    const accepted = await openAccepted();
+    accepted.end();
+    createClientErrorHandler(never)(new Error('on purpose'), accepted);
     expect(accepted.destroyed).toBe(true);
   });
 });

@@ -4,7 +4,6 @@ import { openApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';
 import { expectProblem } from '../support/problem.ts';
-import { converse, rawRequest } from '../support/raw-http.ts';
 
 const PROXY = { trustProxy: ['127.0.0.1'] };
 
@@ -52,13 +51,6 @@ describe('an address', () => {
   it('is limited for wrong methods too', async () => {
     const app = await openApp({ perIp: 1 });
     expect(await knocks(app, 2, undefined, '/video-token')).toEqual([405, 429]);
-  });
-
-  it('is limited for each request that it sends in one go', async () => {
-    const app = await openApp({ perIp: 3 });
-    const more = 'GET /nope HTTP/1.1\r\nHost: test\r\n\r\n';
-    const answers = await converse(app.port, more.repeat(4) + rawRequest('GET /nope HTTP/1.1'));
-    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 429, 429]);
   });
 
   it('is never limited at the probes, and probes count for nothing', async () => {

@@ -217,15 +217,11 @@ describe('what looks odd and is harmless', () => {
   });
 });
 
-it('50 requests in one go are answered in their order', async () => {
-  const ids = Array.from({ length: 50 }, (_, n) => `id-${n}`);
-  const requests = ids.map((id, n) => {
-    const text = n % 2 ? post(`X-Request-Id: ${id}`) : rawRequest(HEALTH, [`X-Request-Id: ${id}`]);
-    return n < 49 ? keptAlive(text) : text;
-  });
-  const answers = await converse(service.port, requests.join(''));
-  expect(answers.map(({ headers }) => headers['x-request-id'])).toEqual(ids);
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+it('50 requests in one go get one answer, that to the first, and the end', async () => {
+  const requests = Array.from({ length: 50 }, (_, n) => keptAlive(post(`X-Request-Id: id-${n}`)));
+  const answer = await send(requests.join(''));
+  expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  expect(answer.headers['x-request-id']).toBe('id-0');
 });
 
 it.concurrent.each([

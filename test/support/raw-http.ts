@@ -27,7 +27,7 @@ export async function converse(
 }
 
 /** The answers in what a server sent; each has a Content-Length or no body. */
-function parseAnswers(bytes: Buffer): Answer[] {
+export function parseAnswers(bytes: Buffer): Answer[] {
   const answers: Answer[] = [];
   let rest = bytes;
   while (rest.length > 0) {
