@@ -49,16 +49,17 @@ export class ImportError extends Error {
 export type ImportCounts = Record<Entry['type'], number>;
 
 export type ImportOptions = {
-  /** Hears the number of each line that is read. */
+  /** Is called with the number of each line that is read. */
   onLine?(line: number): void;
-  /** Hears of each entry. */
   onEntry?(entry: Entry): void;
-  /** Takes what an older release took and this one refuses; `onWarning` hears of each such line. */
+  /** Takes what an older release took and this one refuses, and is called with each such line. */
   onWarning?(problem: LineProblem): void;
   /** Deletes what the file does not name; an empty file is refused. */
   replace?: boolean;
   /** Checks everything, and keeps nothing. */
   dryRun?: boolean;
+  /** Ends the import before its next statement: nothing of it is kept. */
+  signal?: AbortSignal;
 };
 
 /** Ends the transaction of a dry run. */
@@ -67,7 +68,7 @@ class DryRun extends Error {}
 /**
  * Reads NDJSON into the directory, all or nothing, a line at a time.
  *
- * @throws {ImportError} that names the bad lines
+ * @throws {ImportError} that names the bad lines; the reason of `signal`
  */
 export async function importDirectory(
   database: Database,
@@ -75,7 +76,8 @@ export async function importDirectory(
   options: ImportOptions = {},
 ): Promise<ImportCounts> {
   const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-  const work = database.transaction(async (session) => {
+  const work = database.transaction(async (connection) => {
+    const session = untilAborted(connection, options.signal);
     const imported = createImport(session, counts, options);
     await imported.read(linesOf(chunks));
     if (options.replace) await removeOthers(session, imported.ids, counts);
@@ -85,6 +87,17 @@ export async function importDirectory(
     if (!(error instanceof DryRun)) throw error;
   });
   return counts;
+}
+
+function untilAborted(session: Session, signal?: AbortSignal): Session {
+  if (!signal) return session;
+  return {
+    ...session,
+    async query(sql, values) {
+      signal.throwIfAborted();
+      return session.query(sql, values);
+    },
+  };
 }
 
 /** What a file names, for each type. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, preParsingHookHandler } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { createByteBuffer } from '../bytes.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 
 /** Longest body of a request, unless its route says otherwise. */
@@ -94,7 +95,7 @@ export function addJsonParser(app: FastifyInstance): void {
   });
 }
 
-/** Reads a body into one buffer, whatever pieces it comes in: a piece of one byte takes 400 bytes of memory. */
+/** Reads a body of at most so many bytes. */
 function readBody(
   payload: IncomingMessage,
   limit: number,
@@ -102,21 +103,17 @@ function readBody(
 ): void {
   const declared = Number(payload.headers['content-length'] ?? 0);
   if (declared > limit) return void done(new ServiceError('body_too_large'));
+  // No event would come any more.
   if (payload.destroyed) return void done(payload.errored);
-  let body = Buffer.allocUnsafe(declared);
-  let length = 0;
+  const body = createByteBuffer(declared);
   const settle = (error: Error | null) => {
     payload.off('data', add).off('end', end).off('error', settle);
-    done(error, body.subarray(0, length));
+    done(error, body.take());
   };
   const end = () => settle(null);
   const add = (piece: Buffer) => {
-    const needed = length + piece.length;
-    if (needed > limit) return settle(new ServiceError('body_too_large'));
-    if (needed > body.length) {
-      body = Buffer.concat([body.subarray(0, length)], Math.min(limit, 2 * needed));
-    }
-    length += piece.copy(body, length);
+    if (body.length() + piece.length > limit) settle(new ServiceError('body_too_large'));
+    else body.add(piece);
   };
   payload.on('data', add).on('end', end).on('error', settle);
 }

@@ -6,7 +6,7 @@ import type { Database } from '../../src/directory/database.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { ImportError, importDirectory } from '../../src/directory/transfer.ts';
-import { withIdleTimeout } from '../../src/lines.ts';
+import { splitLines, withIdleTimeout } from '../../src/lines.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -447,4 +447,70 @@ describe('for any bytes', () => {
       { numRuns: 500 },
     );
   });
+});
+
+describe('an import that is given up', () => {
+  it('ends before its next statement, and keeps nothing', async () => {
+    const left = new AbortController();
+    async function* lines() {
+      yield Buffer.from(`${ALICE}\n`);
+      left.abort(new Error('on purpose'));
+      yield Buffer.from(`${FILM}\n`);
+    }
+    const work = importDirectory(database, lines(), { signal: left.signal });
+    expect(await rejectionOf(work)).toMatchObject({ message: 'on purpose' });
+    expect(await exported()).toEqual([]);
+  });
+
+  it('ends in the middle of a long line', async () => {
+    const left = new AbortController();
+    const ids = Array.from({ length: 2_000 }, (_, n) => `user-${n}`);
+    const users = ids.map((id) => `{"type":"user","id":"${id}"}\n`).join('');
+    const room = JSON.stringify({ type: 'room', id: 'room', memberIds: ids });
+    let statements = 0;
+    const counted: Database = {
+      ...database,
+      transaction: (work) =>
+        database.transaction((session) =>
+          work({
+            ...session,
+            async query(sql, values) {
+              if (sql.includes('room_members') && ++statements === 5) left.abort();
+              return session.query(sql, values);
+            },
+          }),
+        ),
+    };
+    const work = importDirectory(counted, chunks(users, room), { signal: left.signal });
+    expect(await rejectionOf(work)).toMatchObject({ name: 'AbortError' });
+    expect(statements).toBe(5);
+  });
+});
+
+it('takes a line in pieces of a byte as fast as in one', async () => {
+  const title = 'f'.repeat(499);
+  const film = JSON.stringify({ type: 'video', id: 'film', title }).padEnd(300_000);
+  async function* bytes() {
+    for (const byte of Buffer.from(film)) yield Uint8Array.of(byte);
+  }
+  const lines = Array.fromAsync(splitLines(bytes(), () => expect.unreachable()));
+  expect(String((await lines).flat())).toBe(film);
+});
+
+it.each([
+  ['in one piece', 1],
+  ['in many pieces', 1_000],
+])('leaves out a line of more than 16 MiB, %s, and no other', async (_, count) => {
+  const most = 16 * 1024 * 1024;
+  const text = Buffer.from(`a\n${'b'.repeat(most + 1)}\n${'c'.repeat(most)}\nd`);
+  const size = Math.ceil(text.length / count);
+  async function* pieces() {
+    for (let at = 0; at < text.length; at += size) yield text.subarray(at, at + size);
+  }
+  const tooLong: number[] = [];
+  const lines = (
+    await Array.fromAsync(splitLines(pieces(), (number) => tooLong.push(number)))
+  ).flat();
+  expect(lines.map(({ length }) => length)).toEqual([1, most, 1]);
+  expect(tooLong).toEqual([2]);
 });

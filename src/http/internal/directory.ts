@@ -92,9 +92,13 @@ function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
           },
         },
       },
-      async ({ body }) => {
+      async ({ body }, reply) => {
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
-        return importDirectory(database, withIdleTimeout(body, IDLE_MS)).catch(rethrowAsInvalid);
+        const left = new AbortController();
+        // Nobody reads the answer.
+        reply.raw.once('close', () => left.abort(new ServiceError('request_timeout')));
+        const chunks = withIdleTimeout(body, IDLE_MS);
+        return importDirectory(database, chunks, { signal: left.signal }).catch(rethrowAsInvalid);
       },
     );
     app.get(
