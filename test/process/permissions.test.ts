@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BODY } from '../support/ask.ts';
+import { cli } from '../support/cli.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { writeSample } from '../support/sample.ts';
 import {
@@ -43,6 +44,7 @@ async function image() {
   return {
     folder,
     run,
+    data,
     flags,
     start(options: readonly string[], more: Variables = {}): Program {
       const program = startProgram({ ...all, ...more, NODE_OPTIONS: options.join(' ') }, folder);
@@ -80,6 +82,24 @@ describe('under the permissions of the image', () => {
     const { folder, flags, start } = await image();
     const path = join(folder, 'data', 'new', 'access.db');
     await ready(start(flags, { ACCESS_SQLITE_PATH: path }));
+  });
+
+  it('a report is made in memory with a warning, and on disk where the data is', async () => {
+    const { data, flags } = await image();
+    const decision = { event: 'video_token', outcome: 'issued', videoId: 'film', userId: 'u' };
+    const given = {
+      env: { NODE_OPTIONS: flags.join(' ') },
+      input: `${JSON.stringify(decision)}\n`,
+    };
+    const inMemory = await cli(['report', '--json', '-'], given);
+    expect([inMemory.code, JSON.parse(inMemory.stdout)]).toMatchObject([0, [{ users: 1 }]]);
+    expect(inMemory.stderr).toMatch(
+      /^warning: .*so the report is made in memory; .*--temp-dir.*\n$/,
+    );
+    expect(await cli(['report', '--json', '--temp-dir', data, '-'], given)).toEqual({
+      ...inMemory,
+      stderr: '',
+    });
   });
 
   it.each(FLAGS.filter((flag) => flag.startsWith('--allow-') && !flag.endsWith(CACHE)))(
