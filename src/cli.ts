@@ -48,15 +48,6 @@ as the service does.`,
   );
 
 program
-  .command('demo')
-  .description('run the service on a sample directory and show one request')
-  .option('--once', 'end after the reply')
-  .action(async ({ once = false }) => {
-    const { demo } = await import('./commands/demo.ts');
-    await demo(process.env, { once, terminal });
-  });
-
-program
   .command('inspect')
   .description('say what a token holds and what ZEGO would refuse about it')
   .argument('<token>', 'a ZEGO video token (04…), or - for standard input')
@@ -134,15 +125,6 @@ program
   .action(async (files, { csv = false, json = false, tempDir }) => {
     const { report } = await import('./commands/report.ts');
     await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
-  });
-
-program
-  .command('openapi')
-  .description('write the OpenAPI documents from the route schemas')
-  .option('--check', 'only say whether it is up to date')
-  .action(async ({ check = false }) => {
-    const { openapi } = await import('./commands/openapi.ts');
-    succeed(await openapi({ check, terminal }));
   });
 
 await program.parseAsync().catch((error) => {

@@ -171,6 +171,21 @@ describe('the report of audit logs', () => {
     ]);
   });
 
+  it('says how long half of the decisions took at most, and 99 in 100, whatever they were', async () => {
+    const took = (durationMs: number, count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        line({ videoId: 'film', outcome: i % 2 ? 'issued' : 'denied', code: 'x', durationMs }),
+      );
+    const lines = [...took(500, 10), ...took(20, 490), ...took(1, 500)];
+    const quantiles = async (logged: readonly string[]) => {
+      const { stdout } = await cli(['report', '--json', await writeLog('slow.log', logged)]);
+      const [{ p50Ms, p99Ms }] = JSON.parse(stdout);
+      return [p50Ms, p99Ms];
+    };
+    expect(await quantiles(lines)).toEqual([1, 20]);
+    expect(await quantiles([...lines, ...took(500, 1)])).toEqual([20, 500]);
+  });
+
   it('reads standard input, and exits 1 for a file that is not there', async () => {
     const input = line({ outcome: 'issued', code: 'issued', videoId: 'v', durationMs: 1 });
     expect((await cli(['report', '-'], { input })).stdout).toContain('v');

@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { cli } from '../support/cli.ts';
+import { FLAGS, imageFlags } from '../support/image.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { writeSample } from '../support/sample.ts';
 import {
@@ -16,8 +17,6 @@ import {
 } from '../support/service.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const ENTRYPOINT = readFileSync(join(ROOT, 'deploy/image-entrypoint'), 'utf8');
-const FLAGS = [...ENTRYPOINT.matchAll(/^ {2}(--\S+) \\$/gm)].map(([, flag]) => flag as string);
 
 /** A faster start needs it, and no start does. */
 const CACHE = '/app/node_modules/.cache';
@@ -29,15 +28,11 @@ async function image() {
   for (const path of [run, data]) mkdirSync(path);
   const { ZEGO_SERVER_SECRET = '', ...variables } = VARIABLES;
   writeFileSync(join(run, 'secret'), ZEGO_SERVER_SECRET);
-  const places: Record<string, string> = {
+  const flags = imageFlags({
     '/app': ROOT,
     '/app/data': data,
     [CACHE]: join(folder, 'cache'),
     '/run': run,
-  };
-  const flags = FLAGS.map((flag) => {
-    const [name, place = ''] = flag.split('=');
-    return place in places ? `${name}=${places[place]}` : flag;
   });
   const ACCESS_SQLITE_PATH = await writeSample(data);
   const all = { ...variables, ZEGO_SERVER_SECRET_FILE: join(run, 'secret'), ACCESS_SQLITE_PATH };
