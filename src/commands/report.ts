@@ -1,4 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
 import { createDecisionStore, type Decision } from './decision-store.ts';
@@ -8,10 +9,8 @@ import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 
 const DECISION = '"event":"video_token"';
-/** Each bucket of durations is a tenth wider than the one before, from 10 µs on. */
-const BUCKET_GROWTH = 1.1;
-const SHORTEST_MS = 0.01;
-const BUCKETS = 160;
+/** Lines that are written at a time. */
+const BATCH_LINES = 1_000;
 
 /** Where a log was cut off while it was written there can be megabytes of zeros. */
 const ignore = () => {};
@@ -71,7 +70,19 @@ export async function report(
       `${files.join(', ')}: none of ${count} lines is a decision of the service; give what it wrote to standard output`,
     );
   }
-  for (const line of FORMATS[format](store.rows(toMs))) terminal.print(line);
+  await printAll(FORMATS[format](store.rows()), terminal);
+}
+
+/** A write is remembered until the event loop goes on, and a pipe without a reader fails only then. */
+async function printAll(lines: Iterable<string>, terminal: Terminal): Promise<void> {
+  let batch: string[] = [];
+  for (const line of lines) {
+    if (batch.push(line) < BATCH_LINES) continue;
+    terminal.print(batch.join('\n'));
+    batch = [];
+    await setImmediate();
+  }
+  if (batch.length > 0) terminal.print(batch.join('\n'));
 }
 
 type LoggedDecision = {
@@ -97,7 +108,8 @@ function parse(line: string): LoggedDecision | undefined {
 }
 
 function toDecision(logged: LoggedDecision): Decision {
-  const { time = '', videoId = '-', country = '-', userId, outcome, code = '-' } = logged;
+  const { time = '', videoId = '-', country = '-', userId, outcome } = logged;
+  const { code = '-', durationMs = 0 } = logged;
   return {
     day: String(time).slice(0, 10),
     video: String(videoId),
@@ -105,15 +117,6 @@ function toDecision(logged: LoggedDecision): Decision {
     outcome: outcome === 'issued' || outcome === 'failed' ? outcome : 'denied',
     code: String(code),
     user: userId === undefined ? undefined : String(userId),
-    bucket: toBucket(logged.durationMs),
+    durationMs,
   };
-}
-
-function toBucket(durationMs = 0): number {
-  const bucket = Math.floor(Math.log(durationMs / SHORTEST_MS) / Math.log(BUCKET_GROWTH));
-  return Math.max(0, Math.min(BUCKETS - 1, bucket || 0));
-}
-
-function toMs(bucket: number): number {
-  return Number((SHORTEST_MS * BUCKET_GROWTH ** (bucket + 0.5)).toPrecision(2));
 }
