@@ -41,7 +41,7 @@ module.exports = {
       name: 'modules-know-no-http',
       severity: 'error',
       from: { path: '^src/(token04|token|auth|access|directory|config|ops)/' },
-      to: { path: '^src/(http|commands|openapi)/' },
+      to: { path: '^src/(http|commands)/' },
     },
     {
       name: 'auth-and-access-are-apart',
@@ -68,9 +68,15 @@ module.exports = {
       to: { path: '^src/(start\\.js|server\\.ts|cli\\.ts)$' },
     },
     {
+      name: 'the-image-has-only-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(tools|test|bench|client|examples)/' },
+    },
+    {
       name: 'no-development-dependency-in-production',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(openapi/|commands/openapi\\.ts$)' },
+      from: { path: '^src/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OpenedAccess, openAccess } from './access/open.ts';
@@ -12,6 +13,7 @@ import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
 import { COUNTRIES } from './directory/countries.ts';
+import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
@@ -44,15 +46,6 @@ Exit codes: 0 yes or done, 1 no or failed,
 The commands read the environment and .env,
 as the service does.`,
   );
-
-program
-  .command('demo')
-  .description('run the service on a sample directory and show one request')
-  .option('--once', 'end after the reply')
-  .action(async ({ once = false }) => {
-    const { demo } = await import('./commands/demo.ts');
-    await demo(process.env, { once, terminal });
-  });
 
 program
   .command('inspect')
@@ -128,18 +121,10 @@ program
   .argument('<files...>', 'logs of the service, or - for standard input')
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')
-  .action(async (files, { csv = false, json = false }) => {
+  .option('--temp-dir <folder>', 'where temporary files may grow', parseFolder, tmpdir())
+  .action(async (files, { csv = false, json = false, tempDir }) => {
     const { report } = await import('./commands/report.ts');
-    await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', terminal });
-  });
-
-program
-  .command('openapi')
-  .description('write the OpenAPI documents from the route schemas')
-  .option('--check', 'only say whether it is up to date')
-  .action(async ({ check = false }) => {
-    const { openapi } = await import('./commands/openapi.ts');
-    succeed(await openapi({ check, terminal }));
+    await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
   });
 
 await program.parseAsync().catch((error) => {
@@ -180,6 +165,11 @@ function parseLifetime(value: string): number {
 function parseCountry(value: string): string {
   if (COUNTRIES.has(value)) return value;
   throw new InvalidArgumentError('must be a country of ISO 3166-1 in capitals, such as SG');
+}
+
+function parseFolder(value: string): string {
+  if (['folder', 'unknown'].includes(kindOfPath(value))) return value;
+  throw new InvalidArgumentError('must be a folder that is there');
 }
 
 function succeed(yes: boolean): void {

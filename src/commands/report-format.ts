@@ -27,14 +27,15 @@ const HEADINGS = [
   'denied',
 ];
 
-/** The report, a line at a time: there may be a million. */
-export const FORMATS: Record<ReportFormat, (rows: Row[]) => Iterable<string>> = {
+/** The report, a line at a time: there may be a million. A table reads its rows twice. */
+export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<string>> = {
   *json(rows) {
-    for (const [index, row] of rows.entries()) {
-      const end = index < rows.length - 1 ? ',' : ']';
-      yield `${index === 0 ? '[' : ''}${JSON.stringify(row)}${end}`;
+    let last: string | undefined;
+    for (const row of rows) {
+      if (last !== undefined) yield `${last},`;
+      last = `${last === undefined ? '[' : ''}${JSON.stringify(row)}`;
     }
-    if (rows.length === 0) yield '[]';
+    yield last === undefined ? '[]' : `${last}]`;
   },
   *csv(rows) {
     yield HEADINGS.join(',');

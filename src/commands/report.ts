@@ -1,32 +1,19 @@
 import { pipeline, Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
-import { createDistinctCounter, type DistinctCounter } from './distinct.ts';
+import { createDecisionStore, type Decision } from './decision-store.ts';
 import { readInput, unreadableFile } from './input.ts';
-import { FORMATS, type ReportFormat, type Row } from './report-format.ts';
+import { FORMATS, type ReportFormat } from './report-format.ts';
+import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 
 const DECISION = '"event":"video_token"';
-/** Each bucket of durations is a tenth wider than the one before, from 10 µs on. */
-const BUCKET_GROWTH = 1.1;
-const SHORTEST_MS = 0.01;
-const BUCKETS = 160;
+/** Lines that are written at a time. */
+const BATCH_LINES = 1_000;
 
 /** Where a log was cut off while it was written there can be megabytes of zeros. */
 const ignore = () => {};
-
-/** The decisions of one day about one film in one territory. */
-type Group = {
-  day: string;
-  videoId: string;
-  country: string;
-  issued: number;
-  denied: Map<string, number>;
-  failed: number;
-  users: DistinctCounter;
-  /** How many there are in each bucket. */
-  durations: Map<number, number>;
-};
 
 /** The bytes of a log, unpacked where they are those of gzip (RFC 1952 section 2.3.1). */
 async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
@@ -48,21 +35,30 @@ async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Sums up audit logs by day, film and territory. Memory grows with the groups, not with the lines.
+ * Sums up audit logs by day, film and territory, exactly. The decisions are kept in a temporary
+ * database in `tempDir`: memory grows neither with them nor with the rows.
  *
  * @throws {Error} when no line is a decision
  */
 export async function report(
   files: readonly string[],
-  { format, terminal }: { format: ReportFormat; terminal: Terminal },
+  { format, tempDir, terminal }: { format: ReportFormat; tempDir: string; terminal: Terminal },
 ): Promise<void> {
-  const groups = new Map<string, Group>();
+  const database = openTemporaryDatabase(tempDir, (cause) =>
+    terminal.note(
+      `warning: ${tempDir}: cannot be written, so the report is made in memory; ${cause}; --temp-dir names another folder`,
+    ),
+  );
+  const store = createDecisionStore(database);
   let count = 0;
   let understood = 0;
   for (const file of files) {
     for await (const lines of splitLines(unpacked(file), ignore)) {
       for (const line of lines) {
-        if (line.includes(DECISION) && add(groups, line.toString())) understood++;
+        const decision = line.includes(DECISION) && parse(line.toString());
+        if (!decision) continue;
+        store.add(toDecision(decision));
+        understood++;
       }
       count += lines.length;
       terminal.progress(`${count.toLocaleString('en')} lines`);
@@ -74,45 +70,19 @@ export async function report(
       `${files.join(', ')}: none of ${count} lines is a decision of the service; give what it wrote to standard output`,
     );
   }
-  const rows = [...groups.keys()].sort().map((key) => toRow(groups.get(key) as Group));
-  for (const line of FORMATS[format](rows)) terminal.print(line);
+  await printAll(FORMATS[format](store.rows()), terminal);
 }
 
-/** A line that is cut or not ours is left out: a log may have been rotated in the middle of one. */
-function add(groups: Map<string, Group>, line: string): boolean {
-  const decision = parse(line);
-  if (!decision) return false;
-  const {
-    time = '',
-    videoId = '-',
-    country = '-',
-    userId,
-    outcome,
-    code = '-',
-    durationMs = 0,
-  } = decision;
-  const day = String(time).slice(0, 10);
-  const key = `${day}\t${videoId}\t${country}`;
-  let group = groups.get(key);
-  if (!group) {
-    group = createGroup(day, videoId, country);
-    groups.set(key, group);
+/** A write is remembered until the event loop goes on, and a pipe without a reader fails only then. */
+async function printAll(lines: Iterable<string>, terminal: Terminal): Promise<void> {
+  let batch: string[] = [];
+  for (const line of lines) {
+    if (batch.push(line) < BATCH_LINES) continue;
+    terminal.print(batch.join('\n'));
+    batch = [];
+    await setImmediate();
   }
-  if (outcome === 'issued') {
-    group.issued++;
-    if (userId !== undefined) group.users.add(userId);
-  } else if (outcome === 'failed') {
-    group.failed++;
-  } else {
-    increment(group.denied, code);
-  }
-  const bucket = Math.floor(Math.log(durationMs / SHORTEST_MS) / Math.log(BUCKET_GROWTH));
-  increment(group.durations, Math.max(0, Math.min(BUCKETS - 1, bucket)));
-  return true;
-}
-
-function increment<K>(counts: Map<K, number>, key: K): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+  if (batch.length > 0) terminal.print(batch.join('\n'));
 }
 
 type LoggedDecision = {
@@ -125,7 +95,10 @@ type LoggedDecision = {
   durationMs?: number;
 };
 
-/** Docker Compose and Kubernetes put the container, or time and stream, before each line. */
+/**
+ * A line that is cut or not ours is left out: a log may have been rotated in the middle of one.
+ * Docker Compose and Kubernetes put the container, or time and stream, before each line.
+ */
 function parse(line: string): LoggedDecision | undefined {
   try {
     return JSON.parse(line.slice(line.indexOf('{')));
@@ -134,43 +107,16 @@ function parse(line: string): LoggedDecision | undefined {
   }
 }
 
-function createGroup(day: string, videoId: string, country: string): Group {
+function toDecision(logged: LoggedDecision): Decision {
+  const { time = '', videoId = '-', country = '-', userId, outcome } = logged;
+  const { code = '-', durationMs = 0 } = logged;
   return {
-    day,
-    videoId,
-    country,
-    issued: 0,
-    denied: new Map(),
-    failed: 0,
-    users: createDistinctCounter(),
-    durations: new Map(),
+    day: String(time).slice(0, 10),
+    video: String(videoId),
+    territory: String(country),
+    outcome: outcome === 'issued' || outcome === 'failed' ? outcome : 'denied',
+    code: String(code),
+    user: userId === undefined ? undefined : String(userId),
+    durationMs,
   };
-}
-
-function toRow({ day, videoId, country, issued, denied, failed, users, durations }: Group): Row {
-  return {
-    day,
-    video: videoId,
-    territory: country,
-    issued,
-    denied: Object.fromEntries([...denied].sort()),
-    failed,
-    users: users.count(),
-    p50Ms: quantile(durations, 0.5),
-    p99Ms: quantile(durations, 0.99),
-  };
-}
-
-function quantile(durations: Map<number, number>, q: number): number {
-  const total = durations.values().reduce((sum, count) => sum + count, 0);
-  let seen = 0;
-  for (const [bucket, count] of [...durations].sort(([a], [b]) => a - b)) {
-    seen += count;
-    if (seen >= total * q) return toMs(bucket);
-  }
-  return 0;
-}
-
-function toMs(bucket: number): number {
-  return Number((SHORTEST_MS * BUCKET_GROWTH ** (bucket + 0.5)).toPrecision(2));
 }

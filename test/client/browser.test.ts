@@ -1,6 +1,6 @@
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DemoPage, openDemoPage } from '../../src/commands/demo-page.ts';
+import { type DemoPage, openDemoPage } from '../../tools/demo/page.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';

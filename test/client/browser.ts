@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { sampleDirectory } from '../../src/commands/demo-page.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
+import { sampleDirectory } from '../../tools/demo/page.ts';
 
 const TOUCH = { deviceScaleFactor: 1.5, isMobile: true, hasTouch: true };
 

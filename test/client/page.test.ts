@@ -10,7 +10,7 @@ import { freePort } from '../support/free-port.ts';
 import { describeWith } from '../support/program.ts';
 import { expectToFit, reads, SCREENS, useBrowser } from './browser.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const DEMO = fileURLToPath(new URL('../../tools/demo.ts', import.meta.url));
 // UPDATE_IMAGES=true writes them; each run would make other ones, for the time of day is in them.
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 
@@ -20,7 +20,7 @@ describeWith('chromium', 'the page of the demo', () => {
   let address: string;
   beforeAll(async () => {
     const env = { PATH: process.env.PATH, PORT: String(await freePort()) };
-    demo = spawn(process.execPath, [CLI, 'demo'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    demo = spawn(process.execPath, [DEMO], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     address = await addressIn(demo);
   });
   afterAll(async () => {

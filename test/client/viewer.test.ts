@@ -1,6 +1,6 @@
 import type { HTTPRequest, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { type DemoPage, openDemoPage } from '../../src/commands/demo-page.ts';
+import { type DemoPage, openDemoPage } from '../../tools/demo/page.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { JWT_SECRET } from '../support/jwt.ts';

@@ -9,7 +9,6 @@ import { ERROR_CODES } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { freePort } from '../support/free-port.ts';
 
 const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
 const LINES = `{"type":"user","id":"u"}
@@ -129,10 +128,6 @@ describe('the commands', () => {
       });
     }
     expect((await cli(['mint', '--user', 'u'], { env })).code).toBe(2);
-  });
-
-  it('say whether the OpenAPI documents are up to date', async () => {
-    expect(await cli(['openapi', '--check'])).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   it('read and never create a database', async () => {
@@ -270,23 +265,8 @@ describe('the commands', () => {
   it('teach by --help', async () => {
     const { code, stdout } = await cli(['--help']);
     expect(code).toBe(0);
-    for (const word of ['demo', 'inspect', 'mint', 'explain', 'directory', 'Exit codes']) {
+    for (const word of ['inspect', 'mint', 'explain', 'directory', 'Exit codes']) {
       expect(stdout).toContain(word);
     }
-  });
-});
-
-describe('the demo', () => {
-  it('gets a token from the real service over HTTP, shows it, and ends', async () => {
-    const port = await freePort();
-    const foreign = { AUTH_JWKS_URL: 'http://nowhere.example', TOKEN_TTL_SECONDS: 'nonsense' };
-    const { code, stdout } = await cli(['demo', '--once'], {
-      env: { PORT: String(port), ...foreign },
-    });
-    expect(code).toBe(0);
-    expect(stdout).toContain(`curl http://127.0.0.1:${port}/video-token`);
-    expect(stdout).toMatch(/"token": "04[A-Za-z0-9+/=]+"/);
-    expect(stdout).toMatch(/userId +User_123/);
-    expect(stdout).toContain('{"room_id":"room_123","video_id":"249850980283048"}');
   });
 });

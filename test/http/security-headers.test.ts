@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDemoPage } from '../../src/commands/demo-page.ts';
+import { openDemoPage } from '../../tools/demo/page.ts';
 import { BODY } from '../support/ask.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { converse, rawRequest } from '../support/raw-http.ts';

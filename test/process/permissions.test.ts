@@ -1,8 +1,10 @@
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BODY } from '../support/ask.ts';
+import { cli } from '../support/cli.ts';
+import { FLAGS, imageFlags } from '../support/image.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { writeSample } from '../support/sample.ts';
 import {
@@ -15,8 +17,6 @@ import {
 } from '../support/service.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const ENTRYPOINT = readFileSync(join(ROOT, 'deploy/image-entrypoint'), 'utf8');
-const FLAGS = [...ENTRYPOINT.matchAll(/^ {2}(--\S+) \\$/gm)].map(([, flag]) => flag as string);
 
 /** A faster start needs it, and no start does. */
 const CACHE = '/app/node_modules/.cache';
@@ -28,21 +28,18 @@ async function image() {
   for (const path of [run, data]) mkdirSync(path);
   const { ZEGO_SERVER_SECRET = '', ...variables } = VARIABLES;
   writeFileSync(join(run, 'secret'), ZEGO_SERVER_SECRET);
-  const places: Record<string, string> = {
+  const flags = imageFlags({
     '/app': ROOT,
     '/app/data': data,
     [CACHE]: join(folder, 'cache'),
     '/run': run,
-  };
-  const flags = FLAGS.map((flag) => {
-    const [name, place = ''] = flag.split('=');
-    return place in places ? `${name}=${places[place]}` : flag;
   });
   const ACCESS_SQLITE_PATH = await writeSample(data);
   const all = { ...variables, ZEGO_SERVER_SECRET_FILE: join(run, 'secret'), ACCESS_SQLITE_PATH };
   return {
     folder,
     run,
+    data,
     flags,
     start(options: readonly string[], more: Variables = {}): Program {
       const program = startProgram({ ...all, ...more, NODE_OPTIONS: options.join(' ') }, folder);
@@ -80,6 +77,24 @@ describe('under the permissions of the image', () => {
     const { folder, flags, start } = await image();
     const path = join(folder, 'data', 'new', 'access.db');
     await ready(start(flags, { ACCESS_SQLITE_PATH: path }));
+  });
+
+  it('a report is made in memory with a warning, and on disk where the data is', async () => {
+    const { data, flags } = await image();
+    const decision = { event: 'video_token', outcome: 'issued', videoId: 'film', userId: 'u' };
+    const given = {
+      env: { NODE_OPTIONS: flags.join(' ') },
+      input: `${JSON.stringify(decision)}\n`,
+    };
+    const inMemory = await cli(['report', '--json', '-'], given);
+    expect([inMemory.code, JSON.parse(inMemory.stdout)]).toMatchObject([0, [{ users: 1 }]]);
+    expect(inMemory.stderr).toMatch(
+      /^warning: .*so the report is made in memory; .*--temp-dir.*\n$/,
+    );
+    expect(await cli(['report', '--json', '--temp-dir', data, '-'], given)).toEqual({
+      ...inMemory,
+      stderr: '',
+    });
   });
 
   it.each(FLAGS.filter((flag) => flag.startsWith('--allow-') && !flag.endsWith(CACHE)))(

@@ -6,9 +6,9 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
-import { directoryRoutes } from '../http/internal/directory.ts';
-import { addHealthRoutes } from '../http/public/health.ts';
-import { videoTokenRoute } from '../http/public/video-token.ts';
+import { directoryRoutes } from '../../src/http/internal/directory.ts';
+import { addHealthRoutes } from '../../src/http/public/health.ts';
+import { videoTokenRoute } from '../../src/http/public/video-token.ts';
 import { addExamples, addImportBody, type OpenApi } from './examples.ts';
 
 /** For an application that describes itself and never serves a request. */

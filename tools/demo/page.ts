@@ -5,7 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
-import { unixSeconds } from '../time.ts';
+import { unixSeconds } from '../../src/time.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const SAMPLE = new URL('examples/directory.ndjson', ROOT);

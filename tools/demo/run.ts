@@ -7,27 +7,37 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { Environment } from '../config/environment.ts';
-import { variables } from '../config/variables.ts';
-import { openSqliteDatabase } from '../directory/sqlite/database.ts';
-import { importDirectory } from '../directory/transfer.ts';
-import { decode } from '../token04/index.ts';
-import { openDemoPage, sampleDirectory, signIn } from './demo-page.ts';
-import { type Terminal, table, verdict } from './terminal.ts';
+import { type Terminal, table, verdict } from '../../src/commands/terminal.ts';
+import type { Environment } from '../../src/config/environment.ts';
+import { variables } from '../../src/config/variables.ts';
+import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
+import { decode } from '../../src/token04/index.ts';
+import { openDemoPage, sampleDirectory, signIn } from './page.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SERVICE = fileURLToPath(new URL('../../src/start.js', import.meta.url));
+const END_WITH_PARENT = new URL('end-with-parent.ts', import.meta.url).href;
 const ANSWER_MS = 10_000;
 const END_MS = 30_000;
 const USER = 'User_123';
 const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
 
+/** How the demo runs. */
+export type DemoOptions = {
+  /** Ends after the reply. */
+  once: boolean;
+  /** Ends the demo, and the service with it. */
+  signal: AbortSignal;
+  terminal: Terminal;
+};
+
 /**
  * Starts the service as it is, on a sample directory and throwaway secrets, asks it for one token
  * over HTTP, and shows the way from the request to the decoded token.
  */
-export async function demo(
+export async function runDemo(
   environment: Environment,
-  { once: onlyOnce, terminal }: { once: boolean; terminal: Terminal },
+  { once: onlyOnce, signal, terminal }: DemoOptions,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'zego-video-token-'));
   const secrets = { zego: randomText(), jwt: randomText() };
@@ -35,19 +45,20 @@ export async function demo(
   await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
   await database.close();
   const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
-  const service = spawn(process.execPath, [join(ROOT, 'src/start.js')], {
+  const service = spawn(process.execPath, ['--import', END_WITH_PARENT, SERVICE], {
     cwd: folder,
     env: {
       ...serviceEnvironment(environment, folder, secrets),
       ...(page && { CORS_ORIGINS: page.origin }),
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const stop = () => service.kill('SIGINT');
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
   const ended = once(service, 'exit');
   try {
-    const origin = await readyOrigin(service.stdout, terminal);
+    const origin = await readyOrigin(service.stdout as Readable, terminal);
     if (origin) {
       await showOneRequest(origin, secrets, terminal);
       if (page) {
@@ -60,6 +71,9 @@ export async function demo(
     // The service has said why; the port is all that the demo takes from outside.
     if (!origin)
       throw new Error('The demo could not start; PORT=8081 npm run demo takes port 8081.');
+  } catch (error) {
+    // A service that is stopped answers no more.
+    if (!signal.aborted) throw error;
   } finally {
     stop();
     const kill = setTimeout(() => service.kill('SIGKILL'), END_MS);

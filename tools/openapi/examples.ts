@@ -1,6 +1,6 @@
-import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
-import { toProblemResponse } from '../http/problems/response.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from '../http/problems/table.ts';
+import { ERROR_CODES, type ErrorCode, ServiceError } from '../../src/errors.ts';
+import { toProblemResponse } from '../../src/http/problems/response.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from '../../src/http/problems/table.ts';
 
 const REQUEST_ID = { type: 'string', pattern: '^[A-Za-z0-9_\\-]{1,64}$', maxLength: 64 };
 const SECONDS = { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 };

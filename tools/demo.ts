@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import { createTerminal } from '../src/commands/terminal.ts';
+import { readDotenv } from '../src/config/dotenv.ts';
+import { runCommand } from './command.ts';
+import { whenUnwanted } from './demo/lifetime.ts';
+import { runDemo } from './demo/run.ts';
+
+const terminal = createTerminal(process.stdout, process.stderr);
+const signal = whenUnwanted(process);
+const command = new Command('npm run demo --')
+  .description('run the service on a sample directory and show one request')
+  .option('--once', 'end after the reply')
+  .action(async ({ once = false }) => {
+    readDotenv(process.env);
+    await runDemo(process.env, { once, signal, terminal });
+  });
+await runCommand(command, terminal, process);

@@ -1,0 +1,38 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { stringify } from 'yaml';
+import { EXIT_NO, endUnwritten } from '../src/commands/failure.ts';
+import { createTerminal, type Terminal } from '../src/commands/terminal.ts';
+import { runCommand } from './command.ts';
+import { describeInternalApi, describePublicApi } from './openapi/documents.ts';
+
+const DOCUMENTS = {
+  'openapi.yaml': describePublicApi,
+  'openapi.internal.yaml': describeInternalApi,
+};
+
+const terminal = createTerminal(process.stdout, process.stderr);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnwritten);
+const command = new Command('npm run openapi --')
+  .description('write the OpenAPI documents from the route schemas')
+  .option('--check', 'only say whether they are up to date')
+  .action(async ({ check = false }) => {
+    if (!(await writeDocuments(check, terminal))) process.exitCode = EXIT_NO;
+  });
+await runCommand(command, terminal, process);
+
+/** Writes the documents; with `check` only says whether they would change. */
+async function writeDocuments(check: boolean, { print, note }: Terminal): Promise<boolean> {
+  let upToDate = true;
+  for (const [file, describe] of Object.entries(DOCUMENTS)) {
+    const text = stringify(await describe(), { lineWidth: 100, aliasDuplicateObjects: false });
+    if (!check) {
+      await writeFile(file, text);
+      print(`Wrote ${file}.`);
+    } else if ((await readFile(file, 'utf8')) !== text) {
+      upToDate = false;
+      note(`${file} differs from the route schemas: run npm run openapi.`);
+    }
+  }
+  return upToDate;
+}
