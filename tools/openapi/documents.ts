@@ -42,7 +42,11 @@ export async function describePublicApi(): Promise<object> {
         description: `Issues ZEGO video tokens: the token with which ZEGO's copyrighted-video player loads a
 licensed film. The client signs in to your app, asks here for a room and a video, and passes the
 token to \`loadCopyrightedVideo\`. Every refusal is a problem (RFC 9457) whose \`code\` says what is
-wrong and whose \`action\` says what the client should do.`,
+wrong and whose \`action\` says what the client should do.
+
+A connection has one request at a time. When more requests come before the answer, that answer says
+\`Connection: close\` and is the last: send the others again (RFC 9112 section 9.3.2). An answer before
+the end of a body closes the connection too.`,
       },
       servers: [
         server('https://video-token.example', 'Production: where you deploy it.', false),
