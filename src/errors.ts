@@ -20,7 +20,7 @@ export const ERROR_CODES = [
   'rate_limited',
   'internal_error',
   'dependency_unavailable',
-  'retry',
+  'key_unknown',
   'overloaded',
 ] as const;
 

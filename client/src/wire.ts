@@ -67,7 +67,7 @@ export interface Problem {
     | 'rate_limited'
     | 'internal_error'
     | 'dependency_unavailable'
-    | 'retry'
+    | 'key_unknown'
     | 'overloaded';
   /**
    * What the client should do.

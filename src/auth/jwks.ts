@@ -102,7 +102,7 @@ export function createJwks(options: JwksOptions): Jwks {
       // A key that a provider out of reach may just have made can neither be trusted nor refused.
       if (failed || !store.usable()) throw unavailable();
       if (wasFetched || store.wasTakenAway(header.kid)) throw new errors.JWKSNoMatchingKey();
-      throw new ServiceError('retry', { retryAfter: 5, cause: { code: 'key_unknown' } });
+      throw new ServiceError('key_unknown', { retryAfter: 5, cause: { code: 'key_unknown' } });
     },
     async latestKey(header) {
       await fetchFor(header, await store.find(header));

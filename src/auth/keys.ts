@@ -112,7 +112,7 @@ export async function findKey<T>(find: () => T | Promise<T>): Promise<T> {
     return await find();
   } catch (error) {
     if (error instanceof ServiceError) throw error;
-    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_unknown');
+    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_not_in_set');
     // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
     throw refuse('key_unusable', undefined, (error as Error).name);
   }

@@ -44,7 +44,7 @@ export type Verifier = {
    * The credential in a JWT. `now` is Unix seconds.
    *
    * @throws {ServiceError} `credential_invalid`, `credential_expired`, `user_not_allowed` for an id that
-   * ZEGO refuses, or `dependency_unavailable` or `retry` when a provider's keys cannot be had now
+   * ZEGO refuses, or `dependency_unavailable` or `key_unknown` when a provider's keys cannot be had now
    */
   verify(token: string, now: number): Promise<Credential>;
   healthy(): boolean;

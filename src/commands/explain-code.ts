@@ -36,7 +36,7 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   internal_error: 'A fault of ours: the log has an error with the same requestId.',
   dependency_unavailable:
     'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
-  retry:
+  key_unknown:
     'The identity provider signs with a key that is a few seconds old, or somebody sends JWTs with invented key ids: reason is key_unknown.',
   overloaded: 'The event loop is late: add replicas, or look at the load of the machine.',
 };

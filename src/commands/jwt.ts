@@ -62,7 +62,7 @@ function say({ code, expected, received }: Refusal): string {
 /** What is wrong, where nothing was expected or received. */
 const WORDS: Readonly<Record<string, string>> = {
   signature: 'it was not made with the key of this configuration',
-  key_unknown: 'the key set of the provider has no such key',
+  key_not_in_set: 'the key set of the provider has no such key',
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };
 

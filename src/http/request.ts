@@ -16,7 +16,6 @@ const SINGLE_HEADERS: readonly string[] = ['host', 'authorization', 'content-typ
 const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
 const BOM = 0xfeff;
-const NOTHING = Buffer.alloc(0);
 
 /** The client's X-Request-Id where it is harmless in a log line, else a new one. */
 export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
@@ -85,8 +84,8 @@ export function addJsonParser(app: FastifyInstance): void {
   const parseText = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', (request, payload, done) => {
-    readBody(payload, request.routeOptions.bodyLimit, (error, body = NOTHING) => {
-      if (error) return void done(error);
+    readBody(payload, request.routeOptions.bodyLimit, (error, body) => {
+      if (!body) return void done(error);
       const text = body.toString('utf8');
       // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
       if (isUtf8(body) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
@@ -108,14 +107,18 @@ function readBody(
   const body = createByteBuffer(declared);
   const settle = (error: Error | null) => {
     payload.off('data', add).off('end', end).off('error', settle);
-    done(error, body.take());
+    if (error) done(error);
+    else done(null, body.take());
   };
   const end = () => settle(null);
   const add = (piece: Buffer) => {
     if (body.length() + piece.length > limit) settle(new ServiceError('body_too_large'));
     else body.add(piece);
   };
-  payload.on('data', add).on('end', end).on('error', settle);
+  if (!payload.complete) return void payload.on('data', add).on('end', end).on('error', settle);
+  // It came with its head: no event has to be waited for, and it is shorter than any limit.
+  for (let piece = payload.read(); piece !== null; piece = payload.read()) body.add(piece);
+  done(null, body.take());
 }
 
 /** What the schema found, by the path of the field (RFC 6901). */

@@ -198,14 +198,16 @@ describe('a key set', () => {
 describe('an unknown key id', () => {
   const RETRY = {
     name: 'ServiceError',
-    code: 'retry',
+    code: 'key_unknown',
     extras: { retryAfter: 5, cause: { code: 'key_unknown' } },
   };
   const storm = async (jwks: Opened) => {
     const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));
     const found = await Promise.all(kids.map(rejectionOf));
     const refused = found.filter((error) => error instanceof errors.JWKSNoMatchingKey).length;
-    const later = found.filter((error) => (error as { code: string }).code === 'retry').length;
+    const later = found.filter(
+      (error) => (error as { code: string }).code === 'key_unknown',
+    ).length;
     return { requests: jwks.server.requests(), refused, later };
   };
 

@@ -71,7 +71,7 @@ describe('when the provider changes its keys', () => {
 
     const after = await start([newKey], before.port);
     const newToken = await after.accessToken('ES256');
-    await expectRefused(verifier, newToken, 'retry', now());
+    await expectRefused(verifier, newToken, 'key_unknown', now());
     time.advance(5_000);
     expect(await verifier.verify(newToken, now())).toMatchObject({ userId: 'alice' });
     await expectRefused(verifier, oldToken, 'credential_invalid', now());

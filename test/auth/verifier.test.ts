@@ -189,7 +189,7 @@ describe('the reason of a refusal', () => {
     const twice = { code: 'key_unusable', received: 'JWKSMultipleMatchingKeys' };
     await expectReason(verifier, tokenOf('twice'), twice);
     time.advance(5_000);
-    await expectReason(verifier, tokenOf('none'), { code: 'key_unknown' });
+    await expectReason(verifier, tokenOf('none'), { code: 'key_not_in_set' });
   });
 });
 

@@ -102,13 +102,13 @@ it('a user whom ZEGO refuses is told apart from a bad credential, with the reaso
 
 it('a key that is not known yet is 503 retry, in five seconds', async () => {
   const verify = async () => {
-    throw new ServiceError('retry', { retryAfter: 5, cause: { code: 'key_unknown' } });
+    throw new ServiceError('key_unknown', { retryAfter: 5, cause: { code: 'key_unknown' } });
   };
   const app = await openApp({ videoToken: { verify } });
   const answer = await ask(app);
-  expectProblem(answer, 503, 'retry', 'retry');
+  expectProblem(answer, 503, 'key_unknown', 'retry');
   expect(answer.headers['retry-after']).toBe('5');
   expect(app.decisions).toMatchObject([
-    { outcome: 'failed', code: 'retry', reason: 'key_unknown' },
+    { outcome: 'failed', code: 'key_unknown', reason: 'key_unknown' },
   ]);
 });

@@ -29,7 +29,7 @@ const CONTRACT = {
   rate_limited: [429, 'retry'],
   internal_error: [500, 'retry'],
   dependency_unavailable: [503, 'retry'],
-  retry: [503, 'retry'],
+  key_unknown: [503, 'retry'],
   overloaded: [503, 'retry'],
 };
 

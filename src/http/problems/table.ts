@@ -140,9 +140,9 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     detail: 'Access cannot be checked at the moment; try again after Retry-After.',
     action: 'retry',
   },
-  retry: {
+  key_unknown: {
     status: 503,
-    title: 'Retry',
+    title: 'Key unknown',
     detail: 'The key of the sign-in token is not known here yet; try again after Retry-After.',
     action: 'retry',
   },
