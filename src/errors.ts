@@ -29,6 +29,16 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 /** One broken rule of a request: where, and what to do about it. */
 export type FieldError = { path: string; message: string };
 
+/** Why something is refused or fails, for the log and for operators. */
+export type Reason = {
+  /** Stable: `claim_aud`, `audit_log_blocked`. */
+  code: string;
+  /** What the configuration asks for. */
+  expected?: string;
+  /** What came; for personal data only its type or length. */
+  received?: string;
+};
+
 /** What a refusal may add for the client. */
 export type ErrorExtras = {
   /** Replaces the code's usual sentence. Goes to the client: never a secret, never an inner detail. */
@@ -40,7 +50,9 @@ export type ErrorExtras = {
   retryAfter?: number;
   /** Methods that the route knows. */
   allow?: string[];
-  /** For the log alone. */
+  /** For the log alone: why, where the service knows. */
+  reason?: Reason;
+  /** For the log alone: what was thrown. */
   cause?: unknown;
 };
 

@@ -1,3 +1,5 @@
+import type { Reason } from '../errors.ts';
+
 /** Unix time in whole seconds. */
 export type UnixSeconds = number;
 
@@ -30,7 +32,7 @@ export type AccessDenial = (typeof ACCESS_DENIALS)[number];
 
 export type AccessDecision =
   | { allow: true /** End of the licence window. */; notAfter?: UnixSeconds }
-  | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds; problem?: FactsProblem };
+  | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds; reason?: Reason };
 
 /** What is known about a user, a room and a video. A part that is undefined does not exist. */
 export type AccessFacts = {
@@ -46,11 +48,8 @@ export type AccessFacts = {
       }
     | undefined;
   /** Why nothing is known, for the log alone. */
-  problem?: FactsProblem;
+  reason?: Reason;
 };
-
-/** What of a credential could not be read as facts: a code, what was expected, and what came. */
-export type FactsProblem = { code: string; expected: string; received: string };
 
 /** Where the facts are. */
 export type AccessDirectory = {

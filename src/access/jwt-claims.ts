@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Reason } from '../errors.ts';
 import { roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
-import type { AccessDirectory, AccessFacts, FactsProblem } from './access.ts';
+import type { AccessDirectory, AccessFacts } from './access.ts';
 
 const ANY_VIDEO = '*';
 
@@ -35,13 +36,13 @@ export const claimsDirectory: AccessDirectory = {
         availableUntil: Number.isFinite(end) ? end : null,
         regions: null,
       },
-      ...(error && { problem: toProblem(error, videoAccess) }),
+      ...(error && { reason: toReason(error, videoAccess) }),
     };
   },
 };
 
 /** Says where the claim is wrong, and nothing of what it says. */
-function toProblem(error: z.ZodError, videoAccess: unknown): FactsProblem {
+function toReason(error: z.ZodError, videoAccess: unknown): Reason {
   const [issue] = error.issues;
   const place = ['video_access', ...(issue?.path ?? [])].join('.');
   return {

@@ -113,7 +113,7 @@ export function decide(
     allow: false,
     code,
     ...(code === 'video_not_started' && availableFrom !== null && { availableFrom }),
-    ...(facts.problem && { problem: facts.problem }),
+    ...(facts.reason && { reason: facts.reason }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import type { Issuer, Provider } from './provider.ts';
 import { subjectProblem, toUserId, type UserIdRules } from './user-id.ts';
@@ -17,20 +17,17 @@ export type Credential = {
   videoAccess: unknown;
 };
 
-/** Why a credential is refused: a stable code, and for the log alone what was expected and what came. */
-export type Refusal = { code: string; expected?: string; received?: string };
-
 /** A `credential_invalid` with its reason. */
 export function refuse(code: string, expected?: string, received?: string): ServiceError {
-  const cause: Refusal = {
+  const reason: Reason = {
     code,
     ...(expected !== undefined && { expected }),
     ...(received !== undefined && { received }),
   };
-  return new ServiceError('credential_invalid', { cause });
+  return new ServiceError('credential_invalid', { reason });
 }
 
-/** What of a provider its claims are checked with. */
+/** The provider settings that claim checks use. */
 export type ClaimRules = Omit<Provider, 'keys'>;
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -39,7 +36,7 @@ type Claims = Readonly<Record<string, unknown>>;
  * Checks the claims of a JWT whose signature has been verified (RFC 7519 section 4.1), and reads the user
  * from them. `now` is Unix seconds.
  *
- * @throws {ServiceError} `credential_invalid` with a {@link Refusal}, `credential_expired`, or
+ * @throws {ServiceError} `credential_invalid` with a {@link Reason}, `credential_expired`, or
  * `user_not_allowed` for an id that ZEGO would refuse
  */
 export function checkClaims(
@@ -62,7 +59,7 @@ export function checkClaims(
 }
 
 /** One check of the claims, and why it does not hold. */
-export type ExplainedClaim = { claim: string; refusal?: Refusal };
+export type ExplainedClaim = { claim: string; refusal?: Reason };
 
 /** Every check of {@link checkClaims}, for people. */
 export function explainClaims(
@@ -90,7 +87,7 @@ export function explainClaims(
       return { claim };
     } catch (error) {
       const { code, extras } = error as ServiceError;
-      return { claim, refusal: (extras.cause as Refusal | undefined) ?? { code } };
+      return { claim, refusal: extras.reason ?? { code } };
     }
   });
 }

@@ -71,8 +71,8 @@ export function createIntrospectionVerifier(
     } catch (error) {
       if (!isAboutToken(error)) health.down();
       // The library's errors carry the answer, which is personal data.
-      const cause = { code: 'introspection_unavailable', received: causeOf(error).code };
-      throw new ServiceError('dependency_unavailable', { cause });
+      const reason = { code: 'introspection_unavailable', received: causeOf(error).code };
+      throw new ServiceError('dependency_unavailable', { reason });
     }
   }
 

@@ -102,7 +102,7 @@ export function createJwks(options: JwksOptions): Jwks {
       // A key that a provider out of reach may just have made can neither be trusted nor refused.
       if (failed || !store.usable()) throw unavailable();
       if (wasFetched || store.wasTakenAway(header.kid)) throw new errors.JWKSNoMatchingKey();
-      throw new ServiceError('key_unknown', { retryAfter: 5, cause: { code: 'key_unknown' } });
+      throw new ServiceError('key_unknown', { retryAfter: 5, reason: { code: 'key_unknown' } });
     },
     async latestKey(header) {
       await fetchFor(header, await store.find(header));
@@ -171,5 +171,5 @@ function createRepeater(work: () => Promise<void>, delay: () => number) {
 }
 
 function unavailable(): ServiceError {
-  return new ServiceError('dependency_unavailable', { cause: { code: 'jwks_unavailable' } });
+  return new ServiceError('dependency_unavailable', { reason: { code: 'jwks_unavailable' } });
 }

@@ -38,7 +38,7 @@ export function toUserId(
   if (!refusal) return userId;
   const { expected, received } = refusal;
   throw new ServiceError('user_not_allowed', {
-    cause: { code: 'user_id_refused_by_zego', expected, received },
+    reason: { code: 'user_id_refused_by_zego', expected, received },
   });
 }
 

@@ -1,12 +1,12 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { type ExplainedClaim, explainClaims, type Refusal } from '../auth/claims.ts';
+import { type ExplainedClaim, explainClaims } from '../auth/claims.ts';
 import { PRESETS, presetOf } from '../auth/presets.ts';
 import type { Provider } from '../auth/provider.ts';
 import { toUserId } from '../auth/user-id.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError, formatProblem } from '../config/problems.ts';
-import { ServiceError } from '../errors.ts';
+import { type Reason, ServiceError } from '../errors.ts';
 import { printable } from '../messages/printable.ts';
 import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { readText } from './input.ts';
@@ -40,7 +40,9 @@ export async function explainJwt(
   if (json) terminal.print(JSON.stringify(walk));
   else {
     for (const { claim, refusal } of walk.checks) {
-      terminal.print(verdict(terminal, !refusal, refusal ? `${claim}: ${say(refusal)}` : claim));
+      terminal.print(
+        verdict(terminal, !refusal, refusal ? `${claim}: ${describeRefusal(refusal)}` : claim),
+      );
     }
     terminal.print();
     if (walk.accepted) terminal.print('The service takes this JWT.');
@@ -51,7 +53,7 @@ export async function explainJwt(
   return walk.checks.some(({ claim }) => claim === 'configuration') ? EXIT_CONFIG : EXIT_NO;
 }
 
-function say({ code, expected, received }: Refusal): string {
+function describeRefusal({ code, expected, received }: Reason): string {
   // What would end a start, too: a sentence of its own.
   if (code === 'configuration') return received ?? '';
   const both = [expected && `expected ${expected}`, received && `received ${received}`];
@@ -124,9 +126,9 @@ async function check(
   return [signature, ...explained, ...rest];
 }
 
-function refusalOf(error: unknown): Refusal {
+function refusalOf(error: unknown): Reason {
   if (!(error instanceof ServiceError)) throw error;
-  return (error.extras.cause as Refusal | undefined) ?? { code: error.code };
+  return error.extras.reason ?? { code: error.code };
 }
 
 function providerOf({ iss }: Claims, providers: readonly Provider[]): Provider | undefined {
@@ -197,6 +199,8 @@ export function printUserId(
     const userId = toUserId(subject, { issuer: found?.issuer ?? issuer, prefix }, ids);
     terminal.print(json ? JSON.stringify({ userId }) : userId);
   } catch (error) {
-    throw new Error(`subject: ${say(refusalOf(error))}; AUTH_USER_ID=hash would map it`);
+    throw new Error(
+      `subject: ${describeRefusal(refusalOf(error))}; AUTH_USER_ID=hash would map it`,
+    );
   }
 }

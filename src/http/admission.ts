@@ -43,7 +43,7 @@ export function createAdmission(
   return {
     async enter(request, reply) {
       if (auditBlocked()) {
-        throw new ServiceError('dependency_unavailable', { cause: { code: 'audit_log_blocked' } });
+        throw new ServiceError('dependency_unavailable', { reason: { code: 'audit_log_blocked' } });
       }
       if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
       // Its `close` has been emitted already: nothing would end the count.

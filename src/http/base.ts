@@ -7,7 +7,7 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { ServiceError } from '../errors.ts';
+import { type Reason, ServiceError } from '../errors.ts';
 import { causeOf } from '../messages/causes.ts';
 import { auditContext } from './audit.ts';
 import { createConnections } from './connections.ts';
@@ -152,30 +152,25 @@ function serverOptions({
 
 type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
-/** What a cause may say for the audit log: a code, and of a credential what was expected and received. */
-type CauseFields = { code?: string; expected?: string; received?: string };
-
 function createProblemSender(details?: ProblemDetails): SendProblem {
   return (raised, request, reply) => {
     const errors = fieldErrors(raised);
     const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
-    const cause = error.extras.cause as CauseFields | undefined;
-    const { expected, received } = cause ?? {};
-    const reason =
-      error.code === 'dependency_unavailable' && cause ? causeOf(cause).code : cause?.code;
-    Object.assign(auditContext(request), {
-      code: error.code,
-      ...(reason !== undefined && { reason }),
-      ...(expected !== undefined && { expected }),
-      ...(received !== undefined && { received }),
-    });
+    const { code, extras } = error;
+    const { code: reason, ...compared } = extras.reason ?? reasonOfCause(error) ?? {};
+    Object.assign(auditContext(request), { code, ...(reason && { reason }), ...compared });
     // A client that leaves in the middle of its body is no fault of ours.
-    if (error.code === 'internal_error' && cause !== request.raw.errored) {
-      request.log.error({ err: error.extras.cause, requestId: request.id }, 'internal error');
+    if (code === 'internal_error' && extras.cause !== request.raw.errored) {
+      request.log.error({ err: extras.cause, requestId: request.id }, 'internal error');
     }
     const { status, headers, body } = toProblemResponse(error, request.id, details);
     reply.code(status).headers(headers).send(body);
   };
+}
+
+/** The code of what a dependency threw. */
+function reasonOfCause({ code, extras: { cause } }: ServiceError): Reason | undefined {
+  return code === 'dependency_unavailable' && cause ? { code: causeOf(cause).code } : undefined;
 }
 
 /** The path of a target in origin or absolute form, cut where the router cuts it. */

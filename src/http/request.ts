@@ -69,7 +69,7 @@ export function readBearer(authorization: string | undefined): string {
   if (authorization === undefined) throw new ServiceError('credential_missing');
   const token = BEARER.exec(authorization)?.[1];
   if (token !== undefined) return token;
-  throw new ServiceError('credential_invalid', { cause: { code: 'not_bearer' } });
+  throw new ServiceError('credential_invalid', { reason: { code: 'not_bearer' } });
 }
 
 /** A hook that refuses, before the body is read, what only looks like JSON in UTF-8 to a tolerant parser. */

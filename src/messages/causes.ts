@@ -81,7 +81,9 @@ type Thrown = {
 
 /** `fetch` and a connection to several addresses wrap what happened. */
 function innermost(thrown: unknown): Thrown {
-  if (thrown instanceof ServiceError && thrown.extras.cause) return innermost(thrown.extras.cause);
+  if (thrown instanceof ServiceError && (thrown.extras.reason || thrown.extras.cause)) {
+    return thrown.extras.reason ?? innermost(thrown.extras.cause);
+  }
   if (thrown instanceof AggregateError) return innermost(thrown.errors[0]);
   const error = (thrown ?? {}) as Thrown & { cause?: unknown };
   // `pg` gives up a slow connection, and puts inside that it was closed.

@@ -115,7 +115,7 @@ describe('a claim of another form', () => {
     const received = expect.stringMatching(/^(missing|video_access.*: .+)$/);
     expect(await check(claim)).toEqual({
       ...deny('room_not_allowed'),
-      problem: {
+      reason: {
         code: 'claim_video_access',
         expected: 'a list of { room, videos, notAfter? }',
         received,
@@ -132,7 +132,7 @@ describe('a claim of another form', () => {
     ],
     ['an object', {}, 'video_access: Invalid input: expected array, received object'],
   ])('is named in the log, with the field that is wrong: %s', async (_name, claim, received) => {
-    expect(await check(claim)).toMatchObject({ problem: { received } });
+    expect(await check(claim)).toMatchObject({ reason: { received } });
   });
 
   it('is not one of an empty list, which grants nothing', async () => {

@@ -26,8 +26,11 @@ it.each([
 });
 
 it('a refusal says no more than it knows', () => {
-  expect(refuse('inactive').extras.cause).toStrictEqual({ code: 'inactive' });
-  expect(refuse('claims', 'JSON').extras.cause).toStrictEqual({ code: 'claims', expected: 'JSON' });
+  expect(refuse('inactive').extras.reason).toStrictEqual({ code: 'inactive' });
+  expect(refuse('claims', 'JSON').extras.reason).toStrictEqual({
+    code: 'claims',
+    expected: 'JSON',
+  });
 });
 
 describe('exp', () => {

@@ -84,7 +84,7 @@ describe('an introspection verifier', () => {
     ['an answer of another issuer', { ...ALICE, iss: 'https://evil.example' }, 'claim_iss'],
   ])('refuses %s, and asks once', async (_name, answer, code) => {
     const { verify, server } = await open(says(answer), { AUTH_ISSUER: 'https://login.example' });
-    const refused = { code: 'credential_invalid', cause: { code } };
+    const refused = { code: 'credential_invalid', extras: { reason: { code } } };
     expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject(refused);
     expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject(refused);
     expect(server.requests()).toBe(1);
@@ -120,7 +120,10 @@ describe('an introspection verifier', () => {
   ])('is unavailable after %s, and says neither secret nor token', async (_name, answer) => {
     const { verify, verifier } = await open(answer);
     const error = await rejectionOf(verify(TOKEN, NOW));
-    expect(error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'introspection_unavailable' } });
+    expect(error).toMatchObject({
+      ...UNAVAILABLE,
+      extras: { reason: { code: 'introspection_unavailable' } },
+    });
     expect(verifier.healthy()).toBe(false);
     const text = inspect(error, { depth: 9 });
     for (const secret of [SECRET, TOKEN, 'alice', encodeURIComponent(SECRET)]) {
@@ -251,7 +254,7 @@ describe('an introspection verifier', () => {
     const { verify, server } = await open(says(ALICE));
     expect(await rejectionOf(verify('x'.repeat(12_289), NOW))).toMatchObject({
       code: 'credential_invalid',
-      cause: { code: 'too_long', expected: 'at most 12288 bytes' },
+      extras: { reason: { code: 'too_long', expected: 'at most 12288 bytes' } },
     });
     expect(server.requests()).toBe(0);
   });

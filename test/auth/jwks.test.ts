@@ -14,7 +14,7 @@ const second = newKeys('ES256', 'second').publicJwk;
 const UNAVAILABLE = {
   name: 'ServiceError',
   code: 'dependency_unavailable',
-  cause: { code: 'jwks_unavailable' },
+  extras: { reason: { code: 'jwks_unavailable' } },
 };
 
 type Opened = Jwks & {
@@ -199,7 +199,7 @@ describe('an unknown key id', () => {
   const RETRY = {
     name: 'ServiceError',
     code: 'key_unknown',
-    extras: { retryAfter: 5, cause: { code: 'key_unknown' } },
+    extras: { retryAfter: 5, reason: { code: 'key_unknown' } },
   };
   const storm = async (jwks: Opened) => {
     const kids = Array.from({ length: 50 }, (_, i) => jwks.find(`unknown ${i}`));

@@ -53,7 +53,7 @@ describe('a user id', () => {
     (subject) => {
       expect(thrownBy(() => toUserId(subject, { issuer: 'us' }, STRICT_IDS))).toMatchObject({
         code: 'user_not_allowed',
-        cause: { code: 'user_id_refused_by_zego', expected: expect.any(String) },
+        extras: { reason: { code: 'user_id_refused_by_zego', expected: expect.any(String) } },
       });
     },
   );

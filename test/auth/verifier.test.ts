@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { providerSchema } from '../../src/auth/provider.ts';
 import { isSafeUrl } from '../../src/auth/provider-keys.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
+import type { ServiceError } from '../../src/errors.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, signer } from '../support/compact.ts';
 import { rejectionOf } from '../support/errors.ts';
@@ -86,7 +87,7 @@ describe('a verifier', () => {
     const { verify } = await openVerifier({ secret: JWT_SECRET });
     const forged = compact({ alg: 'HS256' }, CLAIMS, hmac('another secret, of more than 32 bytes'));
     expect(await rejectionOf(verify(forged, NOW))).toMatchObject({
-      cause: { code: 'signature' },
+      extras: { reason: { code: 'signature' } },
     });
   });
 
@@ -164,7 +165,7 @@ describe('the reason of a refusal', () => {
   ])('is told to the log: %s', async (_, token, reason) => {
     const verifier = await openVerifier({ secret: JWT_SECRET, algorithms: ['HS256', 'HS384'] });
     const error = await rejectionOf(verifier.verify(token, NOW));
-    expect((error as Error).cause).toStrictEqual(reason);
+    expect((error as ServiceError).extras.reason).toStrictEqual(reason);
   });
 
   it('is told to the log: an issuer of no provider', async () => {

@@ -146,12 +146,12 @@ it.each<[string, ServiceError, object]>([
   ['no reason', new ServiceError('overloaded'), { code: 'overloaded' }],
   [
     'the reason',
-    new ServiceError('credential_invalid', { cause: { code: 'signature' } }),
+    new ServiceError('credential_invalid', { reason: { code: 'signature' } }),
     { code: 'credential_invalid', reason: 'signature' },
   ],
   [
     'what was expected and received',
-    new ServiceError('credential_invalid', { cause: { code: 'a', expected: 'b', received: 'c' } }),
+    new ServiceError('credential_invalid', { reason: { code: 'a', expected: 'b', received: 'c' } }),
     { code: 'credential_invalid', reason: 'a', expected: 'b', received: 'c' },
   ],
   [

@@ -71,8 +71,8 @@ it('a credential that fails is told apart in the log, and not in the answer', as
 });
 
 it('a claim that grants nothing as it is malformed is named in the log, and not in the answer', async () => {
-  const problem = { code: 'claim_video_access', expected: 'a list', received: 'missing' };
-  const check = async () => ({ allow: false, code: 'room_not_allowed', problem }) as const;
+  const reason = { code: 'claim_video_access', expected: 'a list', received: 'missing' };
+  const check = async () => ({ allow: false, code: 'room_not_allowed', reason }) as const;
   const app = await openApp({ videoToken: { check } });
   const { body } = await ask(app);
   expect(app.decisions).toMatchObject([

@@ -102,7 +102,7 @@ it('a user whom ZEGO refuses is told apart from a bad credential, with the reaso
 
 it('a key that is not known yet is 503 retry, in five seconds', async () => {
   const verify = async () => {
-    throw new ServiceError('key_unknown', { retryAfter: 5, cause: { code: 'key_unknown' } });
+    throw new ServiceError('key_unknown', { retryAfter: 5, reason: { code: 'key_unknown' } });
   };
   const app = await openApp({ videoToken: { verify } });
   const answer = await ask(app);

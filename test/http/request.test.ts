@@ -34,7 +34,7 @@ describe('the token of an Authorization header', () => {
   it.each(['', 'Bearer', 'Bearer ', 'Bearerabc', 'Basic abc', 'x Bearer abc', 'Bearer abc x'])(
     'is refused in %j, with the reason',
     (header) => {
-      const refusal = { code: 'credential_invalid', extras: { cause: { code: 'not_bearer' } } };
+      const refusal = { code: 'credential_invalid', extras: { reason: { code: 'not_bearer' } } };
       expect(thrownBy(() => readBearer(header))).toMatchObject(refusal);
     },
   );

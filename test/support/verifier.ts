@@ -49,7 +49,11 @@ export async function expectReason(
   reason: { code: string; expected?: unknown; received?: unknown },
 ): Promise<void> {
   const error = await rejectionOf(verifier.verify(token, NOW));
-  expect(error).toMatchObject({ name: 'ServiceError', code: 'credential_invalid', cause: reason });
+  expect(error).toMatchObject({
+    name: 'ServiceError',
+    code: 'credential_invalid',
+    extras: { reason },
+  });
 }
 
 /** Asserts that a JWT is refused with this code, which is all that a client may see of the reason. */
@@ -63,7 +67,9 @@ export async function expectRefused(
   expect(error).toMatchObject({ name: 'ServiceError', code, message: code });
   if (code === 'credential_invalid') {
     // For the log alone, where the reason is told.
-    expect(error).toMatchObject({ cause: { code: expect.stringMatching(/^[a-z]\w+$/) } });
+    expect(error).toMatchObject({
+      extras: { reason: { code: expect.stringMatching(/^[a-z]\w+$/) } },
+    });
   }
   expect((error as { extras: object }).extras).not.toHaveProperty('detail');
 }

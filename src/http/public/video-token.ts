@@ -169,10 +169,10 @@ function expiryOf(
   now: number,
 ): number {
   if (!decision.allow) {
-    const { code, availableFrom, problem: cause } = decision;
+    const { code, availableFrom, reason } = decision;
     throw new ServiceError(code, {
       ...(availableFrom !== undefined && { availableFrom }),
-      ...(cause && { cause }),
+      ...(reason && { reason }),
     });
   }
   const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
