@@ -59,32 +59,38 @@ export function addressOf(request: FastifyRequest): string {
  * The hooks of a route that give each of its requests one event: after the answer, or when the client disconnects, with
  * what is known of the request by then.
  */
-export function auditHooks(onEvent: (event: AuditEvent) => void): {
-  onRequest: onRequestHookHandler;
-  onResponse: onResponseHookHandler;
-} {
+export function auditHooks(
+  event: AuditEvent['event'],
+  onEvent: (event: AuditEvent) => void,
+): { onRequest: onRequestHookHandler; onResponse: onResponseHookHandler } {
+  const audit = (request: FastifyRequest, reply: FastifyReply) =>
+    onEvent(toAuditEvent(event, request, reply));
   return {
     onRequest(request, reply, done) {
       addressOf(request);
       // Fastify's onResponse is not called for a client that disconnects before it has its answer.
       reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) onEvent(toAuditEvent(request, reply));
+        if (!reply.raw.writableFinished) audit(request, reply);
       });
       done();
     },
     onResponse(request, reply, done) {
-      onEvent(toAuditEvent(request, reply));
+      audit(request, reply);
       done();
     },
   };
 }
 
 /** The audit event of a request that has ended. */
-export function toAuditEvent(request: FastifyRequest, reply: FastifyReply): AuditEvent {
+export function toAuditEvent(
+  event: AuditEvent['event'],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): AuditEvent {
   const ip = addressOf(request);
   const { code, ...context } = auditContext(request);
   return {
-    event: 'video_token',
+    event,
     requestId: request.id,
     ...outcomeOf(code, reply),
     ...context,

@@ -14,7 +14,7 @@ function reply(statusCode: number, writableFinished = true) {
 it('the event of an issued token has what is known of the request', () => {
   const asked = request();
   Object.assign(auditContext(asked), { userId: 'alice', expireAt: 7 });
-  expect(toAuditEvent(asked, reply(200))).toEqual({
+  expect(toAuditEvent('video_token', asked, reply(200))).toEqual({
     event: 'video_token',
     requestId: 'id-1',
     outcome: 'issued',
@@ -35,7 +35,7 @@ it.each([
 ] as const)('an answer of %d, read %s, with the code %s is %s', (status, isRead, code, ...end) => {
   const asked = request();
   if (code !== undefined) auditContext(asked).code = code;
-  const { outcome, code: logged } = toAuditEvent(asked, reply(status, isRead));
+  const { outcome, code: logged } = toAuditEvent('video_token', asked, reply(status, isRead));
   expect([outcome, logged]).toEqual(end);
 });
 

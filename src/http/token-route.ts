@@ -1,0 +1,166 @@
+import type { FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { AccessDecision, AccessRequest } from '../access/access.ts';
+import type { Credential } from '../auth/claims.ts';
+import type { Verifier } from '../auth/verifier.ts';
+import { ERROR_CODES, invalidRequest, ServiceError } from '../errors.ts';
+import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
+import { tokenLifetime } from '../token/lifetime.ts';
+import type { Generate } from '../token04/index.ts';
+import type { Admission } from './admission.ts';
+import { type AuditEvent, auditContext, auditHooks } from './audit.ts';
+import type { CountryOf } from './client.ts';
+import { problemResponses } from './problems/schema.ts';
+import type { RateLimits } from './rate-limit.ts';
+import { readBearer, requireJson } from './request.ts';
+
+/** The fields of a body that every kind of token treats alike. */
+type CommonBody = { userId?: string | undefined; roomId?: string };
+
+/** Who asks, and from where. */
+export type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
+
+/** What one kind of token has of its own. */
+export type TokenKind<Body extends CommonBody> = {
+  /** `/video-token` */
+  path: string;
+  /** The name of its line in the audit log. */
+  event: AuditEvent['event'];
+  operationId: string;
+  tag: string;
+  summary: string;
+  body: z.ZodType<Body>;
+  /** The answer with a token: `token`, `expireAt`, and `userId` where it is not the one in the credential. */
+  reply: { description: string; content: { 'application/json': { schema: z.ZodType } } };
+  /** What the audit log says of a body. */
+  audited(body: Body): Pick<AuditEvent, 'roomId' | 'videoId'>;
+  /** @throws {ServiceError} `dependency_unavailable` when there is no decision. `now` is Unix seconds. */
+  decide(body: Body, asker: Asker, now: number): Promise<AccessDecision>;
+  /** The text inside of the token. */
+  payload(body: Body): string;
+};
+
+/** What the routes of all kinds of token depend on. */
+export type TokenRouteOptions = {
+  verify: Verifier['verify'];
+  generate: Generate;
+  countryOf: CountryOf;
+  ttlSeconds: number;
+  outlivesSession: boolean;
+  /** User ids are hashed; the reply includes the new id. */
+  repliesUserId: boolean;
+  /** Refuse room ids that ZEGO refuses. */
+  strictIds: boolean;
+  /** Unix seconds. */
+  now(): number;
+  onAuditEvent(event: AuditEvent): void;
+};
+
+/** What limits the requests to it. */
+export type RequestLimits = Pick<Admission, 'enter'> & RateLimits;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once authenticated. */
+    credential: Credential | null;
+  }
+}
+
+/** The route of a kind of token: a token for the signed-in user, or a problem. */
+export function tokenRoute<Body extends CommonBody>(
+  kind: TokenKind<Body>,
+  options: TokenRouteOptions,
+  { enter, byAddress, byUser }: RequestLimits,
+): FastifyPluginAsyncZod {
+  const { verify, now } = options;
+  const audit = auditHooks(kind.event, options.onAuditEvent);
+
+  const authenticate = async (request: FastifyRequest) => {
+    const credential = await verify(readBearer(request.headers.authorization), now());
+    request.credential = credential;
+    const { userId, issuer } = credential;
+    Object.assign(auditContext(request), { userId, issuer });
+  };
+
+  return async (app) => {
+    app.route({
+      method: 'POST',
+      url: kind.path,
+      schema: {
+        operationId: kind.operationId,
+        tags: [kind.tag],
+        summary: kind.summary,
+        body: kind.body,
+        response: { 200: kind.reply, ...problemResponses(ERROR_CODES) },
+      },
+      // The order in which a request is handled. A request that is refused at any step is audited.
+      onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
+      preParsing: requireJson,
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store');
+        return issue(kind, options, request, request.body as Body);
+      },
+      onResponse: audit.onResponse,
+    });
+  };
+}
+
+async function issue<Body extends CommonBody>(
+  kind: TokenKind<Body>,
+  options: TokenRouteOptions,
+  request: FastifyRequest,
+  body: Body,
+) {
+  const credential = request.credential as Credential;
+  const { userId, subject, issuer, videoAccess } = credential;
+  const country = options.countryOf(request);
+  const context = Object.assign(auditContext(request), kind.audited(body), { country });
+  if (body.userId !== undefined && body.userId !== userId) {
+    throw new ServiceError('subject_mismatch');
+  }
+  if (options.strictIds && body.roomId !== undefined) refuseRoomId(body.roomId);
+  const now = options.now();
+  const asker = { userId, subject, issuer, videoAccess, country, requestId: request.id };
+  const decision = await kind.decide(body, asker, now);
+  const expireAt = expiryOf(options, decision, credential, now);
+  const token = options.generate({
+    userId,
+    payload: kind.payload(body),
+    createdAt: now,
+    expireAt,
+  });
+  context.expireAt = expireAt;
+  return { token, expireAt, ...(options.repliesUserId && { userId }) };
+}
+
+/** A token for a room that nobody can enter would fail on the phone, with a number alone. */
+function refuseRoomId(roomId: string): void {
+  const refusal = zegoRefusal(roomId, ZEGO_RULES.room);
+  if (!refusal) return;
+  const { expected, received, zegoError } = refusal;
+  throw invalidRequest(
+    `ZEGO takes ${expected}; got ${received} (ZEGO error ${zegoError})`,
+    '/roomId',
+  );
+}
+
+/** @throws {ServiceError} when access is denied, or when too little of the token's life would be left */
+function expiryOf(
+  { ttlSeconds, outlivesSession }: TokenRouteOptions,
+  decision: AccessDecision,
+  credential: Credential,
+  now: number,
+): number {
+  if (!decision.allow) {
+    const { code, availableFrom, reason } = decision;
+    throw new ServiceError(code, {
+      ...(availableFrom !== undefined && { availableFrom }),
+      ...(reason && { reason }),
+    });
+  }
+  const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
+  const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
+  if ('code' in lifetime) throw new ServiceError(lifetime.code);
+  return lifetime.expireAt;
+}
