@@ -5,7 +5,7 @@ import { type OpenedAccess, openAccess } from './access/open.ts';
 import { addDirectoryCommands } from './commands/directory.ts';
 import { EXIT_NO, endUnwritten, reportFailure } from './commands/failure.ts';
 import { HELP } from './commands/help.ts';
-import { addUserIdCommand, JWT_OPTION, walkThrough } from './commands/jwt-cli.ts';
+import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './commands/jwt-cli.ts';
 import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
@@ -89,7 +89,7 @@ withTriple(program.command('explain'), false)
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
-    if (jwt !== undefined) return exitWith(await walkThrough(jwt, context, json));
+    if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
     const { explainCode } = await import('./commands/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
     if (!(user && room && video))
@@ -110,7 +110,7 @@ program
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
   .action(async ({ jwt, json = false }) => {
-    if (jwt !== undefined) return exitWith(await walkThrough(jwt, context, json));
+    if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
     const { doctor } = await import('./commands/doctor.ts');
     exitWith(await doctor(process.env, readFile, dotenv, { json, terminal }));
   });

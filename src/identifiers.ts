@@ -25,10 +25,10 @@ function identifier(maxBytes: number) {
     });
 }
 
-/** 1 to 64 bytes of UTF-8: ZEGO's bound for a user id. */
+/** 1 to 64 bytes of UTF-8, as in a JWT; ZEGO takes less than 64 (error 1002007), see {@link ZEGO_RULES}. */
 export const userIdSchema = identifier(64);
 
-/** 1 to 128 bytes of UTF-8: ZEGO's bound for a room id. */
+/** 1 to 128 bytes of UTF-8, our bound; ZEGO takes less than 128 (error 1002013), see {@link ZEGO_RULES}. */
 export const roomIdSchema = identifier(128);
 
 /** 1 to 128 bytes of UTF-8; ZEGO's samples have 9 to 15 digits. */

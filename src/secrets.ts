@@ -12,7 +12,7 @@ export type Secrets = {
   healthy(): boolean;
   /**
    * Takes over the secrets, keys and providers of `config`; what was verified under other keys is
-   * forgotten. Rejects when the new keys of a provider cannot be fetched: its present ones are used until then, and
+   * forgotten. Rejects when the new keys of a provider cannot be fetched: the current ones are kept until then, and
    * everything else is taken over.
    */
   reload(config: Config): Promise<void>;

@@ -92,7 +92,7 @@ async function main(config: Config): Promise<void> {
       logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
     } else {
       const cause = describeCause(causeOf(error));
-      const message = `cannot start; ${cause}; its log has the place in the code`;
+      const message = `cannot start; ${cause}; see the stack in the log`;
       process.stderr.write(`${formatProblem({ variable: 'the service', message })}\n`);
       logger.fatal({ err: error }, 'cannot start');
     }

@@ -3,7 +3,7 @@ export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** What `work` comes to, or what `onLate` returns or throws when it takes longer than the milliseconds. */
+/** `work`, or `onLate()` after `ms`. */
 export function withDeadline<T>(work: Promise<T>, ms: number, onLate: () => T): Promise<T> {
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, ms);

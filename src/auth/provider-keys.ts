@@ -20,7 +20,7 @@ type KeyInput = {
 };
 type Resolved = ProviderKey | undefined;
 
-/** What of a provider says which keys it has. */
+/** Fields that determine a provider's keys. */
 type GivenKeys = KeyInput & {
   provider?: string | undefined;
   issuer?: string | undefined;

@@ -18,8 +18,7 @@ import {
 } from './sources.ts';
 import { STRICT_IDS, type UserIdRules } from './user-id.ts';
 
-const KEYS_STAY =
-  'the new keys of a provider cannot be fetched; its present ones are used until then';
+const KEYS_STAY = 'cannot fetch new keys of a provider; keeping the current ones';
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
 /** With the resolution of the clock below, 60 s at most. */
 const CACHE_MS = 59_000;

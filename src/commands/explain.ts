@@ -12,7 +12,7 @@ export async function explainAccess(
 ): Promise<boolean> {
   if (!service.explain) {
     throw new Error(
-      'With ACCESS_MODE=http your own backend decides, with claims the credential: look there.',
+      'explain needs ACCESS_MODE=sqlite or postgres: with http your own backend decides, with claims the JWT.',
     );
   }
   const explanation = await service.explain(request, now);

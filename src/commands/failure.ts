@@ -31,7 +31,7 @@ export function reportFailure(
 function wordsOf(error: Error & { code?: unknown }): string {
   const isSystem = typeof error.code === 'string' && /^E[A-Z]/.test(error.code);
   if (!isSystem && !(error instanceof ServiceError)) return error.message;
-  return `the command: it failed; ${describeCause(causeOf(error))}`;
+  return `failed: ${describeCause(causeOf(error))}`;
 }
 
 /** Ends the process when its output cannot be written; without a word where `head` has read enough. */

@@ -20,7 +20,7 @@ type Context = {
 };
 
 /** Prints whether the service would take a JWT, claim by claim; returns the exit code. */
-export async function walkThrough(file: string, context: Context, json: boolean) {
+export async function runExplainJwt(file: string, context: Context, json: boolean) {
   const { explainJwt } = await import('./jwt.ts');
   const { environment, readFile, dotenv, terminal } = context;
   const auth = () => loadAuth(environment, readFile, dotenv());

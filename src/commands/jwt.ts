@@ -36,7 +36,7 @@ export async function explainJwt(
   { json, terminal }: Output,
 ): Promise<number> {
   const token = (await readText(file)).trim();
-  const walk = await walkThrough(token.replace(/^bearer +/i, ''), loadAuth, now);
+  const walk = await diagnose(token.replace(/^bearer +/i, ''), loadAuth, now);
   if (json) terminal.print(JSON.stringify(walk));
   else {
     for (const { claim, refusal } of walk.checks) {
@@ -68,11 +68,7 @@ const WORDS: Readonly<Record<string, string>> = {
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };
 
-async function walkThrough(
-  token: string,
-  loadAuth: () => Config['auth'],
-  now: number,
-): Promise<Walk> {
+async function diagnose(token: string, loadAuth: () => Config['auth'], now: number): Promise<Walk> {
   const read = readToken(token);
   if (!read) {
     const received = token === '' ? 'nothing' : 'an opaque token';

@@ -20,7 +20,7 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   const problems: ConfigProblem[] = [];
   const add = (variable: string, message: string) => problems.push({ variable, message });
   for (const name of NAMES) {
-    const mistake = aroundValue(texts[name] ?? '');
+    const mistake = quotedOrPadded(texts[name] ?? '');
     if (mistake) problems.push(problem(name, mistake));
   }
   for (const name of SECRETS) {
@@ -39,7 +39,7 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
     add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
   }
   const origin = splitList(texts.CORS_ORIGINS ?? '')
-    .map(otherOrigin)
+    .map(normalizedOrigin)
     .find(Boolean);
   if (origin) {
     const message = `an origin is as browsers write it, without a slash or path at its end; use ${origin}`;
@@ -56,7 +56,7 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
 }
 
 /** What is wrong around a value, wherever it came from: a shell and `.env` take quotes away, nobody else does. */
-function aroundValue(text: string): string | undefined {
+function quotedOrPadded(text: string): string | undefined {
   if (/^(["']).*\1$/s.test(text)) {
     return 'is in quotes, which docker run --env-file and Kubernetes take as a part of it; leave them out';
   }
@@ -65,7 +65,7 @@ function aroundValue(text: string): string | undefined {
 }
 
 /** The origin of an item that is another spelling of it, or has a path. */
-function otherOrigin(item: string): string | undefined {
+function normalizedOrigin(item: string): string | undefined {
   const url = /^https?:\/\/[^*@?#;\s]+$/i.test(item) ? URL.parse(item) : null;
   return url !== null && url.origin !== item ? url.origin : undefined;
 }
@@ -87,7 +87,7 @@ function sharePort(texts: Readonly<Record<string, string>>): boolean {
  *
  * @param text of the file
  */
-export function cutSecrets(environment: Environment, text: string): ConfigProblem[] {
+export function secretsCutAtHash(environment: Environment, text: string): ConfigProblem[] {
   return FILE_VARIABLES.flatMap((variable) => {
     const line = new RegExp(
       `^[ \\t]*(?:export[ \\t]+)?${variable}[ \\t]*=[ \\t]*([^\\s'"\`#][^#\\r\\n]*)#`,

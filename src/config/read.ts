@@ -9,7 +9,7 @@ import {
   resolveFiles,
 } from './environment.ts';
 import { readIntrospection } from './introspection.ts';
-import { commonMistakes, cutSecrets } from './mistakes.ts';
+import { commonMistakes, secretsCutAtHash } from './mistakes.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { readProviders } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
@@ -36,7 +36,7 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
   const introspection = readIntrospection(texts);
   problems.push(
     ...clientVisibleSecrets(texts),
-    ...cutSecrets(environment, dotenv),
+    ...secretsCutAtHash(environment, dotenv),
     ...commonMistakes(texts),
     ...crossRules(texts),
     ...parsed.problems,

@@ -36,7 +36,7 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
 }
 
 /** With which value of which variable these are read. */
-const READ_WITH = {
+const ONLY_USED_WITH = {
   DATABASE_URL: 'ACCESS_MODE=postgres',
   ACCESS_HTTP_URL: 'ACCESS_MODE=http',
   ACCESS_HTTP_SECRET: 'ACCESS_MODE=http',
@@ -45,7 +45,7 @@ const READ_WITH = {
 
 /** Variables that are set and not read, most often as another one was forgotten, and what to do. */
 export function unusedVariables(environment: Readonly<Record<string, string | undefined>>) {
-  return Object.entries(READ_WITH).flatMap(([name, setting]) => {
+  return Object.entries(ONLY_USED_WITH).flatMap(([name, setting]) => {
     const [other = '', value] = setting.split('=');
     const variable = [name, `${name}_FILE`].find((one) => environment[one]);
     if (variable === undefined || environment[other] === value) return [];

@@ -9,7 +9,7 @@ const COUNTRY = /^[A-Z]{2}$/;
 
 /**
  * The client's address. Some proxies forward it with its port, which would make every connection
- * another client; what is no address at all stands for the proxy that sent it.
+ * another client; anything else counts as the proxy's address.
  */
 export function clientAddress({ ip, raw }: FastifyRequest): string {
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];

@@ -26,11 +26,11 @@ export function causeOf(thrown: unknown): Cause {
   const [, found] = MESSAGES.find(([pattern]) => pattern.test(message)) ?? [];
   const reply = name === 'ReplyError' ? (found ?? message.split(' ')[0]) : undefined;
   const byName = rowOf(NAMES, name ?? '') ?? reply;
-  if (byName) return known(byName);
+  if (byName) return causeForCode(byName);
   const code = typeof error.code === 'string' ? error.code : (found ?? name ?? 'UNKNOWN');
   // What the server of PostgreSQL says names users, databases and tables, never a password.
   const words = error.severity === undefined ? undefined : firstLine(message);
-  return { ...known(code), ...(words !== undefined && { words }) };
+  return { ...causeForCode(code), ...(words !== undefined && { words }) };
 }
 
 /** The cause as the middle and the end of a sentence. */
@@ -38,7 +38,7 @@ export function describeCause({ code, words, fix }: Cause): string {
   return `${words} (${code})${fix === undefined ? '' : `; ${fix}`}`;
 }
 
-function known(given: string): Cause {
+function causeForCode(given: string): Cause {
   // It may be a word of a remote party: of any length, and with anything in it.
   const code = CODE.test(given) ? given : 'UNKNOWN';
   const row = rowOf(CAUSES, code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code);

@@ -65,7 +65,7 @@ describe('providers that are replaced', () => {
     const moved = { ...providerB(down.url), userPrefix: 'b-' };
     const C = providerB(server.url, 'https://c.example');
     await expect(verifier.reload(moved, C)).rejects.toThrow(
-      'the new keys of a provider cannot be fetched; its present ones are used until then',
+      'cannot fetch new keys of a provider; keeping the current ones',
     );
     expect(await verifier.verify(ofB, NOW)).toMatchObject({ userId: 'b-alice' });
     await expectRefused(verifier, ofA());

@@ -18,11 +18,11 @@ const PAGES: Record<
   '/docs': {
     file: 'openapi.yaml',
     serverFor(request, { port, corsOrigins }) {
-      const isLetIn = corsOrigins.includes(originOf(request));
+      const isAllowedOrigin = corsOrigins.includes(originOf(request));
       const rule = `add ${originOf(request)} to CORS_ORIGINS to try it out from this page.`;
       return {
         url: `${request.protocol}://${request.hostname}:${port}`,
-        description: `This service${isLetIn ? '.' : `; ${rule}`}`,
+        description: `This service${isAllowedOrigin ? '.' : `; ${rule}`}`,
       };
     },
   },

@@ -1,6 +1,6 @@
 import { problemResponses } from '../problems/schema.ts';
 
-/** What the sentences for clients say wrongly here. */
+/** Sentences that differ on this listener. */
 export const DETAILS = {
   credential_missing: 'Send ADMIN_API_KEY in the header Authorization: Bearer <key>.',
   credential_invalid: 'The key in the header Authorization is not ADMIN_API_KEY.',
