@@ -118,7 +118,7 @@ describe('providers that are replaced', () => {
     const verifier = await openVerifier({ ...entra, tenants, jwksUrl: server.url });
     for (const left of [tenants.slice(1), tenants]) {
       const moved = { ...entra, tenants: left, jwksUrl: NOBODY };
-      await expect(verifier.reload(moved)).rejects.toThrow('cannot be fetched');
+      await expect(verifier.reload(moved)).rejects.toThrow('cannot fetch new keys');
     }
   });
 
