@@ -144,3 +144,45 @@ it.each([
   const { status } = await send(rawRequest(target, [header, 'Connection: close']));
   expect(status).toBe(200);
 });
+
+describe('one answer on the internal listener', () => {
+  const put =
+    'PUT /directory/users/alice HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+
+  it('to a body without end behind a refusal, and the end within two seconds', async () => {
+    const began = performance.now();
+    const answers = await converse(port, `${put}Transfer-Encoding: chunked\r\n\r\n`, (socket) => {
+      const chunk = '1\r\n \r\n'.repeat(10_000);
+      const send = () => {
+        while (socket.writable && socket.write(chunk));
+      };
+      socket.on('drain', send);
+      send();
+    });
+    expect(answers.map(({ status }) => status)).toEqual([401]);
+    expect(answers[0]?.headers.connection).toBe('close');
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  it.each([
+    ['a bad chunk behind a refusal', [], 'zz\r\n'],
+    ['a bad chunk of a body that may be sent', [ADMIN], 'zz\r\n'],
+    [
+      'a request behind one that has no answer yet',
+      [ADMIN],
+      '0\r\n\r\nGET /version HTTP/1.1\r\n\r\n',
+    ],
+    ['a tunnel behind one', [ADMIN], '0\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ])('to %s', async (_what, headers, bytes) => {
+    const head = [...headers, 'Transfer-Encoding: chunked', '', ''].join('\r\n');
+    expect(await converse(port, put + head + bytes)).toHaveLength(1);
+  });
+});
+
+it('takes a room of 1 MB in pieces of a byte', async () => {
+  const room = JSON.stringify({ memberIds: [] }).padEnd(1_000_000);
+  const chunks = [...room].map((byte) => `1\r\n${byte}\r\n`).join('');
+  const head = [ADMIN, 'Content-Type: application/json', 'Transfer-Encoding: chunked'];
+  const bytes = rawRequest('PUT /directory/rooms/pieces HTTP/1.1', head, `${chunks}0\r\n\r\n`);
+  expect((await send(bytes)).status).toBe(200);
+});

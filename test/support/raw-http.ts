@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Answer } from './problem.ts';
 
@@ -22,7 +21,7 @@ export async function converse(
   socket.on('error', () => {});
   socket.write(bytes);
   socket.once('connect', () => onConnect(socket));
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.once('close', resolve));
   return parseAnswers(Buffer.concat(chunks));
 }
 
