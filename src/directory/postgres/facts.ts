@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
-import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import type { AccessDirectory } from '../../access/access.ts';
 import { withDeadline } from '../../time.ts';
 import { type FactsRow, toFacts } from '../facts.ts';
+import { createQuestionCollector, type Question } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
 
 /**
@@ -34,35 +35,19 @@ ORDER BY q.position`;
 /** Named by its text: behind a pooler another release may have used the connection. */
 const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
-type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
-
 /** The facts in PostgreSQL; one query answers all questions of a batch. `onBatch` gets its size. */
 export function createPostgresFacts(
   pool: Pick<pg.Pool, 'query'>,
   onBatch: (size: number) => void = () => {},
 ): AccessDirectory {
-  let questions: Question[] = [];
-
-  async function answerAll(): Promise<void> {
-    const asked = questions;
-    questions = [];
-    onBatch(asked.length);
-    try {
-      const rows = await inTime(ask(pool, asked));
-      for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as FactsRow));
-    } catch (error) {
-      for (const { reject } of asked) reject(error);
+  const facts = createQuestionCollector(async (questions) => {
+    onBatch(questions.length);
+    const rows = await inTime(ask(pool, questions));
+    for (const [index, { resolve }] of questions.entries()) {
+      resolve(toFacts(rows[index] as FactsRow));
     }
-  }
-
-  return {
-    facts(request) {
-      const question = { request, ...Promise.withResolvers<AccessFacts>() };
-      // Promise callbacks run before the next tick: by then the others of the batch have asked.
-      if (questions.push(question) === 1) process.nextTick(answerAll);
-      return question.promise;
-    },
-  };
+  });
+  return { facts };
 }
 
 /** The rows, each at the place of its question. */
