@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory } from '../../access/access.ts';
 import { withDeadline } from '../../time.ts';
-import { type FactsRow, toFacts } from '../facts.ts';
+import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
 import { createQuestionCollector, type Question } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
 
@@ -22,11 +22,7 @@ export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };
  */
 const FACTS_SQL = `
 SELECT q.position::int,
-  (SELECT status FROM users WHERE id = q.user_id),
-  (SELECT status FROM rooms WHERE id = q.room_id),
-  (SELECT true FROM room_members WHERE room_id = q.room_id AND user_id = q.user_id),
-  (SELECT true FROM room_videos WHERE room_id = q.room_id AND video_id = q.video_id),
-  video.status, available_from, available_until, regions
+  ${selectFacts({ userId: 'q.user_id', roomId: 'q.room_id', videoId: 'q.video_id' })}
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]))
   WITH ORDINALITY AS q (user_id, room_id, video_id, position)
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true

@@ -1,18 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { AccessDirectory } from '../../access/access.ts';
-import { type FactsRow, toFacts } from '../facts.ts';
+import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
 import { createQuestionCollector, type Question } from '../questions.ts';
 import { NO_WAIT, orUnavailable, unavailable } from './errors.ts';
 
 /** One row, always: what is known about user ?1, room ?2 and video ?3. */
 const FACTS_SQL = `
 SELECT
-  (SELECT status FROM users WHERE id = ?1),
-  (SELECT status FROM rooms WHERE id = ?2),
-  EXISTS (SELECT 1 FROM room_members WHERE room_id = ?2 AND user_id = ?1),
-  EXISTS (SELECT 1 FROM room_videos WHERE room_id = ?2 AND video_id = ?3),
-  videos.status, available_from, available_until, regions
-FROM (SELECT 1) AS one LEFT JOIN videos ON videos.id = ?3`;
+  ${selectFacts({ userId: '?1', roomId: '?2', videoId: '?3' })}
+FROM (SELECT 1) AS one LEFT JOIN videos AS video ON video.id = ?3`;
 
 /** SQLite's own 2 MB would read five pages anew for each question of a directory of 100,000 users. */
 const CACHE_KIB = 32 * 1024;
