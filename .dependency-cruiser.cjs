@@ -62,6 +62,18 @@ module.exports = {
       to: { path: '^src/directory/(sqlite|postgres)/', pathNot: '^src/directory/$1/' },
     },
     {
+      name: 'the-directory-knows-no-database',
+      severity: 'error',
+      from: { path: '^src/directory/[^/]+\\.ts$' },
+      to: { path: '^src/directory/(sqlite|postgres)/' },
+    },
+    {
+      name: 'breakers-are-in-one-place',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/dependency\\.ts$' },
+      to: { path: '(^|/)node_modules/opossum/' },
+    },
+    {
       name: 'processes-are-roots',
       severity: 'error',
       from: { pathNot: '^src/start\\.js$' },

@@ -9,6 +9,7 @@ export default defineConfig({
       'test/auth/*.test.ts',
       'test/access/*.test.ts',
       'test/directory/facts.test.ts',
+      'test/directory/questions.test.ts',
       'test/http/*.test.ts',
       'test/openapi/documents.test.ts',
     ],

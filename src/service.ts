@@ -5,9 +5,10 @@ import { type OpenedAccess, openAccess } from './access/open.ts';
 import type { AccessConfig, Config } from './config/config.ts';
 import { orStartError } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
+import { type Change, createStore } from './directory/store.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
-import { createInternalApp } from './http/internal/app.ts';
+import { createInternalApp, type InternalAppOptions } from './http/internal/app.ts';
 import { createPublicApp } from './http/public/app.ts';
 import type { Lifecycle } from './http/public/health.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
@@ -62,11 +63,7 @@ export async function startService(
   const internal = await createInternalApp({
     logger,
     metrics: metrics.registry,
-    directory: access.database && {
-      database: access.database,
-      service: access.service,
-      now: unixSeconds,
-    },
+    directory: directoryOf(access, logger),
     adminApiKey: secrets.adminApiKey,
     draining: () => lifecycle === 'draining',
     publicListener: () => ({
@@ -102,6 +99,16 @@ export async function startService(
       await access.service.close();
     },
   };
+}
+
+/** The parts of the directory API; undefined where the access mode has no directory of ours. */
+function directoryOf(
+  { database, service }: OpenedAccess,
+  logger: Logger,
+): InternalAppOptions['directory'] {
+  if (!database) return undefined;
+  const onChange = (change: Change) => logger.info(change, 'directory changed');
+  return { database, store: createStore(database, onChange), service, now: unixSeconds };
 }
 
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {

@@ -61,6 +61,8 @@ describe('the import rules', () => {
     ['auth-and-access-are-apart', 'src/auth/verifier.ts', `import '../access/access.ts';`],
     ['access-and-auth-are-apart', 'src/directory/store.ts', `import '../auth/claims.ts';`],
     ['databases-are-apart', 'src/directory/sqlite/open.ts', `import '../postgres/errors.ts';`],
+    ['the-directory-knows-no-database', 'src/directory/store.ts', `import './sqlite/open.ts';`],
+    ['breakers-are-in-one-place', 'src/access/backend.ts', `import 'opossum';`],
     ['no-cycles', 'src/errors.ts', `import './http/problems/response.ts';`],
     ['processes-are-roots', 'src/service.ts', `import './server.ts';`],
     ['the-image-has-only-src', 'src/commands/mint.ts', `import '../../tools/demo/page.ts';`],

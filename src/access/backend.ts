@@ -1,6 +1,5 @@
-import CircuitBreaker from 'opossum';
 import { z } from 'zod';
-import { createDependencyHealth } from '../dependency-health.ts';
+import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { unixSecondsSchema } from '../identifiers.ts';
@@ -12,10 +11,6 @@ import {
 } from './access.ts';
 
 const MAX_BYTES = 16 * 1024;
-const PROBE_EVERY_MS = 5_000;
-const FAILURES_IN_MS = 10_000;
-const FAILURES_PERCENT = 50;
-const FAILURES_AT_LEAST = 5;
 
 const PROBE_REQUEST: AccessRequest = {
   userId: 'probe',
@@ -46,24 +41,19 @@ const answerSchema = z.discriminatedUnion('allow', [
  * half of the questions fail the breaker opens, and one question in 5 s goes through to try.
  */
 export function createBackendAccess(options: BackendOptions): AccessService {
-  const breaker = new CircuitBreaker((request: AccessRequest) => ask(options, request), {
-    // The request has its own deadline; another one here would leave it running.
-    timeout: false,
-    resetTimeout: PROBE_EVERY_MS,
-    rollingCountTimeout: FAILURES_IN_MS,
-    errorThresholdPercentage: FAILURES_PERCENT,
-    volumeThreshold: FAILURES_AT_LEAST,
-    errorFilter: isClientError,
+  const backend = watchDependency({
+    ask: (request: AccessRequest) => ask(options, request),
+    probe: () => probe(options),
+    probeEveryMs: BREAKER_PROBE_EVERY_MS,
+    isAboutQuestion: isClientError,
   });
-  const health = createDependencyHealth(() => probe(options), PROBE_EVERY_MS);
   return {
     async check(request) {
       try {
-        const decision = await breaker.fire(request);
-        health.up();
-        return decision;
+        return await backend.ask(request);
       } catch (cause) {
-        health.down();
+        // A refused question, too, until the next answer: its client got none.
+        backend.down();
         throw new ServiceError('dependency_unavailable', { cause });
       }
     },
@@ -71,15 +61,12 @@ export function createBackendAccess(options: BackendOptions): AccessService {
       try {
         await ask(options, PROBE_REQUEST);
       } catch (cause) {
-        if (!isClientError(cause)) health.down();
+        if (!isClientError(cause)) backend.down();
         throw new ServiceError('dependency_unavailable', { cause });
       }
     },
-    healthy: health.healthy,
-    async close() {
-      health.close();
-      breaker.shutdown();
-    },
+    healthy: backend.healthy,
+    close: async () => backend.close(),
   };
 }
 

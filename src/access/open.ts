@@ -1,5 +1,5 @@
 import type { AccessConfig } from '../config/config.ts';
-import { createDependencyHealth } from '../dependency-health.ts';
+import { watchDependency } from '../dependency.ts';
 import type { Database } from '../directory/database.ts';
 import type { PostgresOptions } from '../directory/postgres/open.ts';
 import type { AccessDirectory, AccessService } from './access.ts';
@@ -50,25 +50,17 @@ export function createRulesService(
   directory: AccessDirectory,
   close: () => Promise<void> = async () => {},
 ): AccessService {
-  const health = createDependencyHealth(
-    () => directory.facts({ ...NOBODY, requestId: 'probe' }),
-    PROBE_EVERY_MS,
-  );
+  const { ask, ...dependency } = watchDependency({
+    ask: directory.facts,
+    probe: () => directory.facts({ ...NOBODY, requestId: 'probe' }),
+    probeEveryMs: PROBE_EVERY_MS,
+  });
   return {
-    async check(request, now) {
-      try {
-        const facts = await directory.facts(request);
-        health.up();
-        return decide(facts, request, now);
-      } catch (error) {
-        health.down();
-        throw error;
-      }
-    },
+    check: async (request, now) => decide(await ask(request), request, now),
     explain: async (request, now) => explain(await directory.facts(request), request, now),
-    healthy: health.healthy,
+    healthy: dependency.healthy,
     async close() {
-      health.close();
+      dependency.close();
       await close();
     },
   };

@@ -7,8 +7,7 @@ import {
   introspectionRequest,
   processIntrospectionResponse,
 } from 'oauth4webapi';
-import CircuitBreaker from 'opossum';
-import { createDependencyHealth } from '../dependency-health.ts';
+import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
@@ -24,7 +23,6 @@ const ACTIVE_MS = 30_000;
 const REFUSED_MS = 5_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
-const PROBE_EVERY_MS = 5_000;
 
 /** An introspection endpoint (RFC 7662), and what its answers are checked with. */
 export type Introspection = {
@@ -53,23 +51,17 @@ export function createIntrospectionVerifier(
   const name = introspection.rules.issuers[0]?.canonical ?? introspection.url;
   const request = (token: string) =>
     introspect(introspection, token, (seconds) => events.clockCompared(name, seconds));
-  const breaker = new CircuitBreaker(request, {
-    // The request has its own deadline.
-    timeout: false,
-    resetTimeout: PROBE_EVERY_MS,
-    errorThresholdPercentage: 50,
-    volumeThreshold: 5,
-    errorFilter: isAboutToken,
+  const endpoint = watchDependency({
+    ask: request,
+    probe: () => request('probe'),
+    probeEveryMs: BREAKER_PROBE_EVERY_MS,
+    isAboutQuestion: isAboutToken,
   });
-  const health = createDependencyHealth(() => request('probe'), PROBE_EVERY_MS);
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {
-      const answer = await breaker.fire(token);
-      health.up();
-      return answer;
+      return await endpoint.ask(token);
     } catch (error) {
-      if (!isAboutToken(error)) health.down();
       // The library's errors carry the answer, which is personal data.
       const reason = { code: 'introspection_unavailable', received: causeOf(error).code };
       throw new ServiceError('dependency_unavailable', { reason });
@@ -101,11 +93,8 @@ export function createIntrospectionVerifier(
       if (outcome.credential.expiresAt <= now) throw new ServiceError('credential_expired');
       return outcome.credential;
     },
-    healthy: health.healthy,
-    close() {
-      health.close();
-      breaker.shutdown();
-    },
+    healthy: endpoint.healthy,
+    close: endpoint.close,
   };
 }
 

@@ -1,9 +1,11 @@
+import { userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { OpenedAccess } from '../access/open.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
+import { type Actor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { printable } from '../messages/printable.ts';
@@ -60,6 +62,7 @@ async function importFile(
 ): Promise<void> {
   const refused = createRefusedIds();
   const options: ImportOptions = {
+    actor: cliActor(),
     dryRun,
     onEntry: refused.see,
     replace,
@@ -71,9 +74,11 @@ async function importFile(
         terminal.note(printable(`warning: line ${line}: ${message}`)),
     }),
   };
-  const { user, video, room } = await importDirectory(database, readInput(file), options).catch(
-    listLines,
-  );
+  const { user, video, room } = await importDirectory(
+    createStore(database),
+    readInput(file),
+    options,
+  ).catch(listLines);
   terminal.progress('');
   const warning = refused.summary();
   if (warning) terminal.note(`warning: ${warning}`);
@@ -86,6 +91,15 @@ async function importFile(
           `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
         ),
   );
+}
+
+/** The user of the operating system; its number where it has no name, as in a container. */
+export function cliActor(readUser: () => { username: string } = userInfo): Actor {
+  try {
+    return `cli:${readUser().username}`;
+  } catch {
+    return `cli:${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** All bad lines in one error, a line each. */

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 
 /** A value that both SQLite and PostgreSQL can hold. */
-type SqlValue = string | number | null;
+export type SqlValue = string | number | null;
 
 export type Row = Record<string, unknown>;
 
@@ -50,4 +50,16 @@ export async function withinTransaction<T>(
   } finally {
     ended = true;
   }
+}
+
+/** A session that is refused with the reason of `signal` once that is aborted. */
+export function untilAborted(session: Session, signal?: AbortSignal): Session {
+  if (!signal) return session;
+  return {
+    ...session,
+    async query(sql, values) {
+      signal.throwIfAborted();
+      return session.query(sql, values);
+    },
+  };
 }

@@ -1,12 +1,7 @@
 import { z } from 'zod';
 import type { FieldError } from '../errors.ts';
-import {
-  plainText,
-  roomIdSchema,
-  unixSecondsSchema,
-  userIdSchema,
-  videoIdSchema,
-} from '../identifiers.ts';
+import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { listColumn, shapeOf, textColumn, timeColumn } from './columns.ts';
 import { COUNTRIES } from './countries.ts';
 
 /** ISO 3166-1 alpha-2. */
@@ -14,19 +9,43 @@ export const countrySchema = z
   .string()
   .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
 
+const USER_COLUMNS = {
+  status: textColumn('status', z.enum(['active', 'suspended']).default('active')),
+};
+
+const VIDEO_COLUMNS = {
+  title: textColumn('title', plainText().max(500).nullable().default(null)),
+  status: textColumn('status', z.enum(['available', 'withdrawn']).default('available')),
+  availableFrom: timeColumn('available_from'),
+  availableUntil: timeColumn('available_until'),
+  regions: listColumn('regions', countrySchema),
+};
+
+const ROOM_COLUMNS = {
+  status: textColumn('status', z.enum(['open', 'closed']).default('open')),
+};
+
+/**
+ * Where entries are kept, for each type: the one list of columns, from which schemas, statements and rows are made.
+ * Every table has an `id`, too.
+ */
+export const TABLES = {
+  user: { name: 'users', columns: USER_COLUMNS },
+  video: { name: 'videos', columns: VIDEO_COLUMNS },
+  room: { name: 'rooms', columns: ROOM_COLUMNS },
+} as const;
+
+/** What a room has lists of: where its links are kept, and what they point at. */
+export const LINKS = {
+  videoIds: { table: 'room_videos', column: 'video_id', type: 'video' },
+  memberIds: { table: 'room_members', column: 'user_id', type: 'user' },
+} as const;
+
 /** A user of the directory, without its id. */
-export const userSchema = z.strictObject({
-  status: z.enum(['active', 'suspended']).default('active'),
-});
+export const userSchema = z.strictObject(shapeOf(USER_COLUMNS));
 
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
-export const videoSchema = z.strictObject({
-  title: plainText().max(500).nullable().default(null),
-  status: z.enum(['available', 'withdrawn']).default('available'),
-  availableFrom: unixSecondsSchema.nullable().default(null),
-  availableUntil: unixSecondsSchema.nullable().default(null),
-  regions: z.array(countrySchema).nullable().default(null),
-});
+export const videoSchema = z.strictObject(shapeOf(VIDEO_COLUMNS));
 
 /** Rejects what 0.1.0 accepted: a window that never opens, a country that does not exist. */
 export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
@@ -43,7 +62,7 @@ export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil'
 
 /** A room. Lists that are left out stay as they are; a new room has none. */
 export const roomSchema = z.strictObject({
-  status: z.enum(['open', 'closed']).default('open'),
+  ...shapeOf(ROOM_COLUMNS),
   videoIds: z.array(videoIdSchema).optional(),
   memberIds: z.array(userIdSchema).optional(),
 });
@@ -59,3 +78,9 @@ export type User = z.output<typeof userSchema>;
 export type Video = z.output<typeof videoSchema>;
 export type Room = z.output<typeof roomSchema>;
 export type Entry = z.output<typeof entrySchema>;
+
+/** A kind of entry. */
+export type EntryType = Entry['type'];
+
+/** What an entry of each type has beside its id. */
+export type Values = { user: User; video: Video; room: Room };

@@ -1,55 +1,93 @@
 import type { AccessFacts } from '../access/access.ts';
+import type { Column } from './columns.ts';
+import { LINKS, TABLES } from './entries.ts';
 
-type Room = NonNullable<AccessFacts['room']>;
-type Video = NonNullable<AccessFacts['video']>;
-type User = NonNullable<AccessFacts['user']>;
+type Part = Exclude<keyof AccessFacts, 'problem'>;
+type FactsOf<P extends Part> = NonNullable<AccessFacts[P]>;
 
-/**
- * What both databases answer about one user, room and video, as a list: an object for each row costs more than the
- * query. Booleans are 0 and 1 in SQLite, and null is false.
- */
-export type FactsRow = readonly [
-  userStatus: User['status'] | null,
-  roomStatus: Room['status'] | null,
-  hasMember: boolean | number | null,
-  hasVideo: boolean | number | null,
-  videoStatus: Video['status'] | null,
-  availableFrom: number | string | null,
-  availableUntil: number | string | null,
-  regions: string | null,
-];
+/** The ids of a question, as SQL expressions. */
+type QuestionIds = { userId: string; roomId: string; videoId: string };
 
-export function toFacts(row: FactsRow): AccessFacts {
-  const [userStatus, roomStatus, hasMember, hasVideo, videoStatus, from, until, regions] = row;
+/** How one fact is selected, and read from what a database answers. */
+type Fact<T> = { select(ids: QuestionIds): string; read(value: unknown): T };
+
+const { user, video, room } = TABLES;
+
+/** The one list of facts; a fact of {@link AccessFacts} that is missing here does not compile. */
+const FACTS: { [P in Part]: { [Name in keyof FactsOf<P>]: Fact<FactsOf<P>[Name]> } } = {
+  user: {
+    status: lookUp(user.name, 'userId', user.columns.status),
+  },
+  room: {
+    status: lookUp(room.name, 'roomId', room.columns.status),
+    hasMember: linked(LINKS.memberIds, 'userId'),
+    hasVideo: linked(LINKS.videoIds, 'videoId'),
+  },
+  video: {
+    status: ofVideo(video.columns.status),
+    availableFrom: ofVideo(video.columns.availableFrom),
+    availableUntil: ofVideo(video.columns.availableUntil),
+    regions: ofVideo(video.columns.regions),
+  },
+};
+
+type Read<T> = (value: unknown) => T;
+
+function lookUp<T>(
+  table: string,
+  id: keyof QuestionIds,
+  { name, fromSql }: Pick<Column, 'name'> & { fromSql: Read<T> },
+): Fact<T> {
+  return { select: (ids) => `(SELECT ${name} FROM ${table} WHERE id = ${ids[id]})`, read: fromSql };
+}
+
+function linked({ table, column }: (typeof LINKS)[keyof typeof LINKS], id: keyof QuestionIds) {
   return {
-    user: userStatus === null ? undefined : { status: userStatus },
-    room:
-      roomStatus === null
-        ? undefined
-        : { status: roomStatus, hasMember: !!hasMember, hasVideo: !!hasVideo },
-    video:
-      videoStatus === null
-        ? undefined
-        : {
-            status: videoStatus,
-            availableFrom: toTime(from),
-            availableUntil: toTime(until),
-            regions: parseRegions(regions),
-          },
+    select: (ids: QuestionIds) =>
+      `(SELECT true FROM ${table} WHERE room_id = ${ids.roomId} AND ${column} = ${ids[id]})`,
+    // 1 in SQLite; no row is NULL.
+    read: Boolean,
   };
 }
 
-/** The text of the `regions` column. */
-export function formatRegions(regions: readonly string[] | null): string | null {
-  return regions === null ? null : regions.join(',');
+/** Of the row that both databases join as `video`. */
+function ofVideo<T>({ name, fromSql }: Pick<Column, 'name'> & { fromSql: Read<T> }): Fact<T> {
+  return { select: () => `video.${name}`, read: fromSql };
 }
 
-export function parseRegions(text: string | null): string[] | null {
-  if (text === null) return null;
-  return text === '' ? [] : text.split(',');
+/** A row as a list, in the order of {@link selectFacts}: an object for each row costs more than the query. */
+export type FactsRow = readonly unknown[];
+
+/** The facts of one question, as the columns of a SELECT; the row of the video is joined as `video`. */
+export function selectFacts(ids: QuestionIds): string {
+  const facts = Object.values(FACTS).flatMap((part) => Object.values<Fact<unknown>>(part));
+  return facts.map(({ select }) => select(ids)).join(',\n  ');
 }
 
-/** Big integers are text in `pg`. */
-export function toTime(value: number | string | null): number | null {
-  return value === null ? null : Number(value);
+const readers = createReaders();
+
+/** The facts that a row has. */
+export function toFacts(row: FactsRow): AccessFacts {
+  return { user: readers.user(row), room: readers.room(row), video: readers.video(row) };
+}
+
+function createReaders(): { [P in Part]: (row: FactsRow) => FactsOf<P> | undefined } {
+  let position = 0;
+  const readers = Object.entries(FACTS).map(([part, facts]) => {
+    const fields = Object.entries<Fact<unknown>>(facts).map(([name, { read }]) => ({
+      name,
+      read,
+      position: position++,
+    }));
+    // A status is never NULL where there is a row.
+    const status = fields.find(({ name }) => name === 'status')?.position as number;
+    const read = (row: FactsRow) => {
+      if (row[status] === null) return undefined;
+      const values: Record<string, unknown> = {};
+      for (const field of fields) values[field.name] = field.read(row[field.position]);
+      return values;
+    };
+    return [part, read];
+  });
+  return Object.fromEntries(readers);
 }

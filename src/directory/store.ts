@@ -1,75 +1,186 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Row, Session } from './database.ts';
-import type { Room, User, Video } from './entries.ts';
-import { formatRegions, parseRegions, toTime } from './facts.ts';
+import { namesOf, toRow } from './columns.ts';
+import { type Database, type Query, type Session, untilAborted } from './database.ts';
+import { type EntryType, LINKS, type Room, TABLES, type Values } from './entries.ts';
+import { readEntry } from './read.ts';
+
+/** Who changes the directory: `admin`, who has ADMIN_API_KEY, or a user of the command line. */
+export type Actor = 'admin' | `cli:${string}`;
+
+/** How many entries of each type an import had. */
+export type ImportCounts = Record<EntryType, number>;
+
+/** A change that was kept: who made it, and the ids that it is about. */
+export type Change = { actor: Actor } & (
+  | { operation: 'put' | 'delete'; kind: EntryType; id: string }
+  | { operation: 'put' | 'delete'; kind: 'member'; id: string; roomId: string }
+  | { operation: 'import'; counts: ImportCounts; replace: boolean }
+);
+
+/** What a change does, for {@link Change} to say with its actor. */
+type Done = Change extends infer Each ? (Each extends Change ? Omit<Each, 'actor'> : never) : never;
 
 /** A room names a video or a user that is not there. */
 export class UnknownReferenceError extends Error {
   override readonly name = 'UnknownReferenceError';
 }
 
-export async function putUser(
-  { query, parameter: p }: Session,
-  id: string,
-  { status }: User,
-): Promise<void> {
-  await query(
-    `INSERT INTO users (id, status) VALUES (${p(1)}, ${p(2)})
-     ON CONFLICT (id) DO UPDATE SET status = excluded.status`,
-    [id, status],
-  );
-}
-
-export async function putVideo(
-  { query, parameter: p }: Session,
-  id: string,
-  video: Video,
-): Promise<void> {
-  const { title, status, availableFrom, availableUntil, regions } = video;
-  await query(
-    `INSERT INTO videos (id, title, status, available_from, available_until, regions)
-     VALUES (${[1, 2, 3, 4, 5, 6].map(p)})
-     ON CONFLICT (id) DO UPDATE SET title = excluded.title, status = excluded.status,
-       available_from = excluded.available_from, available_until = excluded.available_until,
-       regions = excluded.regions`,
-    [id, title, status, availableFrom, availableUntil, formatRegions(regions)],
-  );
-}
+/** The statements of an import, of which nothing is kept before it has ended. */
+export type Writer = {
+  /**
+   * Sends the first {@link LIST_ROWS} of each list of a room before it waits for anything.
+   *
+   * @throws {UnknownReferenceError} when a room names what is not there; the transaction must end
+   */
+  put<T extends EntryType>(type: T, id: string, values: Values[T]): Promise<void>;
+  /** Deletes the entries of these ids, with their memberships. */
+  delete(type: EntryType, ids: readonly string[]): Promise<void>;
+};
 
 /**
- * Sends the first {@link LIST_ROWS} of each list before it waits for anything.
+ * The one door for changes: nothing else writes to the directory. Each change is one transaction.
  *
- * @throws {UnknownReferenceError} when the room names what is not there; the transaction must end
+ * Each function throws {ServiceError} `dependency_unavailable` when the database does not answer or is locked.
  */
-export async function putRoom(session: Session, id: string, room: Room): Promise<void> {
-  const { query, parameter: p } = session;
-  const { status, videoIds, memberIds } = room;
-  await all([
-    query(
-      `INSERT INTO rooms (id, status) VALUES (${p(1)}, ${p(2)})
-       ON CONFLICT (id) DO UPDATE SET status = excluded.status`,
-      [id, status],
-    ),
-    videoIds && replaceLinks(session, VIDEO_LINKS, id, videoIds),
-    memberIds && replaceLinks(session, MEMBER_LINKS, id, memberIds),
-  ]);
+export type Store = {
+  /**
+   * Creates or replaces an entry. Lists of a room that are left out stay as they are.
+   *
+   * @returns the entry as it is kept
+   * @throws {UnknownReferenceError} when a room names what is not there
+   */
+  put<T extends EntryType>(
+    actor: Actor,
+    type: T,
+    id: string,
+    values: Values[T],
+  ): Promise<Values[T] | undefined>;
+  /** Deletes an entry and its memberships. False: there was none. */
+  delete(actor: Actor, type: EntryType, id: string): Promise<boolean>;
+  /** Makes a user a member; the user and nothing else is created where unknown. False: no such room. */
+  putMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
+  /** Ends a membership. False: there was none. */
+  deleteMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
+  /**
+   * Makes many changes, which are reported as one. What `work` throws undoes all of them.
+   *
+   * @param signal ends the import before its next statement, with its reason
+   */
+  import(
+    {
+      actor,
+      replace,
+      signal,
+    }: { actor: Actor; replace: boolean; signal?: AbortSignal | undefined },
+    work: (writer: Writer, session: Session) => Promise<ImportCounts>,
+  ): Promise<void>;
+};
+
+/** @param onChange is called with each change, once it is kept */
+export function createStore(
+  database: Pick<Database, 'transaction'>,
+  onChange: (change: Change) => void = () => {},
+): Store {
+  /** Every change goes through here: it is made and, where it was one, reported with its actor. */
+  async function change<T>(
+    actor: Actor,
+    work: (session: Session) => Promise<{ result: T; done: Done | undefined }>,
+  ): Promise<T> {
+    const { result, done } = await database.transaction(work);
+    if (done) onChange({ actor, ...done });
+    return result;
+  }
+  const doneIf = (result: boolean, done: Done) => ({ result, done: result ? done : undefined });
+
+  return {
+    put: (actor, type, id, values) =>
+      change(actor, async (session) => {
+        await createWriter(session).put(type, id, values);
+        const result = await readEntry(session, type, id);
+        return { result, done: { operation: 'put', kind: type, id } };
+      }),
+    delete: (actor, type, id) =>
+      change(actor, async (session) =>
+        doneIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
+      ),
+    putMember: (actor, roomId, id) =>
+      change(actor, async (session) =>
+        doneIf(await putMember(session, roomId, id), {
+          operation: 'put',
+          kind: 'member',
+          id,
+          roomId,
+        }),
+      ),
+    deleteMember: (actor, roomId, id) =>
+      change(actor, async (session) =>
+        doneIf(await deleteMember(session, roomId, id), {
+          operation: 'delete',
+          kind: 'member',
+          id,
+          roomId,
+        }),
+      ),
+    import: ({ actor, replace, signal }, work) =>
+      change(actor, async (connection) => {
+        const session = untilAborted(connection, signal);
+        const counts = await work(createWriter(session), session);
+        return { result: undefined, done: { operation: 'import', counts, replace } };
+      }),
+  };
 }
 
-/** Makes a user a member; the user and nothing else is created where unknown. False: no such room. */
-export async function putMember(
-  session: Session,
-  roomId: string,
-  userId: string,
-): Promise<boolean> {
+/** Its texts are made once for all lines of an import. */
+function createWriter(session: Session): Writer {
+  const { query, parameter, list } = session;
+  const upserts = {
+    user: upsert('user', parameter),
+    video: upsert('video', parameter),
+    room: upsert('room', parameter),
+  };
+  const links = {
+    videoIds: linkStatements('videoIds', session),
+    memberIds: linkStatements('memberIds', session),
+  };
+  return {
+    async put(type, id, values) {
+      const row = query(upserts[type], [id, ...toRow(TABLES[type].columns, values)]);
+      const { videoIds, memberIds } = values as Partial<Room>;
+      if (!videoIds && !memberIds) return void (await row);
+      await all([
+        row,
+        videoIds && replaceLinks(query, links.videoIds, id, videoIds),
+        memberIds && replaceLinks(query, links.memberIds, id, memberIds),
+      ]);
+    },
+    async delete(type, ids) {
+      const listed = `SELECT value FROM ${list(parameter(1))}`;
+      const statement = `DELETE FROM ${TABLES[type].name} WHERE id IN (${listed})`;
+      await query(statement, [JSON.stringify(ids)]);
+    },
+  };
+}
+
+/** The statement that creates or replaces a row, of its id and its columns. */
+function upsert(type: EntryType, parameter: Session['parameter']): string {
+  const { name, columns } = TABLES[type];
+  const names = namesOf(columns);
+  const inserted = ['id', ...names];
+  const set = names.map((column) => `${column} = excluded.${column}`);
+  return `INSERT INTO ${name} (${inserted}) VALUES (${inserted.map((_, i) => parameter(i + 1))})
+     ON CONFLICT (id) DO UPDATE SET ${set}`;
+}
+
+async function putMember(session: Session, roomId: string, userId: string): Promise<boolean> {
   const { query, parameter: p } = session;
   const rooms = await query(`SELECT 1 FROM rooms WHERE id = ${p(1)}`, [roomId]);
   if (rooms.length === 0) return false;
   await query(`INSERT INTO users (id) VALUES (${p(1)}) ON CONFLICT DO NOTHING`, [userId]);
-  await query(MEMBER_LINKS.add(session), [roomId, JSON.stringify([userId])]);
+  await query(linkStatements('memberIds', session).add, [roomId, JSON.stringify([userId])]);
   return true;
 }
 
-export async function deleteMember(
+async function deleteMember(
   { query, parameter: p }: Session,
   roomId: string,
   userId: string,
@@ -81,66 +192,13 @@ export async function deleteMember(
   return rows.length > 0;
 }
 
-/** The tables whose rows have an id. */
-export type Kind = 'users' | 'videos' | 'rooms';
-
-/** Deletes a user, video or room and its memberships. */
-export async function deleteEntry(
+async function deleteEntry(
   { query, parameter: p }: Session,
-  kind: Kind,
+  type: EntryType,
   id: string,
 ): Promise<boolean> {
-  return (await query(`DELETE FROM ${kind} WHERE id = ${p(1)} RETURNING 1`, [id])).length > 0;
-}
-
-/** Deletes the entries of these ids, with their memberships. */
-export async function deleteEntries(
-  { query, parameter: p, list }: Session,
-  kind: Kind,
-  ids: readonly string[],
-): Promise<void> {
-  await query(`DELETE FROM ${kind} WHERE id IN (SELECT value FROM ${list(p(1))})`, [
-    JSON.stringify(ids),
-  ]);
-}
-
-export async function getUser(session: Session, id: string): Promise<User | undefined> {
-  const row = await getRow(session, 'users', id);
-  return row && { status: row.status as User['status'] };
-}
-
-export async function getVideo(session: Session, id: string): Promise<Video | undefined> {
-  const row = await getRow(session, 'videos', id);
-  return row && toVideo(row);
-}
-
-export async function getRoom(session: Session, id: string): Promise<Required<Room> | undefined> {
-  const row = await getRow(session, 'rooms', id);
-  if (!row) return undefined;
-  return {
-    status: row.status as Room['status'],
-    videoIds: await listLinks(session, VIDEO_LINKS, id),
-    memberIds: await listLinks(session, MEMBER_LINKS, id),
-  };
-}
-
-async function getRow(
-  { query, parameter: p }: Session,
-  kind: Kind,
-  id: string,
-): Promise<Row | undefined> {
-  return (await query(`SELECT * FROM ${kind} WHERE id = ${p(1)}`, [id]))[0];
-}
-
-/** A row of `videos`. */
-export function toVideo(row: Row): Video {
-  return {
-    title: row.title as string | null,
-    status: row.status as Video['status'],
-    availableFrom: toTime(row.available_from as string | null),
-    availableUntil: toTime(row.available_until as string | null),
-    regions: parseRegions(row.regions as string | null),
-  };
+  const { name } = TABLES[type];
+  return (await query(`DELETE FROM ${name} WHERE id = ${p(1)} RETURNING 1`, [id])).length > 0;
 }
 
 /** Waits until nothing of it goes on, and throws what the first of it throws that fails. */
@@ -153,44 +211,34 @@ export async function all(work: readonly (Promise<unknown> | undefined)[]): Prom
 /** How many links one statement makes. Those of SQLite run at once: the requests of others get their turn between. */
 export const LIST_ROWS = 200;
 
-/** The statements about one kind of thing that rooms have. */
-type Links = Record<'clear' | 'missing' | 'add' | 'list', (session: Session) => string> & {
-  noun: string;
-};
+type LinkStatements = ReturnType<typeof linkStatements>;
 
-const VIDEO_LINKS = links('room_videos', 'video_id', 'videos', 'video');
-const MEMBER_LINKS = links('room_members', 'user_id', 'users', 'user');
-
-function links(table: string, column: string, target: string, noun: string): Links {
+function linkStatements(
+  of: keyof typeof LINKS,
+  { parameter: p, list }: Pick<Session, 'parameter' | 'list'>,
+) {
+  const { table, column, type } = LINKS[of];
+  const target = TABLES[type].name;
   // A join would be planned for a hundred ids, and read the whole table for each room.
   const found = `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
   return {
-    noun,
-    clear: ({ parameter: p }) => `DELETE FROM ${table} WHERE room_id = ${p(1)}`,
-    missing: ({ parameter: p, list }) =>
-      `SELECT value FROM ${list(p(1))} WHERE ${found} IS NULL LIMIT 1`,
-    add: ({ parameter: p, list }) =>
-      `INSERT INTO ${table} (room_id, ${column})
+    type,
+    clear: `DELETE FROM ${table} WHERE room_id = ${p(1)}`,
+    missing: `SELECT value FROM ${list(p(1))} WHERE ${found} IS NULL LIMIT 1`,
+    add: `INSERT INTO ${table} (room_id, ${column})
        SELECT ${p(1)}, ${found} FROM ${list(p(2))} WHERE ${found} IS NOT NULL ON CONFLICT DO NOTHING`,
-    list: ({ parameter: p }) =>
-      `SELECT ${column} AS id FROM ${table} WHERE room_id = ${p(1)} ORDER BY ${column}`,
   };
 }
 
-async function listLinks(session: Session, { list }: Links, roomId: string): Promise<string[]> {
-  return (await session.query(list(session), [roomId])).map(({ id }) => id as string);
-}
-
-async function replaceLinks(session: Session, links: Links, roomId: string, ids: string[]) {
-  const { query } = session;
-  const work = [query(links.clear(session), [roomId])];
+async function replaceLinks(query: Query, links: LinkStatements, roomId: string, ids: string[]) {
+  const work = [query(links.clear, [roomId])];
   for (let start = 0; start < ids.length; start += LIST_ROWS) {
     const list = JSON.stringify(ids.slice(start, start + LIST_ROWS));
-    const missing = query(links.missing(session), [list]);
-    work.push(missing, query(links.add(session), [roomId, list]));
+    const missing = query(links.missing, [list]);
+    work.push(missing, query(links.add, [roomId, list]));
     await Promise.all(work.splice(0));
     const [absent] = await missing;
-    if (absent) throw new UnknownReferenceError(`there is no ${links.noun} ${absent.value}`);
+    if (absent) throw new UnknownReferenceError(`there is no ${links.type} ${absent.value}`);
     await setImmediate();
   }
   await Promise.all(work);

@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { splitLines } from '../lines.ts';
-import type { Database, Session } from './database.ts';
-import type { Entry } from './entries.ts';
+import type { Session } from './database.ts';
+import type { Entry, EntryType } from './entries.ts';
 import { type LineProblem, parseLine } from './entry-lines.ts';
-import { pages } from './export.ts';
+import { pages } from './read.ts';
 import {
+  type Actor,
   all,
-  deleteEntries,
+  type ImportCounts,
   LIST_ROWS,
-  putRoom,
-  putUser,
-  putVideo,
+  type Store,
   UnknownReferenceError,
+  type Writer,
 } from './store.ts';
 
 /**
@@ -23,7 +23,6 @@ const BYTES_IN_FLIGHT = 8 * 1024;
 const LONG_LINE_BYTES = 4 * LIST_ROWS;
 
 const MAX_PROBLEMS = 100;
-const TABLES = { room: 'rooms', video: 'videos', user: 'users' } as const;
 
 /** Lines of an import that are wrong; nothing of the import was kept. */
 export class ImportError extends Error {
@@ -45,10 +44,9 @@ export class ImportError extends Error {
   }
 }
 
-/** How many entries of each type an import had. */
-export type ImportCounts = Record<Entry['type'], number>;
-
 export type ImportOptions = {
+  /** Who imports. */
+  actor: Actor;
   /** Is called with the number of each line that is read. */
   onLine?(line: number): void;
   onEntry?(entry: Entry): void;
@@ -71,17 +69,18 @@ class DryRun extends Error {}
  * @throws {ImportError} that names the bad lines; the reason of `signal`
  */
 export async function importDirectory(
-  database: Database,
+  store: Pick<Store, 'import'>,
   chunks: AsyncIterable<Uint8Array>,
-  options: ImportOptions = {},
+  options: ImportOptions,
 ): Promise<ImportCounts> {
+  const { actor, replace = false, dryRun, signal } = options;
   const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-  const work = database.transaction(async (connection) => {
-    const session = untilAborted(connection, options.signal);
-    const imported = createImport(session, counts, options);
+  const work = store.import({ actor, replace, signal }, async (writer, session) => {
+    const imported = createImport(writer, counts, options);
     await imported.read(linesOf(chunks));
-    if (options.replace) await removeOthers(session, imported.ids, counts);
-    if (options.dryRun) throw new DryRun();
+    if (replace) await removeOthers(writer, session, imported.ids, counts);
+    if (dryRun) throw new DryRun();
+    return counts;
   });
   await work.catch((error) => {
     if (!(error instanceof DryRun)) throw error;
@@ -89,22 +88,11 @@ export async function importDirectory(
   return counts;
 }
 
-function untilAborted(session: Session, signal?: AbortSignal): Session {
-  if (!signal) return session;
-  return {
-    ...session,
-    async query(sql, values) {
-      signal.throwIfAborted();
-      return session.query(sql, values);
-    },
-  };
-}
-
 /** What a file names, for each type. */
-type Ids = Record<Entry['type'], Set<string>>;
+type Ids = Record<EntryType, Set<string>>;
 
 function createImport(
-  session: Session,
+  writer: Writer,
   counts: ImportCounts,
   { onLine, onEntry, onWarning, replace = false }: ImportOptions,
 ) {
@@ -125,7 +113,7 @@ function createImport(
     onEntry?.(entry);
     if (replace) ids[entry.type].add(entry.id);
     try {
-      await putEntry(session, entry);
+      await writer.put(entry.type, entry.id, entry);
     } catch (failure) {
       if (!(failure instanceof UnknownReferenceError)) throw failure;
       report({ line, message: failure.message });
@@ -178,12 +166,17 @@ async function inPieces(
 }
 
 /** @throws {ImportError} for a file that names nothing: it would delete everything */
-async function removeOthers(session: Session, ids: Ids, counts: ImportCounts): Promise<void> {
+async function removeOthers(
+  writer: Writer,
+  session: Session,
+  ids: Ids,
+  counts: ImportCounts,
+): Promise<void> {
   if (counts.user + counts.video + counts.room === 0) throw new ImportError([], 0);
   for (const type of ['room', 'video', 'user'] as const) {
     const others: string[] = [];
-    const remove = async () => deleteEntries(session, TABLES[type], others.splice(0));
-    for await (const { id } of pages(session, TABLES[type])) {
+    const remove = async () => writer.delete(type, others.splice(0));
+    for await (const { id } of pages(session, type)) {
       if (!ids[type].has(id as string)) others.push(id as string);
       if (others.length >= LIST_ROWS) await remove();
     }
@@ -196,10 +189,4 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
     throw new ImportError([{ line: number, message: 'is longer than 16 MiB' }], 1);
   };
   for await (const lines of splitLines(chunks, refuse)) yield* lines;
-}
-
-async function putEntry(session: Session, entry: Entry): Promise<void> {
-  if (entry.type === 'user') await putUser(session, entry.id, entry);
-  else if (entry.type === 'video') await putVideo(session, entry.id, entry);
-  else await putRoom(session, entry.id, entry);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';
-import { createDependencyHealth } from '../dependency-health.ts';
+import { watchDependency } from '../dependency.ts';
 import type { Counter } from './rate-limit.ts';
 
 const TIMEOUT_MS = 150;
@@ -55,14 +55,18 @@ export function createRedisCounter({
   let skipRedisUntil = 0;
   let isClosing = false;
   const count = (key: string, windowMs: number) => redis.incrementWindow(PREFIX + key, windowMs);
-  const health = createDependencyHealth(async () => {
-    // A Redis may answer PING and refuse scripts.
-    await count('probe', RETRY_EVERY_MS);
-    setShared(true);
-  }, RETRY_EVERY_MS);
+  const dependency = watchDependency({
+    ask: count,
+    async probe() {
+      // A Redis may answer PING and refuse scripts.
+      await count('probe', RETRY_EVERY_MS);
+      setShared(true);
+    },
+    probeEveryMs: RETRY_EVERY_MS,
+  });
   const setShared = (isShared: boolean, error?: unknown) => {
-    if (isShared) health.up();
-    else health.down();
+    if (isShared) dependency.up();
+    else dependency.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
     const reply = replyOf(error);
     // After a time-out, an error that Redis itself replies is another cause.
@@ -79,7 +83,7 @@ export function createRedisCounter({
     async increment(key, windowMs) {
       if (performance.now() < skipRedisUntil) return fallback.increment(key, windowMs);
       try {
-        const [counted, ttlMs] = await count(hash(key), windowMs);
+        const [counted, ttlMs] = await dependency.ask(hash(key), windowMs);
         setShared(true);
         return { count: counted, ttlMs };
       } catch (error) {
@@ -87,10 +91,10 @@ export function createRedisCounter({
         return fallback.increment(key, windowMs);
       }
     },
-    healthy: health.healthy,
+    healthy: dependency.healthy,
     close() {
       isClosing = true;
-      health.close();
+      dependency.close();
       redis.disconnect();
     },
   };

@@ -164,6 +164,16 @@ describe('a backend in trouble', () => {
     expect(await access.check(QUESTION, NOW)).toEqual({ allow: true });
   });
 
+  it('that refuses a question is not healthy until it answers one', async () => {
+    answering(404, '');
+    const access = open();
+    await elapsed(access.check(QUESTION, NOW));
+    expect(access.healthy()).toBe(false);
+    answering(200, '{"allow":true}');
+    await access.check(QUESTION, NOW);
+    expect(access.healthy()).toBe(true);
+  });
+
   it.each([
     [401, false],
     [405, false],

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { sampleDirectory } from '../../tools/demo/page.ts';
 
@@ -20,7 +21,8 @@ export const SCREENS = {
 export async function importSample(folder: string): Promise<string> {
   const path = join(folder, 'sample.db');
   const database = await openSqliteDatabase(path);
-  await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
+  const lines = Readable.from([Buffer.from(await sampleDirectory(new Date()))]);
+  await importDirectory(createStore(database), lines, { actor: 'cli:test' });
   await database.close();
   return path;
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
+import { cliActor } from '../../src/commands/directory.ts';
 import { explainCode } from '../../src/commands/explain-code.ts';
 import { createTerminal, table, verdict } from '../../src/commands/terminal.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
@@ -269,4 +270,13 @@ describe('the commands', () => {
       expect(stdout).toContain(word);
     }
   });
+});
+
+it('a change by the command line is made by the user of the operating system', () => {
+  expect(cliActor(() => ({ username: 'ops' }))).toBe('cli:ops');
+  const nameless = () => {
+    throw new Error('no entry in /etc/passwd');
+  };
+  expect(cliActor(nameless)).toBe(`cli:${process.getuid?.()}`);
+  expect(cliActor()).toMatch(/^cli:./);
 });

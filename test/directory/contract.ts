@@ -1,17 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/directory/database.ts';
+import type { Database, Session } from '../../src/directory/database.ts';
+import { LINKS, type Room, TABLES, type User, type Video } from '../../src/directory/entries.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
-import {
-  deleteEntry,
-  deleteMember,
-  getRoom,
-  getUser,
-  getVideo,
-  putMember,
-  putRoom,
-  putUser,
-  putVideo,
-} from '../../src/directory/store.ts';
+import { readEntry } from '../../src/directory/read.ts';
+import { type Change, createStore, type Store } from '../../src/directory/store.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 
@@ -28,25 +20,31 @@ const VIDEO = {
 export function describeDirectory(name: string, open: () => Promise<Database>): void {
   describe(`the directory over ${name}`, () => {
     let database: Database;
+    let store: Store;
+    let changes: Change[];
     beforeAll(async () => {
       database = await open();
+      store = createStore(database, (change) => void changes.push(change));
     });
     afterAll(() => database.close());
-    beforeEach(() =>
-      database.transaction(async ({ query }) => {
+    beforeEach(async () => {
+      changes = [];
+      await database.transaction(async ({ query }) => {
         for (const table of ['rooms', 'users', 'videos']) await query(`DELETE FROM ${table}`);
-      }),
-    );
+      });
+    });
 
-    const write = <T>(work: Parameters<typeof database.transaction<T>>[0]) =>
-      database.transaction(work);
-    const readRoom = () => getRoom(database, 'room');
+    const putUser = (id: string, user: User) => store.put('admin', 'user', id, user);
+    const putVideo = (id: string, video: Video) => store.put('admin', 'video', id, video);
+    const putRoom = (id: string, room: Room) => store.put('admin', 'room', id, room);
+    const readUser = (id: string) => readEntry(database, 'user', id);
+    const readRoom = (id = 'room') => readEntry(database, 'room', id);
 
     it('keeps a user as it was put last', async () => {
-      expect(await getUser(database, 'alice')).toBeUndefined();
+      expect(await readUser('alice')).toBeUndefined();
       for (const status of ['active', 'suspended', 'suspended', 'active'] as const) {
-        await write((session) => putUser(session, 'alice', { status }));
-        expect(await getUser(database, 'alice')).toEqual({ status });
+        await putUser('alice', { status });
+        expect(await readUser('alice')).toEqual({ status });
       }
     });
 
@@ -75,9 +73,9 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ['with one region', { ...VIDEO, regions: ['SG'] }],
     ] as const)('keeps every field of a video: %s', async (_name, fields) => {
       const video = { ...fields, regions: fields.regions && [...fields.regions] };
-      await write((session) => putVideo(session, 'film', { ...VIDEO, title: 'before' }));
-      await write((session) => putVideo(session, 'film', video));
-      expect(await getVideo(database, 'film')).toEqual(video);
+      await putVideo('film', { ...VIDEO, title: 'before' });
+      await putVideo('film', video);
+      expect(await readEntry(database, 'video', 'film')).toEqual(video);
     });
 
     it('replaces the lists of a room that are given and leaves those that are not', async () => {
@@ -85,19 +83,17 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         ...['alice', 'bob'].map((id) => ({ type: 'user', id })),
         ...['a', 'b', 'c'].map((id) => ({ type: 'video', id })),
       ]);
-      await write((query) =>
-        putRoom(query, 'room', { status: 'open', videoIds: ['b', 'a', 'b'], memberIds: ['alice'] }),
-      );
+      await putRoom('room', { status: 'open', videoIds: ['b', 'a', 'b'], memberIds: ['alice'] });
       expect(await readRoom()).toEqual({
         status: 'open',
         videoIds: ['a', 'b'],
         memberIds: ['alice'],
       });
-      await write((session) => putRoom(session, 'room', { status: 'closed' }));
+      await putRoom('room', { status: 'closed' });
       expect(await readRoom()).toMatchObject({ status: 'closed', videoIds: ['a', 'b'] });
-      await write((session) => putRoom(session, 'room', { status: 'open', videoIds: ['c'] }));
+      await putRoom('room', { status: 'open', videoIds: ['c'] });
       expect(await readRoom()).toMatchObject({ videoIds: ['c'], memberIds: ['alice'] });
-      await write((session) => putRoom(session, 'room', { status: 'open', memberIds: [] }));
+      await putRoom('room', { status: 'open', memberIds: [] });
       expect(await readRoom()).toMatchObject({ videoIds: ['c'], memberIds: [] });
     });
 
@@ -107,7 +103,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     ])(
       'refuses a room with %s that is not there, and keeps nothing, also after the next change',
       async (_name, lists, message) => {
-        const putting = write((session) => putRoom(session, 'room', { status: 'open', ...lists }));
+        const putting = putRoom('room', { status: 'open', ...lists });
         expect(await rejectionOf(putting)).toMatchObject({
           name: 'UnknownReferenceError',
           message,
@@ -125,24 +121,24 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'user', id: 'sam', status: 'suspended' },
       ]);
       for (const id of ['new', 'sam', 'new']) {
-        expect(await write((session) => putMember(session, 'room', id))).toBe(true);
+        expect(await store.putMember('admin', 'room', id)).toBe(true);
       }
       expect(await readRoom()).toMatchObject({ memberIds: ['new', 'sam'] });
-      expect(await getUser(database, 'new')).toEqual({ status: 'active' });
-      expect(await getUser(database, 'sam')).toEqual({ status: 'suspended' });
+      expect(await readUser('new')).toEqual({ status: 'active' });
+      expect(await readUser('sam')).toEqual({ status: 'suspended' });
     });
 
     it('creates no user for a room that is not there', async () => {
-      expect(await write((session) => putMember(session, 'no', 'new'))).toBe(false);
-      expect(await getUser(database, 'new')).toBeUndefined();
+      expect(await store.putMember('admin', 'no', 'new')).toBe(false);
+      expect(await readUser('new')).toBeUndefined();
     });
 
     it('deletes a membership and says whether there was one', async () => {
       await load(database, [{ type: 'room', id: 'room' }]);
-      await write((session) => putMember(session, 'room', 'alice'));
-      const remove = () => write((session) => deleteMember(session, 'room', 'alice'));
+      await store.putMember('admin', 'room', 'alice');
+      const remove = () => store.deleteMember('admin', 'room', 'alice');
       expect([await remove(), await remove()]).toEqual([true, false]);
-      expect(await getUser(database, 'alice')).toBeDefined();
+      expect(await readUser('alice')).toBeDefined();
     });
 
     it('deletes an entry with its memberships and says whether there was one', async () => {
@@ -152,13 +148,59 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'] },
         { type: 'room', id: 'room', videoIds: ['x'], memberIds: ['x'] },
       ]);
-      for (const kind of ['users', 'videos', 'rooms'] as const) {
-        const remove = () => write((session) => deleteEntry(session, kind, 'x'));
+      for (const type of ['user', 'video', 'room'] as const) {
+        const remove = () => store.delete('admin', type, 'x');
         expect([await remove(), await remove()]).toEqual([true, false]);
       }
       expect(await readRoom()).toEqual({ status: 'open', videoIds: [], memberIds: [] });
       await load(database, [{ type: 'user', id: 'x' }]);
       expect(await readRoom()).toMatchObject({ memberIds: [] });
+    });
+
+    it('reports each change that was kept, with who made it', async () => {
+      await putUser('alice', { status: 'active' });
+      await putVideo('film', { ...VIDEO, title: 'A film' });
+      await putRoom('room', { status: 'open', videoIds: ['film'] });
+      await store.putMember('cli:ops', 'room', 'alice');
+      await store.deleteMember('admin', 'room', 'alice');
+      await store.delete('admin', 'video', 'film');
+      const put = { actor: 'admin', operation: 'put' };
+      const member = { kind: 'member', roomId: 'room', id: 'alice' };
+      expect(changes).toStrictEqual([
+        { ...put, kind: 'user', id: 'alice' },
+        { ...put, kind: 'video', id: 'film' },
+        { ...put, kind: 'room', id: 'room' },
+        { ...put, actor: 'cli:ops', ...member },
+        { actor: 'admin', operation: 'delete', ...member },
+        { actor: 'admin', operation: 'delete', kind: 'video', id: 'film' },
+      ]);
+    });
+
+    it('reports no change that was refused or that changed nothing', async () => {
+      await rejectionOf(putRoom('room', { status: 'open', videoIds: ['none'] }));
+      await store.putMember('admin', 'none', 'alice');
+      await store.deleteMember('admin', 'none', 'alice');
+      await store.delete('admin', 'user', 'alice');
+      expect(changes).toEqual([]);
+    });
+
+    it('has in every table the columns that entries are made of, and no other', async () => {
+      await load(database, [
+        { type: 'user', id: 'x' },
+        { type: 'video', id: 'x' },
+        { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'] },
+      ]);
+      const columnsOf = async (table: string) => {
+        const [row] = await database.query(`SELECT * FROM ${table}`);
+        return Object.keys(row ?? {}).sort();
+      };
+      for (const { name, columns } of Object.values(TABLES)) {
+        const names = Object.values(columns).map((column) => column.name);
+        expect(await columnsOf(name)).toEqual(['id', ...names].sort());
+      }
+      for (const { table, column } of Object.values(LINKS)) {
+        expect(await columnsOf(table)).toEqual(['room_id', column].sort());
+      }
     });
 
     it('takes SQL for the name that it is', async () => {
@@ -167,8 +209,8 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'video', id: SQL, title: SQL },
         { type: 'room', id: SQL, videoIds: [SQL], memberIds: [SQL] },
       ]);
-      expect(await getRoom(database, SQL)).toMatchObject({ videoIds: [SQL] });
-      expect(await getVideo(database, SQL)).toMatchObject({ title: SQL });
+      expect(await readRoom(SQL)).toMatchObject({ videoIds: [SQL] });
+      expect(await readEntry(database, 'video', SQL)).toMatchObject({ title: SQL });
     });
 
     it('writes nothing more of a change that was refused, not into the next change either', async () => {
@@ -178,24 +220,24 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'room', id: 'vip' },
       ]);
       const room = { status: 'open', memberIds } as const;
-      const refused = write((session) => putRoom(session, 'vip', { ...room, videoIds: ['none'] }));
-      const next = write((session) => putRoom(session, 'other', room));
+      const refused = putRoom('vip', { ...room, videoIds: ['none'] });
+      const next = putRoom('other', room);
       expect(await rejectionOf(refused)).toMatchObject({ message: 'there is no video none' });
       await next;
-      expect(await getRoom(database, 'vip')).toMatchObject({ memberIds: [] });
-      expect((await getRoom(database, 'other'))?.memberIds).toHaveLength(1_000);
+      expect(await readRoom('vip')).toMatchObject({ memberIds: [] });
+      expect((await readRoom('other'))?.memberIds).toHaveLength(1_000);
     });
 
     it('lets nothing be sent to a change that has ended', async () => {
-      let late: Parameters<Parameters<typeof write>[0]>[0] | undefined;
-      await write(async (session) => {
+      let late: Session | undefined;
+      await database.transaction(async (session) => {
         late = session;
       });
-      await write(async (session) => {
-        await putUser(session, 'alice', { status: 'active' });
+      await database.transaction(async ({ query }) => {
+        await query("INSERT INTO users (id) VALUES ('alice')");
         await expect(late?.query('DELETE FROM users')).rejects.toThrow();
       });
-      expect(await getUser(database, 'alice')).toBeDefined();
+      expect(await readUser('alice')).toBeDefined();
     });
 
     it('exports what it has, users and videos before the rooms that name them', async () => {
@@ -217,7 +259,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ]);
       const lines = exportDirectory(database);
       const first = await lines.next();
-      await write((session) => putMember(session, 'room', 'late'));
+      await store.putMember('admin', 'room', 'late');
       const others = await Array.fromAsync(lines);
       expect(first.value).toContain('alice');
       expect(others.map((line) => JSON.parse(line))).toMatchObject([{ memberIds: ['alice'] }]);

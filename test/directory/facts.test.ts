@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type FactsRow, formatRegions, parseRegions, toFacts } from '../../src/directory/facts.ts';
+import { TABLES } from '../../src/directory/entries.ts';
+import { type FactsRow, selectFacts, toFacts } from '../../src/directory/facts.ts';
 
 const NOTHING: FactsRow = [null, null, null, null, null, null, null, null];
 
@@ -20,12 +21,37 @@ it.each([
   });
 });
 
+it('a row of the select list has its facts at their places, whatever their order', () => {
+  const texts = selectFacts({ userId: '?1', roomId: '?2', videoId: '?3' }).split(',\n');
+  const values: Record<string, unknown> = {
+    'FROM users': 'active',
+    'FROM rooms': 'open',
+    'FROM room_members': 1,
+    'FROM room_videos': null,
+    'video.status': 'available',
+    'video.available_from': 1,
+    'video.available_until': 2,
+    'video.regions': 'SG',
+  };
+  const row = texts.map((text) => {
+    const [found] = Object.keys(values).filter((part) => new RegExp(`${part}\\b`).test(text));
+    return values[found as string];
+  });
+  expect(row).toHaveLength(Object.keys(values).length);
+  expect(toFacts(row)).toStrictEqual({
+    user: { status: 'active' },
+    room: { status: 'open', hasMember: true, hasVideo: false },
+    video: { status: 'available', availableFrom: 1, availableUntil: 2, regions: ['SG'] },
+  });
+});
+
 it.each([
   [null, null],
   [[], ''],
   [['SG'], 'SG'],
   [['SG', 'MY'], 'SG,MY'],
 ])('the regions %j are %j in the database, and the same when they are read', (regions, text) => {
-  expect(formatRegions(regions)).toBe(text);
-  expect(parseRegions(text)).toEqual(regions);
+  const { toSql, fromSql } = TABLES.video.columns.regions;
+  expect(toSql(regions)).toBe(text);
+  expect(fromSql(text)).toEqual(regions);
 });

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import { ImportError, importDirectory } from '../../src/directory/transfer.ts';
+import { type Change, createStore } from '../../src/directory/store.ts';
+import { ImportError, type ImportOptions, importDirectory } from '../../src/directory/transfer.ts';
 import { splitLines, withIdleTimeout } from '../../src/lines.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
@@ -35,8 +36,16 @@ async function empty(): Promise<void> {
   });
 }
 
+function importLines(
+  lines: AsyncIterable<Uint8Array>,
+  options: Partial<ImportOptions> = {},
+  into = database,
+) {
+  return importDirectory(createStore(into), lines, { actor: 'cli:test', ...options });
+}
+
 function read(...pieces: (string | Uint8Array)[]) {
-  return importDirectory(database, chunks(...pieces));
+  return importLines(chunks(...pieces));
 }
 
 function exported(): Promise<string[]> {
@@ -98,7 +107,7 @@ describe('an import', () => {
 
   it('tells how far it is, blank lines counted', async () => {
     const lines: number[] = [];
-    await importDirectory(database, chunks(`${ALICE}\n\n${FILM}`), {
+    await importLines(chunks(`${ALICE}\n\n${FILM}`), {
       onLine: (line) => lines.push(line),
     });
     expect(lines).toEqual([1, 2, 3]);
@@ -109,7 +118,7 @@ describe('an import', () => {
       yield Buffer.from(`${ALICE}\n`);
       throw new Error('connection lost');
     }
-    const error = await rejectionOf(importDirectory(database, breaking()));
+    const error = await rejectionOf(importLines(breaking()));
     expect(error).toMatchObject({ message: 'connection lost' });
     expect(await exported()).toEqual([]);
   });
@@ -184,7 +193,7 @@ describe('chunks that are passed on while they come', () => {
       yield Buffer.from(`${ALICE}\n`);
       await new Promise(() => {});
     }
-    const importing = importDirectory(database, withIdleTimeout(silent(), 50));
+    const importing = importLines(withIdleTimeout(silent(), 50));
     expect(await rejectionOf(importing)).toMatchObject({
       name: 'ServiceError',
       code: 'request_timeout',
@@ -306,7 +315,7 @@ describe('a bad line', () => {
         yield Buffer.alloc(1_048_576, 0x20);
       }
     }
-    const error = await rejectionOf(importDirectory(database, endless()));
+    const error = await rejectionOf(importLines(endless()));
     expect(error).toMatchObject({ name: 'ImportError', line: 2 });
     expect((error as Error).message).toBe('line 2: is longer than 16 MiB');
     expect(given).toBeLessThan(20 * 1_048_576);
@@ -326,7 +335,7 @@ describe('the bad lines of an import', () => {
     const old = '{"type":"video","id":"v","availableFrom":2,"availableUntil":1,"regions":["UK"]}';
     expect((await refusal(old)).count).toBe(1);
     const warnings: object[] = [];
-    await importDirectory(database, chunks(old), { onWarning: (line) => warnings.push(line) });
+    await importLines(chunks(old), { onWarning: (line) => warnings.push(line) });
     expect(warnings).toEqual([
       { line: 1, message: 'availableUntil: must be later than availableFrom' },
     ]);
@@ -335,7 +344,7 @@ describe('the bad lines of an import', () => {
 });
 
 describe('an import that replaces', () => {
-  const replace = (text: string) => importDirectory(database, chunks(text), { replace: true });
+  const replace = (text: string) => importLines(chunks(text), { replace: true });
   const ids = async () => (await exported()).map((line) => JSON.parse(line).id);
 
   it('deletes what the file does not name, and keeps the lists that it leaves out', async () => {
@@ -356,7 +365,7 @@ describe('an import that replaces', () => {
     await read(ALICE);
     await rejectionOf(replace(`${FILM}\n{`));
     const options = { replace: true, dryRun: true };
-    expect(await importDirectory(database, chunks(FILM), options)).toMatchObject({ video: 1 });
+    expect(await importLines(chunks(FILM), options)).toMatchObject({ video: 1 });
     expect(await ids()).toEqual(['alice']);
   });
 });
@@ -449,6 +458,31 @@ describe('for any bytes', () => {
   });
 });
 
+describe('what an import reports', () => {
+  const report = async (text: string, options: Partial<ImportOptions> = {}) => {
+    const changes: Change[] = [];
+    const store = createStore(database, (change) => void changes.push(change));
+    await importDirectory(store, chunks(text), { actor: 'cli:ops', ...options }).catch(() => {});
+    return changes;
+  };
+
+  it('is one change with its counts and who made it, after it was kept', async () => {
+    const counts = { user: 1, video: 1, room: 1 };
+    const imported = { actor: 'cli:ops', operation: 'import', counts };
+    expect(await report(`${ALICE}\n${FILM}\n${ROOM}`)).toStrictEqual([
+      { ...imported, replace: false },
+    ]);
+    expect(await report(`${ALICE}\n${FILM}\n${ROOM}`, { replace: true })).toStrictEqual([
+      { ...imported, replace: true },
+    ]);
+  });
+
+  it('is nothing for a dry run and for a file that is refused', async () => {
+    expect(await report(ALICE, { dryRun: true })).toEqual([]);
+    expect(await report(`${ALICE}\n{`)).toEqual([]);
+  });
+});
+
 describe('an import that is given up', () => {
   it('ends before its next statement, and keeps nothing', async () => {
     const left = new AbortController();
@@ -457,7 +491,7 @@ describe('an import that is given up', () => {
       left.abort(new Error('on purpose'));
       yield Buffer.from(`${FILM}\n`);
     }
-    const work = importDirectory(database, lines(), { signal: left.signal });
+    const work = importLines(lines(), { signal: left.signal });
     expect(await rejectionOf(work)).toMatchObject({ message: 'on purpose' });
     expect(await exported()).toEqual([]);
   });
@@ -481,7 +515,7 @@ describe('an import that is given up', () => {
           }),
         ),
     };
-    const work = importDirectory(counted, chunks(users, room), { signal: left.signal });
+    const work = importLines(chunks(users, room), { signal: left.signal }, counted);
     expect(await rejectionOf(work)).toMatchObject({ name: 'AbortError' });
     expect(statements).toBe(5);
   });

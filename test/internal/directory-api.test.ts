@@ -3,6 +3,7 @@ import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/open.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
+import { type Change, createStore } from '../../src/directory/store.ts';
 import { createInternalApp } from '../../src/http/internal/app.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
@@ -15,10 +16,17 @@ const NDJSON = 'application/x-ndjson';
 
 async function openInternal(config: AccessConfig, adminApiKey: string | undefined = KEY) {
   const { service, database } = await openAccess(config);
+  const changes: Change[] = [];
+  const onChange = (change: Change) => void changes.push(change);
   const app = await createInternalApp({
     logger: createLogger({ write() {} }, 'silent'),
     metrics: createMetrics(config.mode).registry,
-    directory: database && { database, service, now: () => NOW },
+    directory: database && {
+      database,
+      store: createStore(database, onChange),
+      service,
+      now: () => NOW,
+    },
     adminApiKey: () => adminApiKey,
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),
@@ -28,7 +36,7 @@ async function openInternal(config: AccessConfig, adminApiKey: string | undefine
     await app.close();
     await service.close();
   };
-  return { origin, close, service };
+  return { origin, close, service, changes };
 }
 
 describe.each([
@@ -178,6 +186,31 @@ describe.each([
     await call('put', 'rooms/many', { videoIds: videos.map(({ id }) => id) }).expect(200);
   });
 
+  it('reports the changes of its callers, made by admin', async () => {
+    internal.changes.length = 0;
+    await call('put', 'users/c1', {}).expect(200);
+    await call('put', 'rooms/c1', {}).expect(200);
+    await call('put', 'rooms/c1/members/c1').expect(204);
+    await call('delete', 'rooms/c1/members/c1').expect(204);
+    await call('delete', 'users/c1').expect(204);
+    await importLines({ type: 'video', id: 'c1', title: 'A film' }).expect(200);
+    await call('put', 'rooms/c1', { videoIds: ['none'] }).expect(400);
+    await call('delete', 'users/c1').expect(404);
+    expect(internal.changes).toEqual([
+      { actor: 'admin', operation: 'put', kind: 'user', id: 'c1' },
+      { actor: 'admin', operation: 'put', kind: 'room', id: 'c1' },
+      { actor: 'admin', operation: 'put', kind: 'member', roomId: 'c1', id: 'c1' },
+      { actor: 'admin', operation: 'delete', kind: 'member', roomId: 'c1', id: 'c1' },
+      { actor: 'admin', operation: 'delete', kind: 'user', id: 'c1' },
+      {
+        actor: 'admin',
+        operation: 'import',
+        counts: { user: 0, video: 1, room: 0 },
+        replace: false,
+      },
+    ]);
+  });
+
   it('refuses an import that is no NDJSON', async () => {
     await call('post', 'import', { type: 'user', id: 'x' }).expect(415);
   });
@@ -247,7 +280,7 @@ describe('the internal listener', () => {
     const without = await createInternalApp({
       logger: createLogger({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
-      directory: database && { database, service, now: () => NOW },
+      directory: database && { database, store: createStore(database), service, now: () => NOW },
       adminApiKey: () => undefined,
       draining: () => false,
       publicListener: () => ({ port: 0, corsOrigins: [] }),

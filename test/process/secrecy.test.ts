@@ -11,6 +11,8 @@ const ADMIN_KEY = 'canary-admin-key-7c1f4e0b9a8d2365';
 const POST = 'POST /video-token HTTP/1.1';
 const JSON_TYPE = 'Content-Type: application/json';
 
+const TITLE = 'the title of a film';
+
 let canaries: Record<string, string>;
 /** Everything that the service wrote, anywhere, but for the answers that are tokens. */
 let written: Record<'stdout' | 'stderr' | 'bodies' | 'metrics', string>;
@@ -30,6 +32,7 @@ beforeAll(async () => {
     const publicAnswers = await attack(service, jwt, forged);
     const tokens = publicAnswers.flatMap(({ body }) => (body as { token?: string }).token ?? []);
     expect(tokens).toHaveLength(3);
+    await changeDirectory(service);
     const internalAnswers = await useInternal(service, jwt);
     const metrics = await (await fetch(`${service.internal}/metrics`)).text();
     service.kill('SIGHUP');
@@ -93,6 +96,14 @@ async function attack({ port }: Service, jwt: string, forged: string) {
   return answers;
 }
 
+async function changeDirectory({ internal }: Service) {
+  const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ title: TITLE });
+  await fetch(`${internal}/directory/videos/new`, { method: 'PUT', headers, body });
+  const member = `${internal}/directory/rooms/room/members/alice`;
+  await fetch(member, { method: 'DELETE', headers: { authorization: headers.authorization } });
+}
+
 async function useInternal({ internal }: Service, jwt: string) {
   const paths = ['/directory/users/alice', '/directory/export', '/directory/users/%zz', '/nope'];
   const keys = [ADMIN_KEY, `${ADMIN_KEY}x`, jwt];
@@ -128,6 +139,20 @@ it('the canaries are long enough to be found, and the search would find them', (
 
 it('no body shows where in our code something happened', () => {
   expect(written.bodies).not.toMatch(/\bat [^"]*(\.ts|\.js|node:)|node_modules|\/src\//);
+});
+
+it('each change of the directory is a line with who made it and ids, and nothing else of it', () => {
+  const lines = written.stdout.trim().split('\n');
+  const changes = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ msg }) => msg === 'directory changed')
+    .map(({ time: _time, ...change }) => change);
+  const change = { level: 'info', msg: 'directory changed', actor: 'admin' };
+  expect(changes).toEqual([
+    { ...change, operation: 'put', kind: 'video', id: 'new' },
+    { ...change, operation: 'delete', kind: 'member', roomId: 'room', id: 'alice' },
+  ]);
+  expect(written.stdout).not.toContain(TITLE);
 });
 
 it('each POST of a token is one line of the log, and nothing else is', () => {

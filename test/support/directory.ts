@@ -1,5 +1,6 @@
 import type { Database } from '../../src/directory/database.ts';
-import { type ImportCounts, importDirectory } from '../../src/directory/transfer.ts';
+import { createStore, type ImportCounts } from '../../src/directory/store.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
 
 /** Bytes as a stream gives them, in the pieces that a test chose. */
 export async function* chunks(...pieces: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
@@ -9,7 +10,8 @@ export async function* chunks(...pieces: (string | Uint8Array)[]): AsyncGenerato
 /** Imports entries, a line each. */
 export function load(database: Database, entries: readonly object[]): Promise<ImportCounts> {
   return importDirectory(
-    database,
+    createStore(database),
     chunks(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')),
+    { actor: 'cli:test' },
   );
 }

@@ -11,6 +11,7 @@ import { type Terminal, table, verdict } from '../../src/commands/terminal.ts';
 import type { Environment } from '../../src/config/environment.ts';
 import { variables } from '../../src/config/variables.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { decode } from '../../src/token04/index.ts';
 import { openDemoPage, sampleDirectory, signIn } from './page.ts';
@@ -42,7 +43,8 @@ export async function runDemo(
   const folder = await mkdtemp(join(tmpdir(), 'zego-video-token-'));
   const secrets = { zego: randomText(), jwt: randomText() };
   const database = await openSqliteDatabase(join(folder, 'access.db'));
-  await importDirectory(database, Readable.from([Buffer.from(await sampleDirectory(new Date()))]));
+  const lines = Readable.from([Buffer.from(await sampleDirectory(new Date()))]);
+  await importDirectory(createStore(database), lines, { actor: 'cli:demo' });
   await database.close();
   const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
   const service = spawn(process.execPath, ['--import', END_WITH_PARENT, SERVICE], {

@@ -6,6 +6,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { createStore } from '../../src/directory/store.ts';
 import { directoryRoutes } from '../../src/http/internal/directory.ts';
 import { addHealthRoutes } from '../../src/http/public/health.ts';
 import { videoTokenRoute } from '../../src/http/public/video-token.ts';
@@ -90,7 +91,9 @@ ADMIN_API_KEY set. A change holds from the next request on.`,
       credential: { ...BEARER, description: 'ADMIN_API_KEY.' },
     },
     async (app) => {
-      await app.register(directoryRoutes({ database, service: { explain: unused }, now: unused }));
+      const options = { database, store: createStore(database) };
+      const service = { explain: unused };
+      await app.register(directoryRoutes({ ...options, service, now: unused }));
     },
   );
   addImportBody(document);

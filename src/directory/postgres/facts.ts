@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
-import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
+import type { AccessDirectory } from '../../access/access.ts';
 import { withDeadline } from '../../time.ts';
-import { type FactsRow, toFacts } from '../facts.ts';
+import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
+import { createQuestionCollector, type Question } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
 
 /**
@@ -21,11 +22,7 @@ export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };
  */
 const FACTS_SQL = `
 SELECT q.position::int,
-  (SELECT status FROM users WHERE id = q.user_id),
-  (SELECT status FROM rooms WHERE id = q.room_id),
-  (SELECT true FROM room_members WHERE room_id = q.room_id AND user_id = q.user_id),
-  (SELECT true FROM room_videos WHERE room_id = q.room_id AND video_id = q.video_id),
-  video.status, available_from, available_until, regions
+  ${selectFacts({ userId: 'q.user_id', roomId: 'q.room_id', videoId: 'q.video_id' })}
 FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]))
   WITH ORDINALITY AS q (user_id, room_id, video_id, position)
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
@@ -34,35 +31,19 @@ ORDER BY q.position`;
 /** Named by its text: behind a pooler another release may have used the connection. */
 const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
-type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
-
 /** The facts in PostgreSQL; one query answers all questions of a batch. `onBatch` gets its size. */
 export function createPostgresFacts(
   pool: Pick<pg.Pool, 'query'>,
   onBatch: (size: number) => void = () => {},
 ): AccessDirectory {
-  let questions: Question[] = [];
-
-  async function answerAll(): Promise<void> {
-    const asked = questions;
-    questions = [];
-    onBatch(asked.length);
-    try {
-      const rows = await inTime(ask(pool, asked));
-      for (const [index, { resolve }] of asked.entries()) resolve(toFacts(rows[index] as FactsRow));
-    } catch (error) {
-      for (const { reject } of asked) reject(error);
+  const facts = createQuestionCollector(async (questions) => {
+    onBatch(questions.length);
+    const rows = await inTime(ask(pool, questions));
+    for (const [index, { resolve }] of questions.entries()) {
+      resolve(toFacts(rows[index] as FactsRow));
     }
-  }
-
-  return {
-    facts(request) {
-      const question = { request, ...Promise.withResolvers<AccessFacts>() };
-      // Promise callbacks run before the next tick: by then the others of the batch have asked.
-      if (questions.push(question) === 1) process.nextTick(answerAll);
-      return question.promise;
-    },
-  };
+  });
+  return { facts };
 }
 
 /** The rows, each at the place of its question. */

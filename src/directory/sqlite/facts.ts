@@ -1,22 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { AccessDirectory, AccessFacts, AccessRequest } from '../../access/access.ts';
-import { type FactsRow, toFacts } from '../facts.ts';
+import type { AccessDirectory } from '../../access/access.ts';
+import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
+import { createQuestionCollector, type Question } from '../questions.ts';
 import { NO_WAIT, orUnavailable, unavailable } from './errors.ts';
 
 /** One row, always: what is known about user ?1, room ?2 and video ?3. */
 const FACTS_SQL = `
 SELECT
-  (SELECT status FROM users WHERE id = ?1),
-  (SELECT status FROM rooms WHERE id = ?2),
-  EXISTS (SELECT 1 FROM room_members WHERE room_id = ?2 AND user_id = ?1),
-  EXISTS (SELECT 1 FROM room_videos WHERE room_id = ?2 AND video_id = ?3),
-  videos.status, available_from, available_until, regions
-FROM (SELECT 1) AS one LEFT JOIN videos ON videos.id = ?3`;
+  ${selectFacts({ userId: '?1', roomId: '?2', videoId: '?3' })}
+FROM (SELECT 1) AS one LEFT JOIN videos AS video ON video.id = ?3`;
 
 /** SQLite's own 2 MB would read five pages anew for each question of a directory of 100,000 users. */
 const CACHE_KIB = 32 * 1024;
-
-type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 
 /**
  * The facts in an existing SQLite file. Readers never wait for writers.
@@ -30,7 +25,6 @@ export function openSqliteFacts(path: string): AccessDirectory & { close(): void
   const statement = orUnavailable(() => db.prepare(FACTS_SQL));
   // The types of Node.js do not say so, but `get` then returns a list.
   statement.setReturnArrays(true);
-  let questions: Question[] = [];
 
   function answer({ request: { userId, roomId, videoId }, resolve, reject }: Question): void {
     try {
@@ -40,28 +34,18 @@ export function openSqliteFacts(path: string): AccessDirectory & { close(): void
     }
   }
 
-  function answerAll(): void {
-    const asked = questions;
-    questions = [];
+  function answerAll(questions: readonly Question[]): undefined {
     try {
       // A COMMIT that failed leaves a transaction open, whose snapshot is older than these questions.
       if (db.isTransaction) db.exec('ROLLBACK');
-      if (asked.length > 1) db.exec('BEGIN');
-      asked.forEach(answer);
+      if (questions.length > 1) db.exec('BEGIN');
+      questions.forEach(answer);
       // A read that fails can end the transaction; those after it are answered one by one.
       if (db.isTransaction) db.exec('COMMIT');
     } catch (error) {
-      for (const { reject } of asked) reject(unavailable(error));
+      throw unavailable(error);
     }
   }
 
-  return {
-    facts(request) {
-      const question = { request, ...Promise.withResolvers<AccessFacts>() };
-      // Promise callbacks run before the next tick: by then the others of the batch have asked.
-      if (questions.push(question) === 1) process.nextTick(answerAll);
-      return question.promise;
-    },
-    close: () => db.close(),
-  };
+  return { facts: createQuestionCollector(answerAll), close: () => db.close() };
 }

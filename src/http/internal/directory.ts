@@ -2,24 +2,21 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessService } from '../../access/access.ts';
-import type { Database } from '../../directory/database.ts';
 import { countrySchema } from '../../directory/entries.ts';
 import { exportDirectory } from '../../directory/export.ts';
-import { deleteMember, putMember } from '../../directory/store.ts';
 import { ImportError, importDirectory } from '../../directory/transfer.ts';
 import { ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
 import { withIdleTimeout } from '../../lines.ts';
 import { REFUSED } from './refusals.ts';
-import { NO_CONTENT, required, resourceRoutes } from './resources.ts';
+import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import holds the only writer: it may be long, but not silent. */
 const IDLE_MS = 10_000;
 const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
 
-export type DirectoryOptions = {
-  database: Database;
+export type DirectoryOptions = ResourceOptions & {
   service: Pick<AccessService, 'explain'>;
   /** Unix seconds. */
   now(): number;
@@ -28,14 +25,14 @@ export type DirectoryOptions = {
 /** The directory API: who is there, what can be watched where, and why. */
 export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZod {
   return async (app) => {
-    await app.register(resourceRoutes(options.database));
+    await app.register(resourceRoutes(options));
     await app.register(memberRoutes(options));
     await app.register(transferRoutes(options));
     await app.register(explainRoute(options));
   };
 }
 
-function memberRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
+function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
   const url = '/directory/rooms/:roomId/members/:userId';
   const params = z.object({ roomId: roomIdSchema, userId: userIdSchema });
   const response = { ...NO_CONTENT, ...REFUSED };
@@ -51,7 +48,7 @@ function memberRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
         },
       },
       async ({ params: { roomId, userId } }, reply) => {
-        const done = await database.transaction((session) => putMember(session, roomId, userId));
+        const done = await store.putMember(ADMIN, roomId, userId);
         required(done || undefined, 'room');
         return reply.code(204).send(null);
       },
@@ -60,7 +57,7 @@ function memberRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
       url,
       { schema: { ...common, operationId: 'deleteMember', summary: 'Take a user out of a room' } },
       async ({ params: { roomId, userId } }, reply) => {
-        const done = await database.transaction((session) => deleteMember(session, roomId, userId));
+        const done = await store.deleteMember(ADMIN, roomId, userId);
         required(done || undefined, 'member');
         return reply.code(204).send(null);
       },
@@ -72,7 +69,7 @@ const countsSchema = z
   .object({ user: z.int(), video: z.int(), room: z.int() })
   .meta({ id: 'ImportCounts' });
 
-function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
+function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsyncZod {
   const lines = { [NDJSON]: { schema: z.any() } };
   const counts = { 'application/json': { schema: countsSchema } };
   return async (app) => {
@@ -98,7 +95,8 @@ function transferRoutes({ database }: DirectoryOptions): FastifyPluginAsyncZod {
         // Nobody reads the answer.
         reply.raw.once('close', () => left.abort(new ServiceError('request_timeout')));
         const chunks = withIdleTimeout(body, IDLE_MS);
-        return importDirectory(database, chunks, { signal: left.signal }).catch(rethrowAsInvalid);
+        const options = { actor: ADMIN, signal: left.signal };
+        return importDirectory(store, chunks, options).catch(rethrowAsInvalid);
       },
     );
     app.get(

@@ -1,71 +1,84 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Database, Session } from '../../directory/database.ts';
-import { checkVideo, roomSchema, userSchema, videoSchema } from '../../directory/entries.ts';
-import * as store from '../../directory/store.ts';
+import type { Database } from '../../directory/database.ts';
+import {
+  checkVideo,
+  type EntryType,
+  roomSchema,
+  userSchema,
+  type Values,
+  videoSchema,
+} from '../../directory/entries.ts';
+import { readEntry } from '../../directory/read.ts';
+import { type Actor, type Store, UnknownReferenceError } from '../../directory/store.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 
-/** What has an id in the directory: how it is checked, read and written. */
-type Resource<T> = {
-  noun: 'user' | 'video' | 'room';
-  kind: store.Kind;
+/** What has an id in the directory: its address, and how it is checked. */
+type Resource<T extends EntryType> = {
+  noun: T;
+  path: string;
   id: z.ZodType<string>;
-  schema: z.ZodType<T>;
-  get(session: Session, id: string): Promise<T | undefined>;
-  put(session: Session, id: string, value: T): Promise<void>;
+  schema: z.ZodType<Values[T]>;
   /** A rule over several fields that the schema does not have: an answer may still break it. */
-  check?(value: T): FieldError | undefined;
+  check?(value: Values[T]): FieldError | undefined;
 };
+
+/** Who calls the directory API: ADMIN_API_KEY is its one key. */
+export const ADMIN: Actor = 'admin';
 
 /** A room may have many members. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-const users: Resource<z.output<typeof userSchema>> = {
+const users: Resource<'user'> = {
   noun: 'user',
-  kind: 'users',
+  path: 'users',
   id: userIdSchema,
   schema: userSchema.meta({ id: 'User' }),
-  get: store.getUser,
-  put: store.putUser,
 };
 
-const videos: Resource<z.output<typeof videoSchema>> = {
+const videos: Resource<'video'> = {
   noun: 'video',
-  kind: 'videos',
+  path: 'videos',
   id: videoIdSchema,
   schema: videoSchema.meta({ id: 'Video' }),
-  get: store.getVideo,
-  put: store.putVideo,
   check: checkVideo,
 };
 
-const rooms: Resource<z.output<typeof roomSchema>> = {
+const rooms: Resource<'room'> = {
   noun: 'room',
-  kind: 'rooms',
+  path: 'rooms',
   id: roomIdSchema,
   schema: roomSchema.meta({ id: 'Room' }),
-  get: store.getRoom,
-  put: store.putRoom,
 };
 
 /** An answer without a body. */
 export const NO_CONTENT = { 204: z.null().meta({ description: 'Done.' }) };
 
+export type ResourceOptions = {
+  /** For what is read. */
+  database: Database;
+  /** For what is changed. */
+  store: Store;
+};
+
 /** `PUT`, `GET` and `DELETE` of `/directory/{users,videos,rooms}/{id}`. */
-export function resourceRoutes(database: Database): FastifyPluginAsync {
+export function resourceRoutes(options: ResourceOptions): FastifyPluginAsync {
   return async (app) => {
-    await app.register(routesOf(users, database));
-    await app.register(routesOf(videos, database));
-    await app.register(routesOf(rooms, database));
+    await app.register(routesOf(users, options));
+    await app.register(routesOf(videos, options));
+    await app.register(routesOf(rooms, options));
   };
 }
 
-function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAsync {
-  const { noun, kind, schema, get, put } = resource;
+function routesOf<T extends EntryType>(
+  resource: Resource<T>,
+  { database, store }: ResourceOptions,
+): FastifyPluginAsync {
+  const { noun, path, schema } = resource;
   const param = `${noun}Id`;
-  const url = `/directory/${kind}/:${param}`;
+  const url = `/directory/${path}/:${param}`;
   const idOf = ({ params }: FastifyRequest) => (params as Record<string, string>)[param] as string;
   const content = { 'application/json': { schema } };
   const response = { 200: { description: `The ${noun}.`, content }, ...REFUSED };
@@ -85,16 +98,14 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       },
       async (request) => {
         const id = idOf(request);
-        const wrong = resource.check?.(request.body as T);
+        const values = request.body as Values[T];
+        const wrong = resource.check?.(values);
         if (wrong) throw invalidRequest(wrong.message, wrong.path);
-        return database.transaction(async (session) => {
-          await asInvalidRequest(put(session, id, request.body as T));
-          return get(session, id);
-        });
+        return asInvalidRequest(store.put(ADMIN, noun, id, values));
       },
     );
     app.get(url, { schema: { ...describe('get', `Read a ${noun}`), response } }, async (request) =>
-      required(await get(database, idOf(request)), noun),
+      required(await readEntry(database, noun, idOf(request)), noun),
     );
     app.delete(
       url,
@@ -106,7 +117,7 @@ function routesOf<T>(resource: Resource<T>, database: Database): FastifyPluginAs
       },
       async (request, reply) => {
         const id = idOf(request);
-        const gone = await database.transaction((session) => store.deleteEntry(session, kind, id));
+        const gone = await store.delete(ADMIN, noun, id);
         required(gone || undefined, noun);
         return reply.code(204).send(null);
       },
@@ -122,11 +133,11 @@ export function required<T>(value: T | undefined, noun: string): T {
   return value;
 }
 
-async function asInvalidRequest(work: Promise<void>): Promise<void> {
+async function asInvalidRequest<T>(work: Promise<T>): Promise<T> {
   try {
-    await work;
+    return await work;
   } catch (error) {
-    if (!(error instanceof store.UnknownReferenceError)) throw error;
+    if (!(error instanceof UnknownReferenceError)) throw error;
     throw invalidRequest(error.message);
   }
 }
