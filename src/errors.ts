@@ -52,7 +52,7 @@ export type ErrorExtras = {
   allow?: string[];
   /** For the log alone: why, where the service knows. */
   reason?: Reason;
-  /** For the log alone: what was thrown. */
+  /** For the log alone: what a library or the system threw. */
   cause?: unknown;
 };
 

@@ -43,7 +43,7 @@ export async function withinTransaction<T>(
   let ended = false;
   const query: Query = async (sql, values) => {
     if (!ended) return session.query(sql, values);
-    throw new ServiceError('dependency_unavailable', { cause: { code: 'TRANSACTION_ENDED' } });
+    throw new ServiceError('dependency_unavailable', { reason: { code: 'TRANSACTION_ENDED' } });
   };
   try {
     return await work({ ...session, query });

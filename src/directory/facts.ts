@@ -2,7 +2,7 @@ import type { AccessFacts } from '../access/access.ts';
 import type { Column } from './columns.ts';
 import { LINKS, TABLES } from './entries.ts';
 
-type Part = Exclude<keyof AccessFacts, 'problem'>;
+type Part = Exclude<keyof AccessFacts, 'reason'>;
 type FactsOf<P extends Part> = NonNullable<AccessFacts[P]>;
 
 /** The ids of a question, as SQL expressions. */

@@ -55,5 +55,5 @@ async function isUpToDate(postgrator: Postgrator, query: Query): Promise<boolean
   if (found <= known) return found === known;
   const newer = await query(`SELECT name FROM ${SCHEMA_TABLE} WHERE version > ${known}`);
   if (newer.every(({ name }) => EXPANDS.test(String(name)))) return true;
-  throw new ServiceError('dependency_unavailable', { cause: { code: 'NEWER_SCHEMA' } });
+  throw new ServiceError('dependency_unavailable', { reason: { code: 'NEWER_SCHEMA' } });
 }

@@ -118,5 +118,5 @@ it('PostgreSQL that says nothing is given up after 1.5 s, for that batch alone',
   await vi.advanceTimersByTimeAsync(1_499);
   expect(isOver).toBe(false);
   await vi.advanceTimersByTimeAsync(1);
-  expect(await late).toMatchObject({ ...UNAVAILABLE, cause: { code: 'DEADLINE' } });
+  expect(await late).toMatchObject({ ...UNAVAILABLE, extras: { reason: { code: 'DEADLINE' } } });
 });

@@ -41,7 +41,7 @@ it('a database whose encoding cannot hold every id is refused, and one that hold
   const latin = await postgres.createDatabase('latin', 'LATIN1');
   expect(await rejectionOf(openPostgres(latin))).toMatchObject({
     code: 'dependency_unavailable',
-    cause: { code: 'NOT_UTF8' },
+    extras: { reason: { code: 'NOT_UTF8' } },
   });
   // An export must be able to read it.
   await (await openPostgres(latin, { readOnly: true })).database.close();

@@ -5,6 +5,8 @@ export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    throw new ServiceError('dependency_unavailable', { cause });
+    throw cause instanceof ServiceError
+      ? cause
+      : new ServiceError('dependency_unavailable', { cause });
   }
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory } from '../../access/access.ts';
+import { ServiceError } from '../../errors.ts';
 import { withDeadline } from '../../time.ts';
 import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
 import { createQuestionCollector, type Question } from '../questions.ts';
@@ -60,7 +61,7 @@ async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Pr
 
 function inTime<T>(work: Promise<T>): Promise<T> {
   const answer = withDeadline(work, TIME_LIMITS.totalMs, () => {
-    throw { code: 'DEADLINE' };
+    throw new ServiceError('dependency_unavailable', { reason: { code: 'DEADLINE' } });
   });
   return orUnavailable(answer);
 }

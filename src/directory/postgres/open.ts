@@ -63,7 +63,7 @@ export async function openPostgres(
 export async function refuseEncoding({ query }: Database): Promise<void> {
   const [row] = await query('SHOW server_encoding');
   if (['UTF8', 'SQL_ASCII'].includes(row?.server_encoding as string)) return;
-  throw new ServiceError('dependency_unavailable', { cause: { code: 'NOT_UTF8' } });
+  throw new ServiceError('dependency_unavailable', { reason: { code: 'NOT_UTF8' } });
 }
 
 /** `pg` reads them with every connection, and would wait for a pipe for ever. */

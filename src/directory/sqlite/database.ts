@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withDeadline } from '../../time.ts';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
 import { migrate, SCHEMA_TABLE } from '../migrations.ts';
-import { isLocked, NO_WAIT, orUnavailable, unavailable } from './errors.ts';
+import { isLocked, NO_WAIT, orUnavailable, unavailable, unusable } from './errors.ts';
 import { kindOfPath } from './path.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
@@ -57,14 +57,14 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
 export function openSqliteReader(path: string): Database {
   const open = () => orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   orUnavailable(() => {
-    if (kindOfPath(path) === 'nothing') throw { code: 'ENOENT' };
+    if (kindOfPath(path) === 'nothing') throw unusable('ENOENT');
     refuseFolder(path);
   });
   const db = open();
   return {
     ...createSession(db),
     async transaction() {
-      throw unavailable({ code: 'SQLITE_READONLY' });
+      throw unusable('SQLITE_READONLY');
     },
     async snapshot() {
       const view = open();
@@ -100,7 +100,7 @@ function refuseReadOnly(folder: string): void {
 
 /** SQLite says no more than that it cannot open it. */
 function refuseFolder(path: string): void {
-  if (kindOfPath(path) === 'folder') throw { code: 'EISDIR' };
+  if (kindOfPath(path) === 'folder') throw unusable('EISDIR');
 }
 
 /** A file with tables, but not with ours. */
@@ -109,7 +109,7 @@ function refuseForeign(db: DatabaseSync): void {
     db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all(),
   );
   if (names.length > 0 && !names.some(({ name }) => name === SCHEMA_TABLE)) {
-    throw unavailable({ code: 'FOREIGN_DATABASE' });
+    throw unusable('FOREIGN_DATABASE');
   }
 }
 
@@ -130,7 +130,7 @@ function createSession(db: DatabaseSync): Session {
 /** Waits for the transaction before, but not for ever. */
 async function waitFor(before: Promise<unknown>): Promise<void> {
   await withDeadline(before, LOCK_TIMEOUT_MS, () => {
-    throw unavailable({ code: 'WRITER_BUSY' });
+    throw unusable('WRITER_BUSY');
   });
 }
 
@@ -142,7 +142,7 @@ async function inTransaction<T>(
   await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
   // A full disk ends the transaction: what is sent after it would be kept.
   const query: Query = async (sql, values) => {
-    if (!db.isTransaction) throw unavailable({ code: 'NO_TRANSACTION' });
+    if (!db.isTransaction) throw unusable('NO_TRANSACTION');
     return session.query(sql, values);
   };
   try {

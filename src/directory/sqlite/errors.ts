@@ -15,8 +15,13 @@ export function orUnavailable<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw unavailable(error);
+    throw error instanceof ServiceError ? error : unavailable(error);
   }
+}
+
+/** The file cannot be used, for a reason that SQLite does not give. */
+export function unusable(code: string): ServiceError {
+  return new ServiceError('dependency_unavailable', { reason: { code } });
 }
 
 export function unavailable(cause: unknown): ServiceError {
