@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openPostgres } from '../../src/directory/postgres/open.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
@@ -31,7 +30,6 @@ beforeAll(async () => {
   await once(blocker.listen(0, '127.0.0.1'), 'listening');
   taken = (blocker.address() as AddressInfo).port;
   await prepareFiles();
-  await prepareRoles();
 });
 
 afterAll(async () => {
@@ -48,18 +46,10 @@ async function prepareFiles(): Promise<void> {
   );
   writeFileSync(file('marked.json'), `\ufeff[{"issuer": "a", "secret": "${CANARY}"}]`);
   writeFileSync(file('marked.txt'), `\ufeff${VARIABLES.ZEGO_SERVER_SECRET}\n`);
+  writeFileSync(file('pipes.json'), `[{"issuer": "a", "secretFile": "${file('pipe')}"}]`);
   execFileSync('mkfifo', [file('pipe')]);
   await (await openSqliteDatabase(file('good.db'))).close();
-  await makeNewer('newer.db', 'contract-drop-titles');
   await makeNewer('expanded.db', 'expand-room-publish');
-  const other = new DatabaseSync(file('other.db'));
-  other.exec('CREATE TABLE bookmarks (url TEXT)');
-  other.close();
-  const whole = new DatabaseSync(file('truncated.db'));
-  whole.exec('CREATE TABLE users (id TEXT); CREATE TABLE schema_version (version INTEGER)');
-  for (let i = 0; i < 500; i++) whole.exec(`INSERT INTO users VALUES ('${'x'.repeat(200)}')`);
-  whole.close();
-  truncateSync(file('truncated.db'), 6_000);
 }
 
 /** A directory as a later release would leave it. */
@@ -68,14 +58,6 @@ async function makeNewer(name: string, migration: string): Promise<void> {
   const db = new DatabaseSync(file(name));
   db.exec(`INSERT INTO schema_version (version, name) VALUES (2, '${migration}')`);
   db.close();
-}
-
-async function prepareRoles(): Promise<void> {
-  const client = new pg.Client(database);
-  await client.connect();
-  await client.query(`CREATE ROLE reader LOGIN; CREATE ROLE nologin;
-    REVOKE CREATE ON SCHEMA public FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC`);
-  await client.end();
 }
 
 const as = (user: string, name = 'mistakes') => {
@@ -106,50 +88,35 @@ const OF_CONFIGURATION: Mistake[] = [
     'ZEGO_SERVER_SECRET',
     /32 bytes/,
   ],
+  // A pipe or a device could block a process: it shall not be that of the tests.
   [
     'a secret file that is a pipe',
     () => secretFile(file('pipe')),
     'ZEGO_SERVER_SECRET_FILE',
     /no regular/,
   ],
+  [
+    'a secret file without an end',
+    () => secretFile('/dev/zero'),
+    'ZEGO_SERVER_SECRET_FILE',
+    /no regular/,
+  ],
+  ['providers: a pipe', () => providers('pipe'), 'AUTH_PROVIDERS_FILE', /no regular file/],
+  [
+    'providers: a pipe inside',
+    () => providers('pipes.json'),
+    'AUTH_PROVIDERS_FILE',
+    /no regular file/,
+  ],
 ];
 
+// Other databases that cannot be used are in test/access/unusable.test.ts and database-tls.test.ts.
 const OF_THE_WORLD: Mistake[] = [
-  [
-    'a SQLite path that is a folder',
-    () => sqlite('folder'),
-    'ACCESS_SQLITE_PATH',
-    /folder; it is a folder.*access\.db/,
-  ],
   [
     'a SQLite path that is a text',
     () => sqlite('text.db'),
     'ACCESS_SQLITE_PATH',
     /text\.db; file is not a database/,
-  ],
-  [
-    'a SQLite path below a file',
-    () => sqlite('text.db/a.db'),
-    'ACCESS_SQLITE_PATH',
-    /a part of the path is a file/,
-  ],
-  [
-    'a SQLite path where no folder can be made',
-    () => ({ ACCESS_SQLITE_PATH: '/proc/nowhere/a.db' }),
-    'ACCESS_SQLITE_PATH',
-    /\/proc\/nowhere\/a\.db; .*(no such file or folder|read-only|permi)/,
-  ],
-  [
-    'a SQLite file of another program',
-    () => sqlite('other.db'),
-    'ACCESS_SQLITE_PATH',
-    /other\.db; it is the database of another program/,
-  ],
-  [
-    'a SQLite file that was cut',
-    () => sqlite('truncated.db'),
-    'ACCESS_SQLITE_PATH',
-    /truncated\.db; database disk image is malformed/,
   ],
   [
     'a SQLite path outside of what the image may use',
@@ -162,60 +129,10 @@ const OF_THE_WORLD: Mistake[] = [
     /outside\.db; the path is outside of what the process may use/,
   ],
   [
-    'a directory of a newer release',
-    () => sqlite('newer.db'),
-    'ACCESS_SQLITE_PATH',
-    /newer than this release/,
-  ],
-  [
     'PostgreSQL down',
     () => postgresAt('127.0.0.1:2'),
     'DATABASE_URL',
     /127\.0\.0\.1:2; connection refused/,
-  ],
-  [
-    'PostgreSQL on an unknown host',
-    () => postgresAt('nowhere.invalid'),
-    'DATABASE_URL',
-    /nowhere\.invalid:5432; .*host/,
-  ],
-  [
-    'PostgreSQL with a TLS option that it lacks',
-    () => postgresAt(new URL(database).host, '?sslmode=require'),
-    'DATABASE_URL',
-    /does not support TLS.*sslmode/,
-  ],
-  [
-    'PostgreSQL with a certificate that is not there',
-    () => postgresAt('127.0.0.1:2', '?sslmode=verify-full&sslrootcert=/nowhere.pem'),
-    'DATABASE_URL',
-    /no such file.*sslrootcert/,
-  ],
-  ...['sslrootcert', 'sslcert', 'sslkey'].map(
-    (name): Mistake => [
-      `PostgreSQL with a pipe as ${name}`,
-      () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
-      'DATABASE_URL',
-      /no regular file.*sslrootcert/,
-    ],
-  ),
-  [
-    'another service in place of PostgreSQL',
-    () => postgresAt(`127.0.0.1:${taken}`),
-    'DATABASE_URL',
-    /no connection in time/,
-  ],
-  [
-    'an unknown user',
-    () => as('stranger'),
-    'DATABASE_URL',
-    /role "stranger" does not exist \(28000\)/,
-  ],
-  [
-    'a user whose name would steer a terminal',
-    () => as('str\u001b[2Janger'),
-    'DATABASE_URL',
-    /role "str\[2Janger" does not exist/,
   ],
   [
     'a wrong password',
@@ -223,14 +140,6 @@ const OF_THE_WORLD: Mistake[] = [
     'DATABASE_URL',
     /password authentication failed for user "guarded" \(28P01\); check the user and the password/,
   ],
-  ['a user that may not log in', () => as('nologin'), 'DATABASE_URL', /not permitted to log in/],
-  [
-    'an unknown database',
-    () => as('postgres', 'nowhere'),
-    'DATABASE_URL',
-    /database "nowhere" does not exist.*create it/,
-  ],
-  ['a user without rights', () => as('reader'), 'DATABASE_URL', /schema.*grant/],
   [
     'a public port that is taken',
     () => ({ PORT: String(taken) }),
@@ -261,21 +170,14 @@ const OF_THE_WORLD: Mistake[] = [
     'HOST',
     /\[2001:db8::7\]:0; the address is not one/,
   ],
-  [
-    'a socket of PostgreSQL with a line end in its path',
-    () => postgresAt('%2Fnowhere%0Arun'),
-    'DATABASE_URL',
-    /cannot use \/nowhererun; no such file/,
-  ],
-  [
-    'a socket of PostgreSQL that is not there',
-    () => ({
-      ACCESS_MODE: 'postgres',
-      DATABASE_URL: `postgres://u:${CANARY}@h/x?host=/nowhere/run`,
-    }),
-    'DATABASE_URL',
-    /cannot use \/nowhere\/run; no such file or folder/,
-  ],
+  ...['sslrootcert', 'sslcert', 'sslkey'].map(
+    (name): Mistake => [
+      `PostgreSQL with a pipe as ${name}`,
+      () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
+      'DATABASE_URL',
+      /no regular file.*sslrootcert/,
+    ],
+  ),
 ];
 
 /** Starts the program with one mistake and reads what it says until it ends. */
