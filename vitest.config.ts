@@ -3,6 +3,18 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE = 60_000;
 
+/** The kinds of tests that `npm run test:slow` runs, and their folders. */
+const SLOW = [
+  // Starts the program, or one of its commands, as a process.
+  ['process', 'test/process/*', 'test/schemas/*'],
+  // Takes dependencies from the started program, and waits for its real time-outs.
+  ['outage', 'test/outage/*'],
+  // Opens pages in Chromium, with the packed client.
+  ['browser', 'test/browser/*'],
+  // Runs tools of other languages over what is delivered: the Helm chart, generated clients.
+  ['toolchain', 'test/chart/*', 'test/generated-clients/*'],
+] as const;
+
 export default defineConfig({
   test: {
     hookTimeout: MINUTE,
@@ -10,14 +22,31 @@ export default defineConfig({
     maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
+        // What a developer runs: functions, the HTTP applications on sockets, SQLite, PostgreSQL, Redis.
         extends: true,
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/drill/**', 'test/fuzz/**', '**/node_modules/**'],
+          exclude: [
+            ...SLOW.flatMap(([, ...folders]) => folders),
+            'test/drill/**',
+            'test/fuzz/**',
+            '**/node_modules/**',
+          ],
           testTimeout: 20_000,
+          // The files share the modules that a worker has loaded, which is a third of their processor time.
+          isolate: false,
         },
       },
+      ...SLOW.map(([name, ...folders]) => ({
+        extends: true as const,
+        test: {
+          name,
+          include: folders.map((folder) => `${folder}.test.ts`),
+          exclude: ['**/node_modules/**'],
+          testTimeout: 20_000,
+        },
+      })),
       {
         // Real load balancers and real outages, one at a time.
         extends: true,

@@ -2,7 +2,7 @@ import { type Config, changedUntilRestart, loadConfig } from './config/config.ts
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
-import { unknownLines, unknownVariables, unusedVariables } from './config/suggest.ts';
+import { configErrorLines, unknownVariables, unusedVariables } from './config/suggest.ts';
 import { causeOf, describeCause } from './messages/causes.ts';
 import { createAuditLog } from './ops/audit-log.ts';
 import { createLogger } from './ops/logger.ts';
@@ -38,7 +38,7 @@ function readConfigOrExit<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${[error.message, ...unknownLines(process.env)].join('\n')}\n`);
+    process.stderr.write(`${configErrorLines(error, process.env).join('\n')}\n`);
     process.exit(EXIT_CONFIG);
   }
 }

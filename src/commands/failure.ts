@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { Environment } from '../config/environment.ts';
 import { ConfigError } from '../config/problems.ts';
-import { unknownLines } from '../config/suggest.ts';
+import { configErrorLines } from '../config/suggest.ts';
 import { ServiceError } from '../errors.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,7 +23,7 @@ export function reportFailure(
     note(wordsOf(error));
     return EXIT_NO;
   }
-  for (const line of [error.message, ...unknownLines(environment)]) note(line);
+  for (const line of configErrorLines(error, environment)) note(line);
   return EXIT_CONFIG;
 }
 

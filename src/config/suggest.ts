@@ -1,5 +1,5 @@
 import { nearest } from '../messages/nearest.ts';
-import { type ConfigProblem, formatProblem } from './problems.ts';
+import { type ConfigError, type ConfigProblem, formatProblem } from './problems.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS|RATE_LIMIT|CORS|SHUTDOWN)_/;
@@ -51,6 +51,14 @@ export function unusedVariables(environment: Readonly<Record<string, string | un
     if (variable === undefined || environment[other] === value) return [];
     return [{ variable, fix: `set ${setting}, or remove it` }];
   });
+}
+
+/** What is printed of a wrong configuration: a line for each problem, and for each name that is not known. */
+export function configErrorLines(
+  error: ConfigError,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return [...error.problems.map(formatProblem), ...unknownLines(environment)];
 }
 
 /** A line for each, beside the lines of what is wrong. */

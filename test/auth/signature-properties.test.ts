@@ -242,15 +242,14 @@ describe('a signature', () => {
     }
   });
 
-  it.each(['none', '', 'hs256', '__proto__', 'constructor', 'HS1', 'RS1'])(
-    'by the algorithm "%s" is none under any key',
-    (alg) => {
+  it('by an algorithm that is none is false under any key', () => {
+    for (const alg of ['none', '', 'hs256', '__proto__', 'constructor', 'HS1', 'RS1']) {
       for (const name of NAMES) {
         const { key } = family(name);
-        expect(verifySignature(alg, key, 'input', Buffer.alloc(0))).toBe(false);
+        expect(verifySignature(alg, key, 'input', Buffer.alloc(0)), `${alg} ${name}`).toBe(false);
       }
-    },
-  );
+    }
+  });
 });
 
 /** The order of the base point of Ed25519 (RFC 8032 section 5.1), added to the scalar of a signature. */

@@ -50,11 +50,13 @@ describe('a good credential', () => {
 });
 
 describe('the algorithm', () => {
-  it.each(['none', 'None', 'NONE', 'nOnE', ''])('"%s" is refused', async (alg) => {
+  it('none is refused, in any case, and so is an empty one', async () => {
     const verifiers = [await openSecret(), await openVerifier({ publicKey: rsa.publicPem })];
     for (const verifier of verifiers) {
-      await expectRefused(verifier, compact({ alg }, CLAIMS, unsigned));
-      await expectRefused(verifier, compact({ alg }, CLAIMS, hmac(JWT_SECRET)));
+      for (const alg of ['none', 'None', 'NONE', 'nOnE', '']) {
+        await expectRefused(verifier, compact({ alg }, CLAIMS, unsigned));
+        await expectRefused(verifier, compact({ alg }, CLAIMS, hmac(JWT_SECRET)));
+      }
     }
   });
 

@@ -2,8 +2,10 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { doctor } from '../../src/commands/doctor.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import { cli } from '../support/cli.ts';
+import { readRegularFile } from '../../src/regular-file.ts';
+import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -20,7 +22,10 @@ const ENV = {
 };
 
 async function examine(env: Record<string, string>) {
-  const { code, stdout } = await cli(['doctor', '--json'], { env: { ...ENV, ...env } });
+  const environment = { ...ENV, ...env };
+  const { code, stdout } = await runCommand((terminal) =>
+    doctor(environment, readRegularFile, '', { json: true, terminal }),
+  );
   const { healthy, findings } = JSON.parse(stdout) as {
     healthy: boolean;
     findings: { check: string; ok: boolean; detail: string; fix?: string }[];

@@ -1,8 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { cli } from '../support/cli.ts';
+import { Command } from 'commander';
+import { afterAll, describe, expect, it } from 'vitest';
+import { addUserIdCommand, runExplainJwt } from '../../src/commands/jwt-cli.ts';
+import type { Terminal } from '../../src/commands/terminal.ts';
+import { readRegularFile } from '../../src/regular-file.ts';
+import { runCommand } from '../support/command.ts';
 import { compact, hmac, unsigned } from '../support/compact.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -14,23 +18,34 @@ const env = { AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: ours.iss, AUTH_AUDIENCE: 'fi
 const make = (more: object = {}, secret = SECRET) =>
   compact({ alg: 'HS256' }, { ...ours, ...more }, hmac(secret));
 
-const walk = (input: string, variables: Record<string, string> = env) =>
-  cli(['explain', '--jwt', '-', '--json'], { env: variables, input });
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+type Environment = Record<string, string>;
+
+const contextOf = (environment: Environment, terminal: Terminal) => ({
+  environment,
+  readFile: readRegularFile,
+  dotenv: () => '',
+  terminal,
+});
+
+/** Walks through a JWT in a file. */
+function walk(jwt: string, { environment = env as Environment, json = true } = {}) {
+  const file = join(folder.path, 'jwt');
+  writeFileSync(file, jwt);
+  return runCommand((terminal) => runExplainJwt(file, contextOf(environment, terminal), json));
+}
+
+/** Runs the command user-id. */
+const userId = (environment: Environment, issuer: string, subject: string) =>
+  runCommand(async (terminal) => {
+    const program = new Command().exitOverride();
+    addUserIdCommand(program, contextOf(environment, terminal));
+    await program.parseAsync(['user-id', issuer, subject], { from: 'user' });
+  }, environment);
 
 describe('explain --jwt', () => {
-  it('says that the service takes a good one, from standard input or a file', async () => {
-    const folder = temporaryFolder();
-    onTestFinished(folder.remove);
-    const file = join(folder.path, 'jwt');
-    writeFileSync(file, `Bearer ${make()}\n`);
-    const piped = await cli(['explain', '--jwt', '-'], { env, input: make() });
-    expect(piped).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('The service takes this JWT.'),
-    });
-    expect(await cli(['doctor', '--jwt', file], { env })).toEqual(piped);
-  });
-
   it.each<[string, string, string, object]>([
     ['another secret', make({}, 'x'.repeat(32)), 'signature', { code: 'signature' }],
     ['alg none', compact({ alg: 'none' }, ours, unsigned), 'signature', { code: 'not_jwt' }],
@@ -131,25 +146,17 @@ describe('explain --jwt', () => {
     ['no key for ids', { AUTH_USER_ID: 'hash' }, /AUTH_USER_ID_KEY: is required with/],
     ['a mistyped rule', { AUTH_USER_ID: 'hsah' }, /AUTH_USER_ID: must be one of claim, hash/],
   ])('says what the start would say of %s', async (_what, variables, line) => {
-    const { code, stdout } = await cli(['explain', '--jwt', '-'], {
-      env: { ...env, ...variables },
-      input: make(),
+    const { code, stdout } = await walk(make(), {
+      environment: { ...env, ...variables },
+      json: false,
     });
     const wrong = stdout.split('\n').filter((one) => one.startsWith('✗'));
     expect([code, wrong]).toEqual([2, [expect.stringMatching(line)]]);
     expect(stdout).not.toContain(SECRET);
   });
 
-  it('says what the start would say of a secret that .env cuts', async () => {
-    const folder = temporaryFolder();
-    onTestFinished(folder.remove);
-    writeFileSync(join(folder.path, '.env'), `AUTH_JWT_SECRET=${'a'.repeat(32)}#more\n`);
-    const { stdout } = await cli(['explain', '--jwt', '-'], { cwd: folder.path, input: make() });
-    expect(stdout).toContain('✗ configuration: AUTH_JWT_SECRET: ends at the # in .env');
-  });
-
   it('says so without a configuration', async () => {
-    const { code, stdout } = await cli(['explain', '--jwt', '-'], { env: {}, input: make() });
+    const { code, stdout } = await walk(make(), { environment: {}, json: false });
     expect(code).toBe(2);
     expect(stdout).toContain('AUTH_ISSUER=https://login.example');
   });
@@ -163,9 +170,8 @@ describe('explain --jwt', () => {
   it('prints neither the JWT, nor its user, nor what would steer a terminal', async () => {
     const hostile = { iss: 'https://evil.example\u001b[2J\n', aud: '\u001b]0;x\u0007' };
     for (const token of [make(hostile), make({ sub: 'canary-user|x' }), make()]) {
-      for (const flags of [[], ['--json']]) {
-        const args = ['explain', '--jwt', '-', ...flags];
-        const { stdout, stderr } = await cli(args, { env, input: token });
+      for (const json of [false, true]) {
+        const { stdout, stderr } = await walk(token, { json });
         const output = stdout + stderr;
         for (const part of token.split('.')) expect(output).not.toContain(part);
         expect(output).not.toContain('canary');
@@ -184,7 +190,7 @@ describe('user-id', () => {
       .slice(0, 32)}\n`;
 
   it('is what the service maps the subject of an issuer to', async () => {
-    const { stdout } = await cli(['user-id', ours.iss, 'auth0|5f7c'], { env: hash });
+    const { stdout } = await userId(hash, ours.iss, 'auth0|5f7c');
     expect(stdout).toBe(expected(ours.iss, 'auth0|5f7c'));
   });
 
@@ -192,20 +198,20 @@ describe('user-id', () => {
     const google = { AUTH_PROVIDER: 'google', AUTH_AUDIENCE: 'x', AUTH_USER_ID: 'hash' };
     const variables = { ...google, AUTH_USER_ID_KEY: USER_ID_KEY };
     for (const iss of ['https://accounts.google.com', 'accounts.google.com']) {
-      const { stdout } = await cli(['user-id', iss, '110'], { env: variables });
+      const { stdout } = await userId(variables, iss, '110');
       expect(stdout).toBe(expected('https://accounts.google.com', '110'));
     }
   });
 
   it('is the subject itself where ids are not mapped, and none that ZEGO refuses', async () => {
-    expect(await cli(['user-id', ours.iss, 'jo'], { env })).toMatchObject({ stdout: 'jo\n' });
-    expect(await cli(['user-id', ours.iss, 'auth0|jo'], { env })).toMatchObject({
+    expect(await userId(env, ours.iss, 'jo')).toMatchObject({ stdout: 'jo\n' });
+    expect(await userId(env, ours.iss, 'auth0|jo')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
         /^subject: expected at most 63 ASCII.*received U\+007C.*AUTH_USER_ID=hash/,
       ),
     });
-    expect(await cli(['user-id', 'https://other.example', 'jo'], { env })).toMatchObject({
+    expect(await userId(env, 'https://other.example', 'jo')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no provider has the issuer'),
     });
@@ -213,7 +219,7 @@ describe('user-id', () => {
 
   it('needs its key', async () => {
     const { AUTH_USER_ID_KEY: _key, ...keyless } = hash;
-    expect(await cli(['user-id', ours.iss, 'jo'], { env: keyless })).toMatchObject({
+    expect(await userId(keyless, ours.iss, 'jo')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('AUTH_USER_ID_KEY: is required with AUTH_USER_ID=hash'),
     });

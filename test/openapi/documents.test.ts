@@ -1,11 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { describeInternalApi, describePublicApi } from '../../tools/openapi/documents.ts';
-import { cli } from '../support/cli.ts';
-import { temporaryFolder } from '../support/folder.ts';
 
 it.each([
   ['openapi.yaml', describePublicApi],
@@ -13,24 +9,4 @@ it.each([
 ])('%s says what the schemas of the routes say', async (file, describe) => {
   const written = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
   expect(await describe()).toEqual(parse(written));
-});
-
-it('npm run openapi writes them, and with --check names those that differ', async () => {
-  const program = fileURLToPath(new URL('../../tools/openapi.ts', import.meta.url));
-  const folder = temporaryFolder();
-  onTestFinished(folder.remove);
-  const written = await cli([], { program, cwd: folder.path });
-  expect(written).toEqual({
-    code: 0,
-    stdout: 'Wrote openapi.yaml.\nWrote openapi.internal.yaml.\n',
-    stderr: '',
-  });
-  const check = () => cli(['--check'], { program, cwd: folder.path });
-  expect(await check()).toEqual({ code: 0, stdout: '', stderr: '' });
-  writeFileSync(join(folder.path, 'openapi.yaml'), '');
-  expect(await check()).toEqual({
-    code: 1,
-    stdout: '',
-    stderr: 'openapi.yaml differs from the route schemas: run npm run openapi.\n',
-  });
 });

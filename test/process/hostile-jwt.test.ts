@@ -51,9 +51,7 @@ describe('with a shared secret', () => {
 
   it.each<[string, () => string]>([
     ['alg none', () => `${encode({ alg: 'none' })}.${encode(alice())}.`],
-    ['alg None', () => forge({ alg: 'None' }, alice())],
     ['no alg', () => forge({}, alice())],
-    ['a lower-case alg', () => forge({ alg: 'hs256' }, alice())],
     ['an alg of another family', () => forge({ alg: 'RS256' }, alice())],
     ['an unknown crit', () => forge({ ...HS256, crit: ['x'], x: 1 }, alice())],
     ['an empty crit', () => forge({ ...HS256, crit: [] }, alice())],

@@ -36,7 +36,7 @@ export const GUARDED_USER = 'guarded';
 export async function startPostgres(): Promise<Postgres> {
   const folder = temporaryFolder();
   const data = join(folder.path, 'data');
-  const port = await freePort();
+  let port = 0;
   const identity = prepare(folder.path, data);
   const bin = binaries(folder.path);
   const urlOf = (name: string) => `postgres://postgres:canary-password@127.0.0.1:${port}/${name}`;
@@ -50,10 +50,21 @@ export async function startPostgres(): Promise<Postgres> {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     for await (const line of createInterface({ input: server.stderr as NodeJS.ReadableStream })) {
-      if (line.includes('ready to accept connections')) break;
+      if (!line.includes('ready to accept connections')) continue;
+      server.stderr?.resume();
+      return;
     }
-    server.stderr?.resume();
+    throw new Error(`PostgreSQL does not start on port ${port}`);
   };
+
+  /** Another program may take a port after it was found free. */
+  async function startOnFreePort(attempts = 3): Promise<void> {
+    port = await freePort();
+    await start().catch((error) => {
+      if (attempts <= 1) throw error;
+      return startOnFreePort(attempts - 1);
+    });
+  }
 
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync'], {
     ...identity,
@@ -64,7 +75,7 @@ export async function startPostgres(): Promise<Postgres> {
     rules,
     `host all ${GUARDED_USER} all scram-sha-256\n${readFileSync(rules, 'utf8')}`,
   );
-  await start();
+  await startOnFreePort();
   return {
     async createDatabase(name, encoding = 'UTF8') {
       const client = new pg.Client(urlOf('postgres'));

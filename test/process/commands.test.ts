@@ -1,12 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cliActor } from '../../src/commands/directory.ts';
-import { explainCode } from '../../src/commands/explain-code.ts';
-import { createTerminal, table, verdict } from '../../src/commands/terminal.ts';
-import { ERROR_CODES } from '../../src/errors.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -79,19 +75,6 @@ describe('the commands', () => {
     const json = await cli(['explain', ...TRIPLE, '--json'], { env });
     expect(JSON.parse(json.stdout)).toMatchObject({ decision: { allow: false } });
   });
-
-  it.each([...ERROR_CODES, 'aborted'])(
-    'explain the code %s without a configuration',
-    async (code) => {
-      const lines: string[] = [];
-      const print = (line = '') => void lines.push(line);
-      const terminal = { ...createTerminal(process.stdout, process.stderr), print };
-      expect(explainCode(code, { json: true, terminal })).toBe(true);
-      const { look, detail } = JSON.parse(lines.join(''));
-      expect(look).toMatch(/^[A-Z].{20,}\.$/);
-      expect(look).not.toBe(detail);
-    },
-  );
 
   it('explain a code or an access, and neither both nor a half', async () => {
     const one = await cli(['explain', '--code', 'video_ended']);
@@ -215,52 +198,6 @@ describe('the commands', () => {
       code: 0,
       stdout: expect.stringContaining('ZEGO would take'),
     });
-  });
-
-  it('break lines at word ends on a narrow terminal', () => {
-    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 20 });
-    const terminal = createTerminal(stdout as never, process.stderr);
-    const text = verdict(
-      { ...terminal, style: (_style, text) => text },
-      false,
-      'a room that is closed since yesterday',
-    );
-    expect(text.split('\n')).toEqual(['✗ a room that is', '  closed since', '  yesterday']);
-  });
-
-  it('break errors and explanations at word ends on a narrow terminal, too', () => {
-    const narrow = () => Object.assign(new PassThrough(), { isTTY: true, columns: 24 });
-    const [stdout, stderr] = [narrow(), narrow()];
-    const terminal = {
-      ...createTerminal(stdout as never, stderr as never),
-      style: (_style: unknown, text: string) => text,
-    };
-    terminal.note('PORT: another process listens there\nHOST: wrong');
-    expect(stderr.read().toString().trimEnd().split('\n')).toEqual([
-      'PORT: another process',
-      '  listens there',
-      'HOST: wrong',
-    ]);
-    const rows: [string, string][] = [
-      ['code', 'video_ended'],
-      ['what to do', 'choose another video of this room'],
-    ];
-    expect(table(terminal, rows).split('\n')).toEqual([
-      '  code',
-      '    video_ended',
-      '  what to do',
-      '    choose another',
-      '      video of this',
-      '      room',
-    ]);
-  });
-
-  it('leave lines whole on a terminal that does not know its width', () => {
-    const unsized = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
-    const terminal = createTerminal(unsized as never, unsized as never);
-    terminal.note('PORT: another process listens there');
-    expect(unsized.read().toString()).toBe('PORT: another process listens there\n');
-    expect(terminal.wrap('a room that is closed')).toBe('a room that is closed');
   });
 
   it('teach by --help', async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith } from '../support/program.ts';
-import { expectToFit, reads, SCREENS, useBrowser } from './browser.ts';
+import { expectToFit, reads, SCREENS, useBrowser } from './support.ts';
 
 const DEMO = fileURLToPath(new URL('../../tools/demo.ts', import.meta.url));
 // UPDATE_IMAGES=true writes them; each run would make other ones, for the time of day is in them.

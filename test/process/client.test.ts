@@ -5,10 +5,10 @@ import {
   type VideoTokenError,
 } from '../../client/src/index.ts';
 import { decode } from '../../src/token04/index.ts';
+import { WANTED } from '../client/support.ts';
 import { SERVER_SECRET } from '../support/app.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { type Service, startService } from '../support/service.ts';
-import { WANTED } from './support.ts';
 
 let service: Service;
 beforeAll(async () => {

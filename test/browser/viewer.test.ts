@@ -6,7 +6,7 @@ import { freePort } from '../support/free-port.ts';
 import { JWT_SECRET } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
-import { expectToFit, importSample, reads, SCREENS, useBrowser } from './browser.ts';
+import { expectToFit, importSample, reads, SCREENS, useBrowser } from './support.ts';
 
 // The page has to say something within 5 s; the rest is the time of a slow machine.
 const SOON = { timeout: 6_500 };

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { useBrowser } from '../client/browser.ts';
 import { freePort } from '../support/free-port.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
+import { useBrowser } from './support.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 

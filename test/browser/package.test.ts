@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith, startProgram, stopProgram } from '../support/program.ts';
 import { startService } from '../support/service.ts';
-import { importSample, reads, useBrowser } from './browser.ts';
+import { importSample, reads, useBrowser } from './support.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLIENT = join(ROOT, 'client');

@@ -1,11 +1,11 @@
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type DemoPage, openDemoPage } from '../../tools/demo/page.ts';
+import { WANTED } from '../client/support.ts';
 import { JWT_SECRET, signFreshJwt } from '../support/jwt.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
-import { useBrowser } from './browser.ts';
-import { WANTED } from './support.ts';
+import { useBrowser } from './support.ts';
 
 describeWith('chromium', 'the client in a browser, from another origin than the service', () => {
   const open = useBrowser();
