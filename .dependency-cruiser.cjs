@@ -21,27 +21,39 @@ module.exports = {
     only('the-port-is-a-leaf', '^src/access/access\\.ts$', ['^src/errors\\.ts$']),
     only('claims-are-pure', '^src/auth/claims\\.ts$', [
       '^src/(errors|identifiers)\\.ts$',
-      '^src/auth/(provider|user-id)\\.ts$',
+      '^src/(auth/user-id\\.ts$|config/identity/)',
     ]),
     {
-      name: 'public-http-knows-no-adapter',
+      name: 'http-knows-no-adapter',
       severity: 'error',
-      from: { path: '^src/http/(public/|[^/]+\\.ts$)' },
+      from: { path: '^src/http/' },
       to: {
-        path: '^src/(access/(open|backend|jwt-claims)|directory/|ops/|config/|commands/)',
+        path: '^src/(open-access\\.ts|access/(backend|jwt-claims)|directory/|ops/|config/|admin/|operator/)',
       },
     },
     {
-      name: 'internal-http-knows-no-database',
+      name: 'admin-knows-no-database',
       severity: 'error',
-      from: { path: '^src/http/internal/' },
-      to: { path: '^src/(access/open|directory/(sqlite|postgres)/|ops/|config/|commands/)' },
+      from: { path: '^src/admin/' },
+      to: { path: '^src/(open-access\\.ts|directory/(sqlite|postgres)/|ops/|config/|operator/)' },
     },
     {
       name: 'modules-know-no-http',
       severity: 'error',
-      from: { path: '^src/(token04|token|auth|access|directory|config|ops)/' },
-      to: { path: '^src/(http|commands)/' },
+      from: { path: '^src/(token04|token|auth|access|directory|config|ops|messages)/' },
+      to: { path: '^src/(http|admin|operator)/' },
+    },
+    {
+      name: 'access-opens-nothing',
+      severity: 'error',
+      from: { path: '^src/access/' },
+      to: { path: '^src/(directory/|open-access\\.ts|config/)' },
+    },
+    {
+      name: 'config-is-below-all-modules',
+      severity: 'error',
+      from: { path: '^src/config/' },
+      to: { path: '^src/(auth|access|directory|ops|operator)/' },
     },
     {
       name: 'auth-and-access-are-apart',

@@ -1,12 +1,6 @@
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type OpenedAccess, openAccess } from './access/open.ts';
-import { addDirectoryCommands } from './commands/directory.ts';
-import { EXIT_NO, endUnwritten, reportFailure } from './commands/failure.ts';
-import { HELP } from './commands/help.ts';
-import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './commands/jwt-cli.ts';
-import { createTerminal } from './commands/terminal.ts';
 import { loadAccess, loadVariables } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { accessFailure, toProblem } from './config/failures.ts';
@@ -15,6 +9,12 @@ import { unknownLines } from './config/suggest.ts';
 import { COUNTRIES } from './directory/countries.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
+import { type OpenedAccess, openAccess } from './open-access.ts';
+import { addDirectoryCommands } from './operator/directory.ts';
+import { EXIT_NO, endUnwritten, reportFailure } from './operator/failure.ts';
+import { HELP } from './operator/help.ts';
+import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
+import { createTerminal } from './operator/terminal.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
 import { MAX_LIFETIME_SECONDS } from './token04/index.ts';
@@ -56,7 +56,7 @@ program
   .option('--expect-video <id>', 'the video that the client loads')
   .option('--json', 'print JSON')
   .action(async (token, { expectUser, expectRoom, expectVideo, json = false }) => {
-    const { inspect } = await import('./commands/inspect.ts');
+    const { inspect } = await import('./operator/inspect.ts');
     const { ZEGO_SERVER_SECRET: current, ZEGO_SERVER_SECRET_PREVIOUS: previous } = loadVariables(
       process.env,
       readFile,
@@ -76,7 +76,7 @@ withTriple(program.command('mint'), true)
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseLifetime)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
-    const { MINT_VARIABLES, mint } = await import('./commands/mint.ts');
+    const { MINT_VARIABLES, mint } = await import('./operator/mint.ts');
     const values = loadVariables(process.env, readFile, MINT_VARIABLES);
     const request = { userId: user, roomId: room, videoId: video, ttlSeconds: ttl };
     mint({ ...request, now: unixSeconds() }, values, { json, terminal });
@@ -90,11 +90,11 @@ withTriple(program.command('explain'), false)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
     if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
-    const { explainCode } = await import('./commands/explain-code.ts');
+    const { explainCode } = await import('./operator/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
     if (!(user && room && video))
       command.error('error: give --user, --room and --video, or --code, or --jwt');
-    const { explainAccess } = await import('./commands/explain.ts');
+    const { explainAccess } = await import('./operator/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(true, async ({ service }) => {
       succeed(await explainAccess(service, request, unixSeconds(), { json, terminal }));
@@ -111,7 +111,7 @@ program
   .option('--json', 'print JSON')
   .action(async ({ jwt, json = false }) => {
     if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
-    const { doctor } = await import('./commands/doctor.ts');
+    const { doctor } = await import('./operator/doctor.ts');
     exitWith(await doctor(process.env, readFile, dotenv, { json, terminal }));
   });
 
@@ -123,7 +123,7 @@ program
   .option('--json', 'print JSON')
   .option('--temp-dir <folder>', 'where temporary files may grow', parseFolder, tmpdir())
   .action(async (files, { csv = false, json = false, tempDir }) => {
-    const { report } = await import('./commands/report.ts');
+    const { report } = await import('./operator/report.ts');
     await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
   });
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { reportFailure } from '../src/commands/failure.ts';
-import { HELP } from '../src/commands/help.ts';
-import type { Terminal } from '../src/commands/terminal.ts';
+import { reportFailure } from '../src/operator/failure.ts';
+import { HELP } from '../src/operator/help.ts';
+import type { Terminal } from '../src/operator/terminal.ts';
 
 /** Runs a command of a checkout, with the messages and exit codes of `zego-video-token`. */
 export async function runCommand(

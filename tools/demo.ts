@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { createTerminal } from '../src/commands/terminal.ts';
 import { readDotenv } from '../src/config/dotenv.ts';
+import { createTerminal } from '../src/operator/terminal.ts';
 import { runCommand } from './command.ts';
 import { whenUnwanted } from './demo/lifetime.ts';
 import { runDemo } from './demo/run.ts';

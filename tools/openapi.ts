@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { stringify } from 'yaml';
-import { EXIT_NO, endUnwritten } from '../src/commands/failure.ts';
-import { createTerminal, type Terminal } from '../src/commands/terminal.ts';
+import { EXIT_NO, endUnwritten } from '../src/operator/failure.ts';
+import { createTerminal, type Terminal } from '../src/operator/terminal.ts';
 import { runCommand } from './command.ts';
 import { describeInternalApi, describePublicApi } from './openapi/documents.ts';
 

@@ -1,7 +1,8 @@
+import type { Issuer, Provider } from '../config/identity/provider.ts';
+import type { UserIdRules } from '../config/identity/providers.ts';
 import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
-import type { Issuer, Provider } from './provider.ts';
-import { subjectProblem, toUserId, type UserIdRules } from './user-id.ts';
+import { subjectProblem, toUserId } from './user-id.ts';
 
 /** Who asks, after the JWT has been verified. */
 export type Credential = {

@@ -7,13 +7,15 @@ import {
   introspectionRequest,
   processIntrospectionResponse,
 } from 'oauth4webapi';
+import type { Introspection } from '../config/identity/introspection.ts';
+import type { UserIdRules } from '../config/identity/providers.ts';
 import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import { causeOf } from '../messages/causes.ts';
-import { type ClaimRules, type Credential, checkClaims, refuse } from './claims.ts';
-import { STRICT_IDS, type UserIdRules } from './user-id.ts';
+import { type Credential, checkClaims, refuse } from './claims.ts';
+import { STRICT_IDS } from './user-id.ts';
 import type { AuthEvents, Verifier } from './verifier.ts';
 
 const MAX_TOKEN_BYTES = 12 * 1024;
@@ -23,16 +25,6 @@ const ACTIVE_MS = 30_000;
 const REFUSED_MS = 5_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
-
-/** An introspection endpoint (RFC 7662), and what its answers are checked with. */
-export type Introspection = {
-  url: string;
-  clientId: string;
-  clientSecret: string;
-  /** A token without `exp` is taken. */
-  withoutExpiry: boolean;
-  rules: ClaimRules;
-};
 
 type OnClock = (secondsAhead: number) => void;
 type Outcome = { credential: Credential } | { refusal: unknown };

@@ -1,14 +1,7 @@
 import { createHmac } from 'node:crypto';
+import type { UserIdRules } from '../config/identity/providers.ts';
 import { ServiceError } from '../errors.ts';
 import { plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
-
-/** How the user of a credential becomes the user of ZEGO. */
-export type UserIdRules = {
-  /** Refuse ids that ZEGO refuses. */
-  strict: boolean;
-  /** Maps every id to one that ZEGO takes; undefined: ids stay as they are. */
-  hashKey: string | undefined;
-};
 
 /** Ids as ZEGO takes them, unchanged. */
 export const STRICT_IDS: UserIdRules = { strict: true, hashKey: undefined };

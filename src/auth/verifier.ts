@@ -2,11 +2,11 @@ import type { KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import type { Provider } from '../config/identity/provider.ts';
+import type { UserIdRules } from '../config/identity/providers.ts';
 import { ServiceError } from '../errors.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
-import { findKey, type KeyEvents, type KeySource } from './keys.ts';
-import type { Provider } from './provider.ts';
-import { verifySignature } from './signature.ts';
+import { findKey, type KeyEvents, type KeySource } from './keys/open.ts';
 import {
   closeOthers,
   createSelector,
@@ -15,8 +15,9 @@ import {
   MAX_JWT_BYTES,
   openSources,
   type Source,
-} from './sources.ts';
-import { STRICT_IDS, type UserIdRules } from './user-id.ts';
+} from './keys/sources.ts';
+import { verifySignature } from './signature.ts';
+import { STRICT_IDS } from './user-id.ts';
 
 const KEYS_STAY = 'cannot fetch new keys of a provider; keeping the current ones';
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;

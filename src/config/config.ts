@@ -1,6 +1,3 @@
-import type { Introspection } from '../auth/introspection.ts';
-import type { Provider } from '../auth/provider.ts';
-import type { UserIdRules } from '../auth/user-id.ts';
 import type { Token04Mode } from '../token04/index.ts';
 import {
   configError,
@@ -9,9 +6,12 @@ import {
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
+import type { Introspection } from './identity/introspection.ts';
+import type { Provider } from './identity/provider.ts';
+import type { UserIdRules } from './identity/providers.ts';
+import { userIdRules } from './identity/providers.ts';
 import { commonMistakes } from './mistakes.ts';
 import { ConfigError } from './problems.ts';
-import { userIdRules } from './providers.ts';
 import { parseVariables, readAll } from './read.ts';
 import type { VariableName, Variables } from './variables.ts';
 

@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { Introspection } from '../auth/introspection.ts';
-import type { Provider } from '../auth/provider.ts';
 import {
   clientVisibleSecrets,
   crossRules,
@@ -8,10 +6,11 @@ import {
   type ReadFile,
   resolveFiles,
 } from './environment.ts';
-import { readIntrospection } from './introspection.ts';
+import { type Introspection, readIntrospection } from './identity/introspection.ts';
+import type { Provider } from './identity/provider.ts';
+import { readProviders } from './identity/providers.ts';
 import { commonMistakes, secretsCutAtHash } from './mistakes.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
-import { readProviders } from './providers.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
 const ALL_VARIABLES = Object.keys(variables) as VariableName[];

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { hasLateAt } from '../auth/provider-keys.ts';
 import { parseSecret } from '../token04/index.ts';
+import { hasLateAt } from './identity/provider-keys.ts';
 
 /** Rules for the texts of an environment; each says in its message what would be right. */
 

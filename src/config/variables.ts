@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { AUDIENCE_CLAIMS } from '../auth/presets.ts';
-import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider-keys.ts';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
+import { AUDIENCE_CLAIMS } from './identity/presets.ts';
+import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
 import {
   choice,
   flag,

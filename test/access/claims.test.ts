@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessDecision } from '../../src/access/access.ts';
 import { claimsDirectory } from '../../src/access/jwt-claims.ts';
-import { createRulesService } from '../../src/access/open.ts';
+import { createRulesService } from '../../src/open-access.ts';
 import { NOW } from '../support/clock.ts';
 
 const service = createRulesService(claimsDirectory);

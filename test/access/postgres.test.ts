@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessService } from '../../src/access/access.ts';
-import { openAccess } from '../../src/access/open.ts';
 import type { Database } from '../../src/directory/database.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { NOW } from '../support/clock.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';

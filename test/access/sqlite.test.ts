@@ -1,4 +1,4 @@
-import { openAccess } from '../../src/access/open.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { load } from '../support/directory.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { describeAccessDirectory } from './contract.ts';

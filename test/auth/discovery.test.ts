@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkKeySetAddress, createDiscovery } from '../../src/auth/discovery.ts';
-import { providerSchema } from '../../src/auth/provider.ts';
+import { checkKeySetAddress, createDiscovery } from '../../src/auth/keys/discovery.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, signer } from '../support/compact.ts';
 import { rejectionOf } from '../support/errors.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { explainClaims } from '../../src/auth/claims.ts';
-import { providerSchema } from '../../src/auth/provider.ts';
 import { STRICT_IDS } from '../../src/auth/user-id.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS } from '../support/compact.ts';
 import { JWT_SECRET } from '../support/jwt.ts';

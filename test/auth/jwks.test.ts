@@ -3,7 +3,7 @@ import { setImmediate as nextIteration } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { errors } from 'jose';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createJwks, type Jwks } from '../../src/auth/jwks.ts';
+import { createJwks, type Jwks } from '../../src/auth/keys/jwks.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { type JwksServer, keySet, openJwksServer } from '../support/jwks-server.ts';
 import { newKeys } from '../support/keys.ts';

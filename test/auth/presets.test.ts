@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PRESETS, presetOf } from '../../src/auth/presets.ts';
-import { providerSchema } from '../../src/auth/provider.ts';
+import { PRESETS, presetOf } from '../../src/config/identity/presets.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
 import { NOW } from '../support/clock.ts';
 import { compact, hmac, signer, unsigned } from '../support/compact.ts';
 import { keySet, openJwksServer } from '../support/jwks-server.ts';

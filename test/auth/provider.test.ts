@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type Provider, providerSchema } from '../../src/auth/provider.ts';
+import { type Provider, providerSchema } from '../../src/config/identity/provider.ts';
 import { newKeys } from '../support/keys.ts';
 
 const SECRET = 'a secret of at least 32 bytes, yes';

@@ -1,8 +1,8 @@
 import { setImmediate as nextIteration } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { providerSchema } from '../../src/auth/provider.ts';
-import { isSafeUrl } from '../../src/auth/provider-keys.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
+import { isSafeUrl } from '../../src/config/identity/provider-keys.ts';
 import type { ServiceError } from '../../src/errors.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, signer } from '../support/compact.ts';

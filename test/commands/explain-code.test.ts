@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { explainCode } from '../../src/commands/explain-code.ts';
-import { createTerminal } from '../../src/commands/terminal.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { explainCode } from '../../src/operator/explain-code.ts';
+import { createTerminal } from '../../src/operator/terminal.ts';
 
 it.each([...ERROR_CODES, 'aborted'])(
   'explain says what the code %s means without a configuration',

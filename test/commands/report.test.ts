@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createDecisionStore } from '../../src/commands/decision-store.ts';
-import { report } from '../../src/commands/report.ts';
-import { FORMATS, type ReportFormat, type Row } from '../../src/commands/report-format.ts';
-import { openTemporaryDatabase } from '../../src/commands/temporary-database.ts';
+import { createDecisionStore } from '../../src/operator/decision-store.ts';
+import { report } from '../../src/operator/report.ts';
+import { FORMATS, type ReportFormat, type Row } from '../../src/operator/report-format.ts';
+import { openTemporaryDatabase } from '../../src/operator/temporary-database.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

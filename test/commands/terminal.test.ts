@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createTerminal, table, verdict } from '../../src/commands/terminal.ts';
+import { createTerminal, table, verdict } from '../../src/operator/terminal.ts';
 
 describe('the commands', () => {
   it('break lines at word ends on a narrow terminal', () => {

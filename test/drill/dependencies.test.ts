@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { openAccess } from '../../src/access/open.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { load } from '../support/directory.ts';
 import { freePort } from '../support/free-port.ts';
 import { signFreshJwt } from '../support/jwt.ts';

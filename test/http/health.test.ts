@@ -1,6 +1,6 @@
 import supertest from 'supertest';
 import { expect, it } from 'vitest';
-import type { Lifecycle } from '../../src/http/public/health.ts';
+import type { Lifecycle } from '../../src/http/health.ts';
 import { openApp } from '../support/app.ts';
 import { ask, BODY } from '../support/ask.ts';
 import { signJwt } from '../support/jwt.ts';

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import fastify from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
-import { watchOrigins } from '../../src/http/public/origins.ts';
+import { watchOrigins } from '../../src/http/origins.ts';
 import { converse } from '../support/raw-http.ts';
 
 const ALLOWED = 'https://app.example';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccess } from '../../src/access/open.ts';
+import { createInternalApp } from '../../src/admin/app.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
 import { type Change, createStore } from '../../src/directory/store.ts';
-import { createInternalApp } from '../../src/http/internal/app.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { NOW } from '../support/clock.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { createDiscovery } from '../../src/auth/discovery.ts';
+import { createDiscovery } from '../../src/auth/keys/discovery.ts';
 import { StatusError } from '../../src/fetch.ts';
 import { causeOf, describeCause } from '../../src/messages/causes.ts';
 

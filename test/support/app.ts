@@ -1,13 +1,13 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { openAccess } from '../../src/access/open.ts';
-import { providerSchema } from '../../src/auth/provider.ts';
 import { createVerifier } from '../../src/auth/verifier.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
+import { createPublicApp, type PublicAppOptions } from '../../src/http/app.ts';
 import type { AuditEvent } from '../../src/http/audit.ts';
 import { createCountryOf } from '../../src/http/client.ts';
-import { createPublicApp, type PublicAppOptions } from '../../src/http/public/app.ts';
 import { createMemoryCounter } from '../../src/http/rate-limit.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from './clock.ts';

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
-import { reportFailure } from '../../src/commands/failure.ts';
-import { createTerminal, type Terminal } from '../../src/commands/terminal.ts';
+import { reportFailure } from '../../src/operator/failure.ts';
+import { createTerminal, type Terminal } from '../../src/operator/terminal.ts';
 import type { CliResult } from './cli.ts';
 
 /**

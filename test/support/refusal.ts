@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { openAccess } from '../../src/access/open.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { orStartError, StartError, startFailure, toProblem } from '../../src/config/failures.ts';
 import { formatProblem } from '../../src/config/problems.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { readRegularFile } from '../../src/regular-file.ts';
 import { rejectionOf } from './errors.ts';
 import { VARIABLES, type Variables } from './service.ts';

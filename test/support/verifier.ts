@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
-import { providerSchema } from '../../src/auth/provider.ts';
 import { createVerifier, type Verifier } from '../../src/auth/verifier.ts';
+import { providerSchema } from '../../src/config/identity/provider.ts';
 import { NOW } from './clock.ts';
 import { rejectionOf } from './errors.ts';
 

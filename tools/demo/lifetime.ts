@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { endUnwritten } from '../../src/commands/failure.ts';
+import { endUnwritten } from '../../src/operator/failure.ts';
 
 const LOOK_MS = 500;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

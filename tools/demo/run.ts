@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Terminal, table, verdict } from '../../src/commands/terminal.ts';
 import type { Environment } from '../../src/config/environment.ts';
 import { variables } from '../../src/config/variables.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
+import { type Terminal, table, verdict } from '../../src/operator/terminal.ts';
 import { decode } from '../../src/token04/index.ts';
 import { openDemoPage, sampleDirectory, signIn } from './page.ts';
 

@@ -6,10 +6,10 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { directoryRoutes } from '../../src/admin/directory.ts';
 import { createStore } from '../../src/directory/store.ts';
-import { directoryRoutes } from '../../src/http/internal/directory.ts';
-import { addHealthRoutes } from '../../src/http/public/health.ts';
-import { videoTokenRoute } from '../../src/http/public/video-token.ts';
+import { addHealthRoutes } from '../../src/http/health.ts';
+import { videoTokenRoute } from '../../src/http/video-token.ts';
 import { addExamples, addImportBody, type OpenApi } from './examples.ts';
 
 /** For an application that describes itself and never serves a request. */

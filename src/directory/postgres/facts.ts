@@ -10,7 +10,7 @@ import { orUnavailable } from './errors.ts';
 /**
  * How long a request waits for PostgreSQL: for a connection, for the answer, and in all, should both of `pg`'s limits
  * come late. Then it is 503 `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason`
- * in its audit line. The next request asks again; without one, `createRulesService` in `src/access/open.ts` asks every
+ * in its audit line. The next request asks again; without one, `createRulesService` in `src/open-access.ts` asks every
  * 2 s until there is an answer.
  */
 export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };

@@ -1,10 +1,10 @@
 import { createSecretKey, KeyObject } from 'node:crypto';
 import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
-import { ServiceError } from '../errors.ts';
-import { refuse } from './claims.ts';
+import type { ProviderKey } from '../../config/identity/provider-keys.ts';
+import { ServiceError } from '../../errors.ts';
+import { refuse } from '../claims.ts';
 import { createDiscovery } from './discovery.ts';
 import { createJwks } from './jwks.ts';
-import type { ProviderKey } from './provider-keys.ts';
 
 /** The keys that signatures of some algorithms are verified with. */
 export type KeySource = {

@@ -1,10 +1,10 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type ExplainedClaim, explainClaims } from '../auth/claims.ts';
-import { PRESETS, presetOf } from '../auth/presets.ts';
-import type { Provider } from '../auth/provider.ts';
 import { toUserId } from '../auth/user-id.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Config } from '../config/config.ts';
+import { PRESETS, presetOf } from '../config/identity/presets.ts';
+import type { Provider } from '../config/identity/provider.ts';
 import { ConfigError, formatProblem } from '../config/problems.ts';
 import { type Reason, ServiceError } from '../errors.ts';
 import { printable } from '../messages/printable.ts';

@@ -1,9 +1,9 @@
 import { KeyObject } from 'node:crypto';
 import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
-import { ServiceError } from '../errors.ts';
-import { fetchText } from '../fetch.ts';
-import { withDeadline } from '../time.ts';
-import { createKeyStore, type FindKey, type KeyStore } from './key-store.ts';
+import { ServiceError } from '../../errors.ts';
+import { fetchText } from '../../fetch.ts';
+import { withDeadline } from '../../time.ts';
+import { createKeyStore, type FindKey, type KeyStore } from './store.ts';
 
 const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
 /** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */

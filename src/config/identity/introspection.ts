@@ -1,9 +1,19 @@
-import type { Introspection } from '../auth/introspection.ts';
-import { AUDIENCE_CLAIMS } from '../auth/presets.ts';
-import { isSafeUrl, SAFE_URL_RULE } from '../auth/provider-keys.ts';
-import { type ConfigProblem, problem, type Result } from './problems.ts';
-import { splitList } from './schemas.ts';
-import type { VariableName } from './variables.ts';
+import { type ConfigProblem, problem, type Result } from '../problems.ts';
+import { splitList } from '../schemas.ts';
+import type { VariableName } from '../variables.ts';
+import { AUDIENCE_CLAIMS } from './presets.ts';
+import type { Provider } from './provider.ts';
+import { isSafeUrl, SAFE_URL_RULE } from './provider-keys.ts';
+
+/** An introspection endpoint (RFC 7662), and what its answers are checked with. */
+export type Introspection = {
+  url: string;
+  clientId: string;
+  clientSecret: string;
+  /** A token without `exp` is taken. */
+  withoutExpiry: boolean;
+  rules: Omit<Provider, 'keys'>;
+};
 
 const TOGETHER = [
   'AUTH_INTROSPECTION_URL',

@@ -1,7 +1,7 @@
-import { openAccess } from '../access/open.ts';
 import type { Config } from '../config/config.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
+import { openAccess } from '../open-access.ts';
 
 /** A warning for ids of the directory that ZEGO refuses; undefined when there is none, or no directory. */
 export async function warnOfIds({ access, auth }: Config): Promise<string | undefined> {

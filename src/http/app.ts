@@ -1,10 +1,10 @@
 import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
-import { createAdmission } from '../admission.ts';
-import { createBaseApp } from '../base.ts';
-import { createRateLimits, type RateLimitOptions } from '../rate-limit.ts';
+import { createAdmission } from './admission.ts';
+import { createBaseApp } from './base.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
 import { type OriginEvents, watchOrigins } from './origins.ts';
+import { createRateLimits, type RateLimitOptions } from './rate-limit.ts';
 import { type VideoTokenOptions, videoTokenRoute } from './video-token.ts';
 
 export type PublicAppOptions = {

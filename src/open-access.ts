@@ -1,10 +1,10 @@
-import type { AccessConfig } from '../config/config.ts';
-import { watchDependency } from '../dependency.ts';
-import type { Database } from '../directory/database.ts';
-import type { PostgresOptions } from '../directory/postgres/open.ts';
-import type { AccessDirectory, AccessService } from './access.ts';
-import { claimsDirectory } from './jwt-claims.ts';
-import { decide, explain } from './rules.ts';
+import type { AccessDirectory, AccessService } from './access/access.ts';
+import { claimsDirectory } from './access/jwt-claims.ts';
+import { decide, explain } from './access/rules.ts';
+import type { AccessConfig } from './config/config.ts';
+import { watchDependency } from './dependency.ts';
+import type { Database } from './directory/database.ts';
+import type { PostgresOptions } from './directory/postgres/open.ts';
 
 const PROBE_EVERY_MS = 2_000;
 const NOBODY = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
@@ -24,17 +24,17 @@ export async function openAccess(
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
-      const { openSqlite } = await import('../directory/sqlite/open.ts');
+      const { openSqlite } = await import('./directory/sqlite/open.ts');
       const { directory, database } = await openSqlite(config.path, options.readOnly === true);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'postgres': {
-      const { openPostgres } = await import('../directory/postgres/open.ts');
+      const { openPostgres } = await import('./directory/postgres/open.ts');
       const { directory, database } = await openPostgres(config.url, options);
       return { service: createRulesService(directory, database.close), database };
     }
     case 'http': {
-      const { createBackendAccess } = await import('./backend.ts');
+      const { createBackendAccess } = await import('./access/backend.ts');
       return { service: createBackendAccess(config), database: undefined };
     }
     case 'claims': {

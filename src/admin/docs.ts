@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type BaseAppOptions, createBaseApp } from '../base.ts';
+import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 
 /** What the reference has to know of the public listener, to call it from the page. */
 export type PublicListener = { port: number; corsOrigins: readonly string[] };

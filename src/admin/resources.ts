@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Database } from '../../directory/database.ts';
+import type { Database } from '../directory/database.ts';
 import {
   checkVideo,
   type EntryType,
@@ -8,11 +8,11 @@ import {
   userSchema,
   type Values,
   videoSchema,
-} from '../../directory/entries.ts';
-import { readEntry } from '../../directory/read.ts';
-import { type Actor, type Store, UnknownReferenceError } from '../../directory/store.ts';
-import { type FieldError, invalidRequest, ServiceError } from '../../errors.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
+} from '../directory/entries.ts';
+import { readEntry } from '../directory/read.ts';
+import { type Actor, type Store, UnknownReferenceError } from '../directory/store.ts';
+import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 
 /** What has an id in the directory: its address, and how it is checked. */

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeJwt } from 'jose';
-import { refuse } from './claims.ts';
-import { type KeyEvents, type KeySource, openKeys } from './keys.ts';
-import type { Provider } from './provider.ts';
-import type { ProviderKey } from './provider-keys.ts';
+import type { Provider } from '../../config/identity/provider.ts';
+import type { ProviderKey } from '../../config/identity/provider-keys.ts';
+import { refuse } from '../claims.ts';
+import { type KeyEvents, type KeySource, openKeys } from './open.ts';
 
 /** Longer JWTs are not read. */
 export const MAX_JWT_BYTES = 12 * 1024;

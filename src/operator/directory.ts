@@ -1,7 +1,6 @@
 import { userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import type { OpenedAccess } from '../access/open.ts';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
@@ -9,6 +8,7 @@ import { type Actor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { printable } from '../messages/printable.ts';
+import type { OpenedAccess } from '../open-access.ts';
 import { readInput } from './input.ts';
 import type { Output, Terminal } from './terminal.ts';
 

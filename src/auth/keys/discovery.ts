@@ -6,9 +6,9 @@ import {
   discoveryRequest,
   processDiscoveryResponse,
 } from 'oauth4webapi';
-import { fetchText } from '../fetch.ts';
-import { withDeadline } from '../time.ts';
-import { isSafeUrl } from './provider-keys.ts';
+import { isSafeUrl } from '../../config/identity/provider-keys.ts';
+import { fetchText } from '../../fetch.ts';
+import { withDeadline } from '../../time.ts';
 
 const MAX_BYTES = 256 * 1024;
 const TIMEOUT_MS = 2_000;

@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ServiceError } from '../../errors.ts';
-import { VERSION } from '../../version.ts';
-import { type BaseAppOptions, createBaseApp } from '../base.ts';
-import { readBearer } from '../request.ts';
+import { ServiceError } from '../errors.ts';
+import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
+import { readBearer } from '../http/request.ts';
+import { VERSION } from '../version.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
 import { DETAILS } from './refusals.ts';

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { AccessService } from '../../access/access.ts';
-import { countrySchema } from '../../directory/entries.ts';
-import { exportDirectory } from '../../directory/export.ts';
-import { ImportError, importDirectory } from '../../directory/transfer.ts';
-import { ServiceError } from '../../errors.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
-import { withIdleTimeout } from '../../lines.ts';
+import type { AccessService } from '../access/access.ts';
+import { countrySchema } from '../directory/entries.ts';
+import { exportDirectory } from '../directory/export.ts';
+import { ImportError, importDirectory } from '../directory/transfer.ts';
+import { ServiceError } from '../errors.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { withIdleTimeout } from '../lines.ts';
 import { REFUSED } from './refusals.ts';
 import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 

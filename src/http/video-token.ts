@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { AccessService } from '../../access/access.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../../identifiers.ts';
-import { encodeVideoPayload } from '../../token/payload.ts';
+import type { AccessService } from '../access/access.ts';
+import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { encodeVideoPayload } from '../token/payload.ts';
 import {
   type RequestLimits,
   type TokenKind,
   type TokenRouteOptions,
   tokenRoute,
-} from '../token-route.ts';
+} from './token-route.ts';
 
 /** What the route depends on. */
 export type VideoTokenOptions = TokenRouteOptions & Pick<AccessService, 'check'>;

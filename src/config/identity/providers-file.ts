@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { PROVIDER_FIELDS, type Provider, providerSchema } from '../auth/provider.ts';
-import { plainIssues } from '../messages/issues.ts';
-import { type ReadFile, readTrimmed, unreadable } from './environment.ts';
-import type { Result } from './problems.ts';
+import { plainIssues } from '../../messages/issues.ts';
+import { type ReadFile, readTrimmed, unreadable } from '../environment.ts';
+import type { Result } from '../problems.ts';
+import { PROVIDER_FIELDS, type Provider, providerSchema } from './provider.ts';
 
 /** Reads the list of providers in a file. */
 export function readProvidersFile(path: string, readFile: ReadFile): Result<Provider[]> {

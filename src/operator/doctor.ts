@@ -1,4 +1,3 @@
-import { type OpenedAccess, openAccess } from '../access/open.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, redisFailure } from '../config/failures.ts';
@@ -6,6 +5,7 @@ import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { printable } from '../messages/printable.ts';
+import { type OpenedAccess, openAccess } from '../open-access.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { warnOfIds } from './doctor-ids.ts';

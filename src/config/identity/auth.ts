@@ -1,7 +1,7 @@
-import { type Config, loadVariables } from './config.ts';
-import { configError, type Environment, type ReadFile } from './environment.ts';
+import { type Config, loadVariables } from '../config.ts';
+import { configError, type Environment, type ReadFile } from '../environment.ts';
+import { readAll } from '../read.ts';
 import { ID_VARIABLES, userIdRules } from './providers.ts';
-import { readAll } from './read.ts';
 
 /**
  * The settings of authentication alone; reports the errors of them that a start would.

@@ -1,11 +1,18 @@
-import { type Provider, providerSchema } from '../auth/provider.ts';
-import type { UserIdRules } from '../auth/user-id.ts';
-import type { ReadFile } from './environment.ts';
+import type { ReadFile } from '../environment.ts';
+import { type ConfigProblem, problem, type Result } from '../problems.ts';
+import { splitList } from '../schemas.ts';
+import type { VariableName, Variables } from '../variables.ts';
 import { hasIntrospection } from './introspection.ts';
-import { type ConfigProblem, problem, type Result } from './problems.ts';
+import { type Provider, providerSchema } from './provider.ts';
 import { readProvidersFile } from './providers-file.ts';
-import { splitList } from './schemas.ts';
-import type { VariableName, Variables } from './variables.ts';
+
+/** How the user of a credential becomes the user of ZEGO. */
+export type UserIdRules = {
+  /** Refuse ids that ZEGO refuses. */
+  strict: boolean;
+  /** Maps every id to one that ZEGO takes; undefined: ids stay as they are. */
+  hashKey: string | undefined;
+};
 
 /** Each says who signs in the users; beside AUTH_PROVIDER the first three replace or add keys. */
 const KEY_VARIABLES = [

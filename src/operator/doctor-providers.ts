@@ -1,8 +1,9 @@
-import { type Introspection, probeIntrospection } from '../auth/introspection.ts';
+import { probeIntrospection } from '../auth/introspection.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { addressOf } from '../config/failures.ts';
+import type { Introspection } from '../config/identity/introspection.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 
 type OnClock = (secondsAhead: number) => void;

@@ -1,4 +1,4 @@
-import { problemResponses } from '../problems/schema.ts';
+import { problemResponses } from '../http/problems/schema.ts';
 
 /** Sentences that differ on this listener. */
 export const DETAILS = {
