@@ -62,7 +62,7 @@ export async function createDocsApp(
   await app.register(helmet, PAGE_HEADERS);
   for (const [routePrefix, { file, serverFor }] of Object.entries(PAGES)) {
     await app.register(async (scope) => {
-      const path = fileURLToPath(new URL(`../../../${file}`, import.meta.url));
+      const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
       await scope.register(swagger, { mode: 'static', specification: { path, baseDir: '' } });
       await scope.register(swaggerUi, {
         routePrefix,

@@ -11,7 +11,7 @@ const ours = { iss: 'https://login.example', aud: 'films', sub: 'canary-user', e
 const env = { AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: ours.iss, AUTH_AUDIENCE: 'films' };
 const make = () => compact({ alg: 'HS256' }, ours, hmac(SECRET));
 
-// What else the commands say is in test/commands/jwt.test.ts, which starts no process.
+// What else the commands say is in test/operator/jwt.test.ts, which starts no process.
 describe('explain --jwt', () => {
   it('says that the service takes a good one, from standard input or a file', async () => {
     const folder = temporaryFolder();
