@@ -64,30 +64,46 @@ export function selectFacts(ids: QuestionIds): string {
   return facts.map(({ select }) => select(ids)).join(',\n  ');
 }
 
-const readers = createReaders();
+const read = createReaders();
 
-/** The facts that a row has. */
+/** The facts that a row has. Written out: objects that a loop makes cost a tenth of the query. */
 export function toFacts(row: FactsRow): AccessFacts {
-  return { user: readers.user(row), room: readers.room(row), video: readers.video(row) };
+  return {
+    user: read.user.exists(row) ? { status: read.user.status(row) } : undefined,
+    room: read.room.exists(row)
+      ? {
+          status: read.room.status(row),
+          hasMember: read.room.hasMember(row),
+          hasVideo: read.room.hasVideo(row),
+        }
+      : undefined,
+    video: read.video.exists(row)
+      ? {
+          status: read.video.status(row),
+          availableFrom: read.video.availableFrom(row),
+          availableUntil: read.video.availableUntil(row),
+          regions: read.video.regions(row),
+        }
+      : undefined,
+  };
 }
 
-function createReaders(): { [P in Part]: (row: FactsRow) => FactsOf<P> | undefined } {
+type Readers<P extends Part> = {
+  [Name in keyof FactsOf<P>]: (row: FactsRow) => FactsOf<P>[Name];
+} & { exists(row: FactsRow): boolean };
+
+/** What reads each fact at its place in the list, and whether its part exists. */
+function createReaders(): { [P in Part]: Readers<P> } {
   let position = 0;
-  const readers = Object.entries(FACTS).map(([part, facts]) => {
-    const fields = Object.entries<Fact<unknown>>(facts).map(([name, { read }]) => ({
-      name,
-      read,
-      position: position++,
-    }));
+  const parts = Object.entries(FACTS).map(([part, facts]) => {
+    const places = Object.entries<Fact<unknown>>(facts).map(
+      ([name, { read }]) => [name, { read, at: position++ }] as const,
+    );
     // A status is never NULL where there is a row.
-    const status = fields.find(({ name }) => name === 'status')?.position as number;
-    const read = (row: FactsRow) => {
-      if (row[status] === null) return undefined;
-      const values: Record<string, unknown> = {};
-      for (const field of fields) values[field.name] = field.read(row[field.position]);
-      return values;
-    };
-    return [part, read];
+    const status = new Map(places).get('status')?.at as number;
+    const readers = places.map(([name, { read, at }]) => [name, (row: FactsRow) => read(row[at])]);
+    const exists = (row: FactsRow) => row[status] !== null;
+    return [part, { ...Object.fromEntries(readers), exists }];
   });
-  return Object.fromEntries(readers);
+  return Object.fromEntries(parts);
 }
