@@ -78,7 +78,7 @@ export const WORDS: Record<VideoTokenCode, Words> = {
     title: 'We cannot check your access',
     text: 'A part of our service is down. We keep trying.',
   },
-  retry: {
+  key_unknown: {
     title: 'One moment longer',
     text: 'We are checking your sign-in. We keep trying, and the film starts by itself.',
   },

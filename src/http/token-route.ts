@@ -19,7 +19,7 @@ import { readBearer, requireJson } from './request.ts';
 type CommonBody = { userId?: string | undefined; roomId?: string };
 
 /** Who asks, and from where. */
-export type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
+type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
 
 /** What one kind of token has of its own. */
 export type TokenKind<Body extends CommonBody> = {
