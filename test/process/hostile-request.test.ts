@@ -202,6 +202,12 @@ describe('what looks odd and is harmless', () => {
     expect(answers.map(({ status }) => status)).toEqual([100, 200]);
   });
 
+  it('a client that waits for 100 Continue and may send no body is refused, and not asked for it', async () => {
+    const head = ['Content-Type: application/json', 'Expect: 100-continue', 'Content-Length: 10'];
+    const answer = await send(rawRequest(POST, head));
+    expectProblem(answer, 401, 'credential_missing', 'sign_in');
+  });
+
   it.each(['x'.repeat(10_000), 'a b', '"', 'é'])(
     'an X-Request-Id that would spoil a log line is replaced',
     async (id) => {
