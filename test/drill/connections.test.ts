@@ -32,6 +32,8 @@ type Kind = {
   what: string;
   /** Megabytes that memory may grow by. */
   growth: number;
+  /** @default 1 s for a probe on a connection of its own */
+  slowestProbeMs?: number;
   attack(): Promise<Omit<Attack, 'port' | 'reads'>>;
   variables?(): Promise<Variables>;
   /** A proxy reads whole heads and does not pipeline: what it keeps from us is not tried through it. */
@@ -54,6 +56,8 @@ const pipelined = (what: string, make: () => Promise<string>): Kind => ({
   attack: async () => ({ connections: 200, repeat: await make() }),
 });
 
+/** They connect again at once, and an iteration of the event loop accepts one; V8 collects 64 MB of buffers at a time. */
+const THOUSANDS_OF_CONNECTIONS = { growth: 110, slowestProbeMs: 3_000 };
 const OPEN_BODIES = 60;
 const CHUNK = '1\r\n \r\n';
 const BODY_BYTES = 15_000;
@@ -111,7 +115,7 @@ const KINDS: Kind[] = [
   },
   {
     what: 'open heads of long lines',
-    growth: 40,
+    ...THOUSANDS_OF_CONNECTIONS,
     direct: true,
     attack: async () => ({
       connections: 4_000,
@@ -120,7 +124,7 @@ const KINDS: Kind[] = [
   },
   {
     what: 'open heads of tiny lines',
-    growth: 40,
+    ...THOUSANDS_OF_CONNECTIONS,
     direct: true,
     attack: async () => ({
       connections: 4_000,
@@ -210,7 +214,7 @@ for (const [way, through] of WAYS) {
         });
         expect(new Set(probes.map(({ status }) => status))).toEqual(new Set([200]));
         expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
-        expect(slowestMs).toBeLessThan(1_000);
+        expect(slowestMs).toBeLessThan(slowestProbeMs);
         expect(medianMs).toBeLessThan(60);
         expect(grown).toBeLessThan(growth);
         expect(process.kill(service.pid, 0)).toBe(true);
