@@ -91,8 +91,7 @@ export async function startService(
       lifecycle = 'draining';
     },
     async close(timeoutMs) {
-      await closeWithin(app, timeoutMs);
-      await internal.close();
+      await Promise.all([closeWithin(app, timeoutMs), closeWithin(internal, timeoutMs)]);
       load.close();
       secrets.close();
       limiter.shared?.close();

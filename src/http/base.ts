@@ -5,6 +5,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
   LogController,
+  type preParsingHookHandler,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type Reason, ServiceError } from '../errors.ts';
@@ -22,7 +23,7 @@ import {
   BODY_LIMIT_BYTES,
   commonHeaders,
   fieldErrors,
-  hasMoreBody,
+  hasBody,
   headerRefusal,
   MAX_HEADERS,
   requestIdOf,
@@ -67,7 +68,7 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   // Node.js would keep the connection of a request that was in flight when the server closed. Behind an upgrade that is
   // ignored it drops a part of the bytes, and could read the rest as a request.
   const closeWhereNeeded = ({ raw }: FastifyRequest, reply: FastifyReply) => {
-    if (draining() || raw.headers.upgrade !== undefined || hasMoreBody(raw)) {
+    if (draining() || raw.headers.upgrade !== undefined || (hasBody(raw) && !raw.complete)) {
       reply.header('connection', 'close');
     }
   };
@@ -104,11 +105,18 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   return app;
 }
 
-/** A client that waits for 100 Continue is asked for its body when the request may have one. */
+/** Asks a client that waits for 100 Continue for its body, once nothing but the body can be refused. */
 function addContinue(app: FastifyInstance): void {
-  app.addHook('preParsing', ({ raw }, reply, _payload, done) => {
-    if (raw.headers.expect !== undefined && raw.httpVersion === '1.1') reply.raw.writeContinue();
+  const askForBody: preParsingHookHandler = (request, reply, _payload, done) => {
+    const { raw } = request;
+    const fits = Number(raw.headers['content-length'] ?? 0) <= request.routeOptions.bodyLimit;
+    const isAwaited = raw.headers.expect !== undefined && raw.httpVersion === '1.1';
+    if (isAwaited && hasBody(raw) && fits) reply.raw.writeContinue();
     done();
+  };
+  // After the hooks of the route.
+  app.addHook('onRoute', (route) => {
+    route.preParsing = [route.preParsing ?? [], askForBody].flat();
   });
 }
 
@@ -131,7 +139,7 @@ function serverOptions({
       connections.watch(server, stalledMs);
       server.on('checkContinue', listener);
       server.on('checkExpectation', connections.oneAtATime(refuseExpectation));
-      refuseTunnels(server, connections.endWith);
+      refuseTunnels(server, connections.endTunnel);
       // Read the address now: after a reset it is undefined.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },

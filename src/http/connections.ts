@@ -1,10 +1,11 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createLinger, type Linger } from './linger.ts';
 import { createOpenHeads, type OpenHeads } from './open-heads.ts';
-import { createLinger, type Linger, readSlices } from './sockets.ts';
+import { endAfterAnswer, parseSlices, type State } from './slices.ts';
 
-/** How many slices of a body are parsed before its handler reads it. */
-const UNREAD_SLICES = 4;
+/** Makes an answer, to the request that it is about or to bytes that became none. */
+export type Answer = (request: IncomingMessage | undefined) => string;
 
 type Connection = ReturnType<typeof watchSocket>;
 
@@ -29,20 +30,29 @@ export function createConnections() {
       });
     },
     /** Ends a connection with this answer, or with the one that is due or has begun. */
-    endWith: (socket: object, answer: () => string) => connectionOf(socket).endWith(answer),
+    endWith: (socket: object, answer: Answer) => connectionOf(socket).endWith(answer),
+    /** The same for a connection that asked for a tunnel. */
+    endTunnel(socket: object, answer: Answer): void {
+      connectionOf(socket).becomeTunnel();
+      connectionOf(socket).endWith(answer);
+    },
   };
 }
 
 function watchSocket(server: Server, socket: Socket, openHeads: OpenHeads, linger: Linger) {
-  const [parse] = socket.listeners('data') as [(bytes: Buffer) => void];
-  let current: { request: IncomingMessage; response: ServerResponse } | undefined;
-  let unreadSlices = 0;
-  /** The last answer is due or given: nothing more is parsed. */
-  let isLast = false;
-  const drop = linger.watch(socket, () => (isLast = true));
+  const state: State = { current: undefined, unreadSlices: 0, isLast: false };
+  const drop = linger.watch(socket, () => (state.isLast = true));
+  const isIdle = () => !state.current && !openHeads.has(socket);
   // The time-out of Node.js begins anew with every byte, such as that of an empty line.
   const idleMs = server.keepAliveTimeout + server.keepAliveTimeoutBuffer;
-  const idle = setTimeout(() => !current && !openHeads.has(socket) && socket.destroy(), idleMs);
+  const idle = setTimeout(() => isIdle() && socket.destroy(), idleMs);
+  const isStalled = () => !state.current || socket.writableLength > 0;
+  const answered = () => {
+    const isCutShort = state.current?.request.complete === false;
+    state.current = undefined;
+    if (state.isLast || isCutShort) socket.destroySoon();
+    else idle.refresh();
+  };
   // Node.js takes its own listener away from a tunnel.
   socket
     .on('error', () => {})
@@ -50,48 +60,27 @@ function watchSocket(server: Server, socket: Socket, openHeads: OpenHeads, linge
       clearTimeout(idle);
       openHeads.delete(socket);
     });
-  /** The client may send again what was not answered (RFC 9112 section 9.3.2). */
-  const endAfterAnswer = () => {
-    isLast = true;
-    if (!current?.response.headersSent) current?.response.setHeader('connection', 'close');
-  };
-  const answered = () => {
-    const isCutShort = current?.request.complete === false;
-    current = undefined;
-    if (isLast || isCutShort) socket.destroySoon();
-    else idle.refresh();
-  };
-  readSlices(socket.off('data', parse), (slice) => {
-    const isHead = current?.request.complete !== false && !isEmptyLines(slice);
-    if (current && isHead) endAfterAnswer();
-    if (isLast) return drop(slice);
-    parse(slice);
-    if (isHead && !current && !isLast && openHeads.add(socket, slice)) {
-      const error = Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' });
-      server.emit('clientError', error, socket);
-    }
-    const isUnread = current?.request.readableFlowing === null && !current.request.complete;
-    if (isUnread && ++unreadSlices > UNREAD_SLICES) socket.pause();
-  });
+  parseSlices(server, socket, state, openHeads, drop);
   return {
+    isStalled,
     handle(handler: RequestListener, request: IncomingMessage, response: ServerResponse): void {
-      if (current) return void endAfterAnswer();
+      if (state.current) return void endAfterAnswer(state);
       openHeads.delete(socket);
-      current = { request, response };
-      unreadSlices = 0;
+      Object.assign(state, { current: { request, response }, unreadSlices: 0 });
       response.on('close', answered);
       handler(request, response);
     },
-    endWith(answer: () => string): void {
+    endWith(answer: Answer): void {
+      const { current, isLast } = state;
       if (isLast) return;
-      if (current?.request.complete) return void endAfterAnswer();
-      if (!current?.response.headersSent) socket.write(answer());
+      if (current?.request.complete) return void endAfterAnswer(state);
+      if (!current?.response.headersSent) socket.write(answer(current?.request));
       socket.destroySoon();
     },
-    isStalled: () => !current || socket.writableLength > 0,
+    /** Node.js has taken its listeners away; the answer that is due needs these. */
+    becomeTunnel(): void {
+      socket.on('drain', () => state.current?.response.emit('drain'));
+      socket.on('timeout', () => isStalled() && socket.destroy());
+    },
   };
-}
-
-function isEmptyLines(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x0d || byte === 0x0a);
 }

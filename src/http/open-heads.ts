@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
+import { destroyOldest } from './linger.ts';
 import { MAX_HEADERS } from './request.ts';
-import { destroyOldest } from './sockets.ts';
 
 /** Each takes up to 20 kB. */
 const MAX_OPEN_HEADS = 1_024;
+const CR = 0x0d;
 const LF = 0x0a;
 
 /** The connections of a server whose request head is incomplete. */
@@ -22,10 +23,11 @@ export function createOpenHeads(): OpenHeads {
   const linesOf = new Map<Socket, number>();
   return {
     add(socket, slice) {
-      const lines = slice.reduce(
-        (count, byte) => (byte === LF ? count + 1 : count),
-        linesOf.get(socket) ?? 0,
-      );
+      const known = linesOf.get(socket);
+      // Empty lines before a request are no part of it (RFC 9112 section 2.2).
+      const start = known === undefined ? slice.findIndex((byte) => byte !== CR && byte !== LF) : 0;
+      const found = slice.subarray(start).filter((byte) => byte === LF);
+      const lines = (known ?? 0) + found.length;
       linesOf.set(socket, lines);
       destroyOldest(linesOf, MAX_OPEN_HEADS);
       // The request line is one.

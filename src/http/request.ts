@@ -17,10 +17,13 @@ const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
 const BOM = 0xfeff;
 
-/** The client's X-Request-Id where it is harmless in a log line, else a new one. */
+/** The client's X-Request-Id where it is harmless in a log line, else a new one, which the request keeps. */
 export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+  if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+  const id = randomUUID();
+  headers['x-request-id'] = id;
+  return id;
 }
 
 /** What every answer carries. */
@@ -54,10 +57,8 @@ export function headerRefusal({
   return undefined;
 }
 
-/** Whether a part of the body has still to come. */
-export function hasMoreBody({ headers, complete }: IncomingMessage): boolean {
-  const hasBody = headers['content-length'] ?? headers['transfer-encoding'];
-  return hasBody !== undefined && !complete;
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers['content-length'] ?? headers['transfer-encoding']) !== undefined;
 }
 
 /**
@@ -116,9 +117,10 @@ function readBody(
     else body.add(piece);
   };
   if (!payload.complete) return void payload.on('data', add).on('end', end).on('error', settle);
-  // It came with its head: no event has to be waited for, and it is shorter than any limit.
+  // It came with its head: no event has to be waited for.
   for (let piece = payload.read(); piece !== null; piece = payload.read()) body.add(piece);
-  done(null, body.take());
+  if (body.length() > limit) done(new ServiceError('body_too_large'));
+  else done(null, body.take());
 }
 
 /** What the schema found, by the path of the field (RFC 6901). */

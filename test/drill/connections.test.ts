@@ -184,7 +184,7 @@ for (const [way, through] of WAYS) {
     const cases = kinds.flatMap((kind) => [true, false].map((reads) => ({ ...kind, reads })));
     it.each(cases)(
       '$what (reading: $reads) cost a bounded amount of memory, and delay nobody',
-      async ({ what, growth, attack, reads, variables }) => {
+      async ({ what, growth, slowestProbeMs = 1_000, attack, reads, variables }) => {
         await start(await variables?.());
         await warmUp(service.port);
         const port = await through(service.port);

@@ -128,6 +128,17 @@ describe.concurrent('the answers of a connection on which', () => {
   });
 });
 
+it('answers under the id of the request that is cut short', async () => {
+  const server = await listen();
+  const socket = connect(server.port, '127.0.0.1');
+  const received = buffer(socket);
+  socket.write(`${post('/guarded', CHUNKED, 'X-Request-Id: mine')}zz\r\n`);
+  const [answer] = parseAnswers(await received);
+  expect(answer?.headers['x-request-id']).toBe('mine');
+  expect(answer?.body).toMatchObject({ requestId: 'mine' });
+  await server.close();
+});
+
 it('says that an answer is the last one when a request came before it', async () => {
   const server = await listen();
   const socket = connect(server.port, '127.0.0.1');

@@ -22,16 +22,18 @@ async function listen(handle: RequestListener, stalledMs = 60_000) {
   server.on('clientError', (error: { code?: string }, socket) =>
     connections.endWith(socket, () => `HTTP/1.1 400 ${error.code}\r\n\r\n`),
   );
+  server.on('connect', ({ socket }) => connections.endTunnel(socket, () => 'no tunnel'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const close = () => void server.close().closeAllConnections();
   return { server, close, port: (server.address() as AddressInfo).port };
 }
 
-async function open(handle: RequestListener, stalledMs?: number) {
+async function open(handle: RequestListener, stalledMs?: number, options = {}) {
   const { server, close, port } = await listen(handle, stalledMs);
   onTestFinished(close);
-  return { server, client: connect(port, '127.0.0.1').on('error', () => {}) };
+  const client = connect({ port, host: '127.0.0.1', ...options }).on('error', () => {});
+  return { server, client };
 }
 
 /** Resolves with how long the server kept its first connection. */
@@ -85,9 +87,9 @@ describe('a client that makes no progress', () => {
 });
 
 /** A server whose answers a test gives, one after the other, and both ends of a connection to it. */
-async function openHeld() {
+async function openHeld(options: { allowHalfOpen?: boolean } = {}) {
   const held: ServerResponse[] = [];
-  const opened = await open((_request, response) => void held.push(response));
+  const opened = await open((_request, response) => void held.push(response), 60_000, options);
   let parsed = 0;
   opened.server.prependListener('request', () => void parsed++);
   const [accepted] = (await once(opened.server, 'connection')) as [Socket];
@@ -198,7 +200,59 @@ describe('a body', () => {
   });
 });
 
+describe('a body in chunks of a byte whose client has ended its side', () => {
+  const count = 10_000;
+  const bytes = `POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(count)}0\r\n\r\n`;
+
+  it('is not parsed, but for a part, before its handler reads it, and then is read whole', async () => {
+    const { client, server, accepted, held } = await openHeld({ allowHalfOpen: true });
+    Object.assign(server, { httpAllowHalfOpen: true });
+    client.end(bytes);
+    await expect.poll(() => accepted.readableEnded).toBe(true);
+    await delay(100);
+    const { req } = held[0] as ServerResponse;
+    expect(req.complete).toBe(false);
+    expect(req.readableLength).toBeLessThanOrEqual(1_024);
+    expect((await buffer(req)).length).toBe(count);
+    held[0]?.end('the answer');
+    expect(String(await buffer(client))).toMatch(/the answer$/);
+  });
+
+  it('is dropped when its request is refused', async () => {
+    const { client, server, held } = await openHeld({ allowHalfOpen: true });
+    Object.assign(server, { httpAllowHalfOpen: true });
+    client.end(bytes);
+    await expect.poll(() => held.length).toBe(1);
+    await delay(100);
+    held[0]?.writeHead(401, { connection: 'close' }).end('refused');
+    expect(String(await buffer(client))).toContain('refused');
+  });
+});
+
+it('sends a large answer whole though a CONNECT came behind its request', async () => {
+  const { client } = await open((_request, response) => response.end(LARGE));
+  client.write(`${GET}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+  expect((await buffer(client)).length).toBeGreaterThan(LARGE.length);
+});
+
+it('closes a client that does not read an answer with a CONNECT behind it', async () => {
+  const { server, client } = await open((_request, response) => response.end(LARGE), STALLED_MS);
+  client.pause().write(`${GET}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+  expect(await closed(server)).toBeLessThan(10 * STALLED_MS);
+});
+
 describe('the head of a request', () => {
+  it('may come behind any number of empty lines', async () => {
+    const { client, server } = await open((_request, response) => {
+      response.setHeader('connection', 'close').end('done');
+    });
+    const [accepted] = (await once(server, 'connection')) as [Socket];
+    client.write(`${'\r\n'.repeat(200)}GET / HTTP/1.1\r\n`);
+    await expect.poll(() => accepted.bytesRead).toBeGreaterThan(400);
+    client.write('Host: test\r\n\r\n');
+    expect(String(await buffer(client))).toMatch(/done$/);
+  });
+
   it('ends the connection once it has more than 101 lines', async () => {
     const { client } = await open(() => {});
     client.write(`GET / HTTP/1.1\r\n${'a:\r\n'.repeat(300)}`);

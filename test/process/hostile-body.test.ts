@@ -178,6 +178,22 @@ describe('what is too much', () => {
     expectProblem(answer as NonNullable<typeof answer>, 413, 'body_too_large', 'fix_request');
   });
 
+  it.each([17_000, 30_000, 60_000])(
+    '%d bytes in chunks of a client that ends its side are 413',
+    async (length) => {
+      const head = [`Authorization: ${authorization}`, 'Content-Type: application/json'];
+      const text = JSON.stringify(BODY).padEnd(length);
+      const chunks = `${length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+      const bytes = rawRequest(
+        'POST /video-token HTTP/1.1',
+        [...head, 'Transfer-Encoding: chunked'],
+        chunks,
+      );
+      const [answer] = await converse(service.port, bytes, (socket) => socket.end());
+      expectProblem(answer as NonNullable<typeof answer>, 413, 'body_too_large', 'fix_request');
+    },
+  );
+
   it('a Content-Length that is too small cuts the body, and the rest is no request', async () => {
     const [answer] = await post(JSON.stringify(BODY), 'Content-Length: 5');
     expectProblem(answer as NonNullable<typeof answer>, 400, 'invalid_request', 'fix_request');

@@ -202,10 +202,14 @@ describe('what looks odd and is harmless', () => {
     expect(answers.map(({ status }) => status)).toEqual([100, 200]);
   });
 
-  it('a client that waits for 100 Continue and may send no body is refused, and not asked for it', async () => {
-    const head = ['Content-Type: application/json', 'Expect: 100-continue', 'Content-Length: 10'];
-    const answer = await send(rawRequest(POST, head));
-    expectProblem(answer, 401, 'credential_missing', 'sign_in');
+  it.each([
+    [401, 'no credential', ['Content-Type: application/json', 'Content-Length: 10']],
+    [415, 'another type', ['Content-Type: text/plain', 'Content-Length: 10']],
+    [413, 'too long a body', ['Content-Type: application/json', 'Content-Length: 99999']],
+  ])('a client that waits for 100 Continue gets %d at once: %s', async (status, what, head) => {
+    const own = what === 'no credential' ? [] : [authorization];
+    const answer = await send(rawRequest(POST, [...own, 'Expect: 100-continue', ...head]));
+    expect(answer.status).toBe(status);
   });
 
   it.each(['x'.repeat(10_000), 'a b', '"', 'é'])(

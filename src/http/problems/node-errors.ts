@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, invalidRequest, ServiceError } from '../../errors.ts';
-import { commonHeaders } from '../request.ts';
+import type { Answer } from '../connections.ts';
+import { commonHeaders, requestIdOf } from '../request.ts';
 import { type ProblemResponse, toProblemResponse } from './response.ts';
 
 const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
@@ -11,12 +12,12 @@ const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Ends the connection with an answer, unless another one is due or has begun. */
-type EndWith = (socket: object, answer: () => string) => void;
+type EndWith = (socket: object, answer: Answer) => void;
 
 /** Handles Node's `clientError`. */
 export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
 
-/** Answers bytes that never became a request, in the form of every other answer. */
+/** Answers what cannot be parsed or comes too late, in the form of every other answer. */
 export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -24,28 +25,28 @@ export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
       return;
     }
     const code = CODE_OF_NODE_ERROR[error.code ?? ''] ?? 'invalid_request';
-    endWith(socket, () => toText(new ServiceError(code)));
+    endWith(socket, (request) => toText(new ServiceError(code), request));
   };
 }
 
 /** Answers what Node.js would answer with an empty body. */
-export const refuseExpectation: RequestListener = (_request, response) => {
-  const { headers, body } = toAnswer(invalidRequest('Expect may only be 100-continue'));
+export const refuseExpectation: RequestListener = (request, response) => {
+  const error = invalidRequest('Expect may only be 100-continue');
+  const { headers, body } = toAnswer(error, request);
   const text = withStatus(body, 417);
   const length = Buffer.byteLength(text);
   response.writeHead(417, { ...headers, 'content-length': length, connection: 'close' }).end(text);
 };
 
 /** Answers CONNECT, for which Node.js would close the connection. */
-export function refuseTunnels(server: Server, endWith: EndWith): void {
+export function refuseTunnels(server: Server, endTunnel: EndWith): void {
   server.on('connect', ({ socket }: IncomingMessage) => {
-    endWith(socket, () => toText(new ServiceError('method_not_allowed', { allow: [] })));
+    endTunnel(socket, () => toText(new ServiceError('method_not_allowed', { allow: [] })));
   });
 }
 
-/** These bytes never become a request of Fastify, which would have an id. */
-function toAnswer(error: ServiceError): ProblemResponse {
-  const requestId = randomUUID();
+function toAnswer(error: ServiceError, request?: IncomingMessage): ProblemResponse {
+  const requestId = request ? requestIdOf(request) : randomUUID();
   const { headers, ...response } = toProblemResponse(error, requestId);
   return { ...response, headers: { ...headers, ...commonHeaders(requestId) } };
 }
@@ -54,8 +55,8 @@ function withStatus(body: string, status: number): string {
   return JSON.stringify({ ...JSON.parse(body), status });
 }
 
-function toText(error: ServiceError): string {
-  const { status, headers, body } = toAnswer(error);
+function toText(error: ServiceError, request?: IncomingMessage): string {
+  const { status, headers, body } = toAnswer(error, request);
   const lines = Object.entries({
     ...headers,
     'content-length': Buffer.byteLength(body),

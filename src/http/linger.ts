@@ -1,37 +1,8 @@
 import type { Socket } from 'node:net';
 
-/** A read of Node.js, 64 KiB, can hold 1,700 of the shortest requests. */
-const SLICE_BYTES = 1_024;
-/** How much of a connection is parsed before others have their turn: 16 kB in chunks of a byte take some 15 ms. */
-const TURN_BYTES = 4 * SLICE_BYTES;
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 256 * 1024;
 const MAX_LINGERING = 1_024;
-
-/** Passes what is read on in slices, until one of them makes the socket pause. */
-export function readSlices(socket: Socket, onSlice: (slice: Buffer) => void): void {
-  let rest: Buffer | undefined;
-  const read = (bytes: Buffer) => {
-    for (let start = 0; start < bytes.length && !socket.destroyed; start += SLICE_BYTES) {
-      if (start === TURN_BYTES && !socket.isPaused()) {
-        socket.pause();
-        setImmediate(() => socket.resume());
-      }
-      // What was read before the end has to be parsed before it.
-      if (socket.isPaused() && !socket.readableEnded) {
-        rest = bytes.subarray(start);
-        return;
-      }
-      onSlice(bytes.length > SLICE_BYTES ? bytes.subarray(start, start + SLICE_BYTES) : bytes);
-    }
-  };
-  const readRest = () => {
-    const bytes = rest;
-    rest = undefined;
-    if (bytes) read(bytes);
-  };
-  socket.on('data', read).on('resume', readRest).prependListener('end', readRest);
-}
 
 /** Ends connections when their client has ended them too, or has had the time to. */
 export type Linger = {

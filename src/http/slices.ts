@@ -1,0 +1,102 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { OpenHeads } from './open-heads.ts';
+
+/** A read of Node.js, 64 KiB, can hold 1,700 of the shortest requests. */
+const SLICE_BYTES = 1_024;
+/** How much of a connection is parsed before others have their turn: 16 kB in chunks of a byte take some 15 ms. */
+const TURN_BYTES = 4 * SLICE_BYTES;
+/** How many slices of a body are parsed before its handler reads it. */
+const UNREAD_SLICES = 4;
+/** How often the handler of a client that has ended its side is looked at: does it read on? */
+const END_POLL_MS = 10;
+
+/** What a connection is doing. */
+export type State = {
+  current: { request: IncomingMessage; response: ServerResponse } | undefined;
+  unreadSlices: number;
+  /** The last answer is due or given: nothing more is parsed. */
+  isLast: boolean;
+};
+
+/** The client may send again what was not answered (RFC 9112 section 9.3.2). */
+export function endAfterAnswer(state: State): void {
+  state.isLast = true;
+  const response = state.current?.response;
+  if (!response?.headersSent) response?.setHeader('connection', 'close');
+}
+
+/** Puts itself between the socket and the parser of Node.js, which parses whatever a read brings. */
+export function parseSlices(
+  server: Server,
+  socket: Socket,
+  state: State,
+  openHeads: OpenHeads,
+  drop: (slice: Buffer) => void,
+): void {
+  const [parse] = socket.listeners('data') as [(bytes: Buffer) => void];
+  const onSlice = (slice: Buffer) => {
+    const isHead = state.current?.request.complete !== false && !isEmptyLines(slice);
+    if (state.current && isHead) endAfterAnswer(state);
+    if (state.isLast) return drop(slice);
+    parse(slice);
+    const { current, isLast } = state;
+    if (isHead && !current && !isLast && openHeads.add(socket, slice)) {
+      const error = Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' });
+      server.emit('clientError', error, socket);
+    }
+    const isUnread = current?.request.readableFlowing === null && !current.request.complete;
+    if (isUnread && ++state.unreadSlices > UNREAD_SLICES) socket.pause();
+  };
+  const canTake = () => state.isLast || !state.current || isWanted(state.current.request);
+  readSlices(socket.off('data', parse), onSlice, canTake);
+}
+
+function isWanted(request: IncomingMessage): boolean {
+  const { complete, readableFlowing, readableLength, readableHighWaterMark } = request;
+  return complete || (readableFlowing !== null && readableLength < readableHighWaterMark);
+}
+
+function isEmptyLines(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x0d || byte === 0x0a);
+}
+
+/**
+ * Passes what is read on in slices, until one of them makes the socket pause.
+ *
+ * @param canTake whether a slice may be passed on after the client has ended its side: nothing resumes a socket then
+ */
+function readSlices(
+  socket: Socket,
+  onSlice: (slice: Buffer) => void,
+  canTake: () => boolean,
+): void {
+  const [onEnd] = socket.listeners('end').slice(-1) as [() => void];
+  let rest: Buffer | undefined;
+  let hasEnded = false;
+  const read = (bytes: Buffer) => {
+    for (let start = 0; start < bytes.length && !socket.destroyed; start += SLICE_BYTES) {
+      if (start === TURN_BYTES && !socket.isPaused()) {
+        socket.pause();
+        setImmediate(() => socket.resume());
+      }
+      if (hasEnded ? start === TURN_BYTES || !canTake() : socket.isPaused()) {
+        rest = bytes.subarray(start);
+        return;
+      }
+      onSlice(bytes.length > SLICE_BYTES ? bytes.subarray(start, start + SLICE_BYTES) : bytes);
+    }
+  };
+  const readRest = () => {
+    const bytes = rest;
+    rest = undefined;
+    if (bytes) read(bytes);
+  };
+  const finish = () => {
+    hasEnded = true;
+    readRest();
+    if (!rest) onEnd();
+    else if (!socket.destroyed) setTimeout(finish, END_POLL_MS);
+  };
+  socket.on('data', read).on('resume', readRest).off('end', onEnd).on('end', finish);
+}
