@@ -24,7 +24,7 @@ export type DependencyOptions<Question extends unknown[], Answer> = {
    * With it a circuit breaker stands before `ask`: while it is open every question is rejected at once. True of an
    * error that is about one question, and does not count as a failure of the dependency.
    */
-  isAboutQuestion?(error: unknown): boolean;
+  isClientError?(error: unknown): boolean;
 };
 
 /** Something that this service needs and that may not answer. */
@@ -41,7 +41,7 @@ export type Dependency<Question extends unknown[], Answer> = {
 };
 
 /**
- * Watches a dependency: keeps its health and, where `isAboutQuestion` is given, stops asking while it fails. While it
+ * Watches a dependency: keeps its health and, where `isClientError` is given, stops asking while it fails. While it
  * is down `probe` asks it every `probeEveryMs`, so that it is known to be back without a request; while it is up no
  * probe is scheduled.
  */
@@ -49,15 +49,15 @@ export function watchDependency<Question extends unknown[], Answer>({
   ask,
   probe,
   probeEveryMs,
-  isAboutQuestion,
+  isClientError,
 }: DependencyOptions<Question, Answer>): Dependency<Question, Answer> {
   const { close, ...health } = createHealth(probe, probeEveryMs);
-  const isFailure = (error: unknown) => !isAboutQuestion?.(error);
+  const isFailure = (error: unknown) => !isClientError?.(error);
   const breaker =
-    isAboutQuestion &&
+    isClientError &&
     new CircuitBreaker(async (...question: Question) => ask(...question), {
       ...BREAKER,
-      errorFilter: isAboutQuestion,
+      errorFilter: isClientError,
     });
   return {
     ...health,

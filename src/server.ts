@@ -1,4 +1,4 @@
-import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
+import { type Config, changesRequiringRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
@@ -57,7 +57,7 @@ async function main(config: Config): Promise<void> {
     async apply(next) {
       const service = await starting.promise;
       await service.reload(next);
-      for (const variable of changedUntilRestart(config, next)) {
+      for (const variable of changesRequiringRestart(config, next)) {
         logger.warn({ variable }, 'changed; restart required');
       }
     },

@@ -4,7 +4,7 @@ const NETWORK = 'check the address, the network and the firewall';
 const CERTIFICATE =
   'give this machine the certificate of the authority, for instance by NODE_EXTRA_CA_CERTS';
 const ADDRESS = 'check that it is the right address';
-const ISSUER: Row = ['the discovery document is of another issuer', 'correct AUTH_ISSUER'];
+const ISSUER: Row = ['the discovery document belongs to another issuer', 'correct AUTH_ISSUER'];
 const LISTENS = 'check that it is what listens there';
 const RIGHTS = 'give the user of the process the right to it';
 

@@ -3,12 +3,12 @@ import { isKeyText, type PublicKey, parsePublicKey } from './public-key.ts';
 
 const MIN_SECRET_BYTES = 32;
 
-/** What signatures are verified with, and the algorithms that are bound to it. */
+/** A verification key and its allowed algorithms. */
 export type ProviderKey = { algorithms: string[] } & (
   | { kind: 'secret'; secret: Buffer<ArrayBuffer> }
   | { kind: 'publicKey'; publicKey: PublicKey }
   | { kind: 'jwks'; url: string }
-  /** The key set that the issuer's discovery document names. */
+  /** The `jwks_uri` of the issuer's discovery document. */
   | { kind: 'discovery'; issuer: string; allowHttp: boolean }
 );
 
@@ -30,7 +30,7 @@ type GivenKeys = KeyInput & {
   allowHttp: boolean;
 };
 
-/** Says what is wrong with a field; `isComplete` where the message says what would be right, and needs no example. */
+/** Reports a problem with a field; with `isComplete`, no example is appended to the message. */
 export type Report = (
   field: string,
   message: string,
@@ -39,7 +39,7 @@ export type Report = (
 
 export const COMPLETE = { isComplete: true };
 
-/** The keys of a provider: one, or several whose algorithms differ. */
+/** Resolves a provider's keys: one, or several with disjoint algorithms. */
 export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | undefined {
   const inputs = keyInputs(given, report);
   const keys = inputs?.flatMap((input) => resolveKey(input, given, report) ?? []);
@@ -62,7 +62,7 @@ function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
   return report('secret', 'give exactly one of secret, publicKey and jwksUrl');
 }
 
-/** A secret stands beside a preset's key set, each with algorithms of its own; a public key replaces it. */
+/** A secret supplements the key set of a preset, with its own algorithms; a public key replaces it. */
 function presetKeys({ secret, publicKey, jwksUrl, algorithms = [] }: GivenKeys): KeyInput[] {
   const isHmac = (name: string) => familiesOf([name]).has('HMAC');
   const listed = (names: string[]) => (names.length > 0 ? { algorithms: names } : {});
@@ -103,7 +103,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     const algorithms = listed ?? publicKey.defaultAlgorithms;
     const families = [...familiesOf(algorithms)];
     const fits = families.every((family) => family && publicKey.families.includes(family));
-    // An EC key's curve decides between ES256, ES384 and ES512.
+    // The curve of an EC key determines ES256, ES384 or ES512.
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       const [usual] = publicKey.defaultAlgorithms;
@@ -115,7 +115,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
   }
 }
 
-/** A key set at an address, or the one that the issuer's discovery document names. */
+/** A key set at `jwksUrl`, or from the issuer's discovery document. */
 function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resolved {
   const { jwksUrl, algorithms = [...DEFAULT_ALGORITHMS.jwks] } = input;
   const { issuer, presetIssuers, audience, allowHttp } = given;
@@ -138,18 +138,18 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
 export const SAFE_URL_RULE = 'must be an https URL, or http on loopback, without user and password';
 
 /**
- * Whether an `@` comes behind the host: the password of `postgres://user:12#3@host` ends at its `#`, and the
- * address has `user` for its host and a part of the password for its port.
+ * Whether an `@` follows the host: in `postgres://user:12#3@host` the `#` starts the fragment, so `user` is parsed
+ * as the host and a part of the password as the port.
  */
 export function hasLateAt({ pathname, search, hash }: URL): boolean {
   return (pathname + search + hash).includes('@');
 }
 
-/** https anywhere, http on loopback only unless allowed, and no credentials inside. */
+/** Requires https (http only on loopback, or with `allowHttp`) and no user or password. */
 export function isSafeUrl(address: string, allowHttp = false): boolean {
   const url = URL.parse(address);
   if (url === null || url.username !== '' || url.password !== '') return false;
-  // Google's key sets have an @ in their path, but no port.
+  // Google's JWKS URLs have an @ in the path, but no port.
   if ((url.port !== '' || url.hash !== '') && hasLateAt(url)) return false;
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || allowHttp));
