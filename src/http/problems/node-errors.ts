@@ -10,13 +10,13 @@ const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-/** Ends the connection with an answer, unless another one is due or has begun. */
+/** Ends the connection with a response, unless another response is pending or has started. */
 type EndWith = (socket: object, answer: () => string) => void;
 
-/** Handles Node's `clientError`. */
+/** Handles the `clientError` event of Node.js. */
 export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
 
-/** Answers bytes that never became a request, in the form of every other answer. */
+/** Responds to requests that Node.js cannot parse, with a problem like any other error. */
 export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -28,7 +28,7 @@ export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
   };
 }
 
-/** Answers what Node.js would answer with an empty body. */
+/** Responds 417 with a problem; Node.js would send an empty body. */
 export const refuseExpectation: RequestListener = (_request, response) => {
   const { headers, body } = toAnswer(invalidRequest('Expect may only be 100-continue'));
   const text = withStatus(body, 417);
@@ -36,14 +36,14 @@ export const refuseExpectation: RequestListener = (_request, response) => {
   response.writeHead(417, { ...headers, 'content-length': length, connection: 'close' }).end(text);
 };
 
-/** Answers CONNECT, for which Node.js would close the connection. */
+/** Responds to CONNECT; without a listener Node.js would close the connection. */
 export function refuseTunnels(server: Server, endWith: EndWith): void {
   server.on('connect', ({ socket }: IncomingMessage) => {
     endWith(socket, () => toText(new ServiceError('method_not_allowed', { allow: [] })));
   });
 }
 
-/** These bytes never become a request of Fastify, which would have an id. */
+/** These requests never reach Fastify, so they need a request id. */
 function toAnswer(error: ServiceError): ProblemResponse {
   const requestId = randomUUID();
   const { headers, ...response } = toProblemResponse(error, requestId);
