@@ -8,7 +8,7 @@ const ISSUER: Row = ['the discovery document belongs to another issuer', 'correc
 const LISTENS = 'check that it is what listens there';
 const RIGHTS = 'give the user of the process the right to it';
 
-/** What the codes of Node.js, PostgreSQL and this program mean. */
+/** Descriptions and fixes for error codes of Node.js, PostgreSQL and this program. */
 export const CAUSES: Readonly<Record<string, Row>> = {
   ECONNREFUSED: ['connection refused', 'check that it runs, and the host and port'],
   ECONNRESET: ['the connection was closed', LISTENS],
@@ -111,7 +111,7 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   NOPERM: ['the user lacks rights', 'let it run the commands of scripts'],
 };
 
-/** Primary result codes (https://sqlite.org/rescode.html) with what to do about them. */
+/** Names and fixes for primary result codes (https://sqlite.org/rescode.html). */
 export const SQLITE: Readonly<Record<number, [name: string, fix: string]>> = {
   1: ['ERROR', 'check that it is a directory of this program'],
   5: ['BUSY', 'stop the program that holds it, or try again'],
@@ -124,7 +124,7 @@ export const SQLITE: Readonly<Record<number, [name: string, fix: string]>> = {
   26: ['NOTADB', 'check the path'],
 };
 
-/** Messages of `pg` and `ioredis` that come without a code. */
+/** Messages of `pg` and `ioredis` without a code. */
 export const MESSAGES: readonly [RegExp, code: string][] = [
   [/trying to connect|connection timeout|Stream isn't writeable/, 'CONNECT_TIMEOUT'],
   [/^bad port$/, 'BAD_PORT'],
@@ -142,7 +142,7 @@ export const MESSAGES: readonly [RegExp, code: string][] = [
   [/Protocol error|Unexpected first byte|Unknown RESP type/i, 'NOT_REDIS'],
 ];
 
-/** Errors that are known by their name. Of an error reply of Redis the first word is its code. */
+/** Errors that are identified by name. */
 export const NAMES: Readonly<Record<string, string>> = {
   TimeoutError: 'TIMEOUT',
   SyntaxError: 'NOT_JSON',
