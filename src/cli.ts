@@ -11,7 +11,7 @@ import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import { addDirectoryCommands } from './operator/directory.ts';
-import { EXIT_NO, endUnwritten, reportFailure } from './operator/failure.ts';
+import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
 import { HELP } from './operator/help.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
 import { createTerminal } from './operator/terminal.ts';
@@ -27,7 +27,7 @@ const terminal = createTerminal(process.stdout, process.stderr);
 let dotenv = '';
 const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnwritten);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', exitOnOutputError);
 
 const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')

@@ -2,13 +2,13 @@ import type { ErrorCode } from '../errors.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { type Output, table } from './terminal.ts';
 
-/** A code as the audit log has it: one that the client is told, or `aborted`. */
+/** A code in the audit log: a problem code, or `aborted`. */
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
 const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
 
-/** Where an operator looks when a client gets this. */
+/** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   aborted: 'The client hung up before its answer: its timeout, or durationMs in the log.',
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
@@ -42,9 +42,9 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
 };
 
 /**
- * Prints what a code means to the client, and where the operator looks.
+ * Prints the problem for a code and where to find its cause.
  *
- * @returns false when there is no such code
+ * @returns false if the code is unknown
  */
 export function explainCode(code: string, { json, terminal }: Output): boolean {
   if (!Object.hasOwn(WHERE_TO_LOOK, code)) {
@@ -52,14 +52,14 @@ export function explainCode(code: string, { json, terminal }: Output): boolean {
     return false;
   }
   const look = WHERE_TO_LOOK[code as LoggedCode];
-  const told = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
-  if (json) terminal.print(JSON.stringify({ code, ...told, look }));
+  const problem = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
+  if (json) terminal.print(JSON.stringify({ code, ...problem, look }));
   else {
-    const answer: [string, string][] = told
+    const answer: [string, string][] = problem
       ? [
-          ['status', `${told.status} ${told.title}`],
-          ['action', told.action],
-          ['the client is told', told.detail],
+          ['status', `${problem.status} ${problem.title}`],
+          ['action', problem.action],
+          ['the client is told', problem.detail],
         ]
       : [];
     terminal.print(table(terminal, [['code', code], ...answer, ['where to look', look]]));
