@@ -50,7 +50,7 @@ async function main(config: Config): Promise<void> {
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
   for (const unused of unusedVariables(process.env)) logger.warn(unused, 'variable not used');
   const starting = Promise.withResolvers<Service>();
-  // Before the start, which can take seconds: a file that changes meanwhile is read again.
+  // Before the start, which can take seconds: files may change meanwhile.
   const stopReloading = installReload({
     logger,
     read: readConfig,
