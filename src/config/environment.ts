@@ -82,7 +82,7 @@ export function clientVisibleSecrets(texts: Record<string, string>): ConfigProbl
   return exposed.map((variable) => ({
     variable,
     message:
-      'a name that ends up in the client bundle must not hold the secret: remove it and reset the ServerSecret',
+      'a variable that bundlers copy into the client must not contain the secret: remove it and reset the ServerSecret',
   }));
 }
 
@@ -101,7 +101,7 @@ export function crossRules(texts: Record<string, string>): ConfigProblem[] {
   }
   if (texts.AUTH_USER_ID === 'hash') demand('AUTH_USER_ID_KEY', 'with AUTH_USER_ID=hash');
   if (has('COUNTRY_HEADER')) {
-    demand('TRUST_PROXY', 'with COUNTRY_HEADER, as only a trusted proxy may say the country');
+    demand('TRUST_PROXY', 'with COUNTRY_HEADER, because only a trusted proxy may send the country');
   }
   return problems;
 }

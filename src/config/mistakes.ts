@@ -25,7 +25,7 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   }
   for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
-      add(name, 'is the placeholder of an example; anybody knows it; put your own secret there');
+      add(name, 'is a publicly known placeholder; set your own secret');
     }
   }
   if (PATH.test(texts.AUTH_JWT_PUBLIC_KEY ?? '')) {
@@ -35,18 +35,18 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   // With a preset, the secret is one of several keys.
   const isOnlyKey = texts.AUTH_JWT_SECRET && !texts.AUTH_PROVIDER;
   if (isOnlyKey && texts.AUTH_ALGORITHMS && !algorithms.every((name) => HMAC.includes(name))) {
-    const message = 'must be of HS256, HS384 and HS512 with a shared secret';
+    const message = 'must be HS256, HS384 or HS512 with a shared secret';
     add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
   }
   const origin = splitList(texts.CORS_ORIGINS ?? '')
     .map(normalizedOrigin)
     .find(Boolean);
   if (origin) {
-    const message = `an origin is as browsers write it, without a slash or path at its end; use ${origin}`;
+    const message = `an origin has no trailing slash and no path; use ${origin}`;
     problems.push(problem('CORS_ORIGINS', message));
   }
   if (/^(tcp|udp):/.test(texts.INTERNAL_PORT ?? '')) {
-    const message = 'is what Kubernetes injects for a Service named internal';
+    const message = 'was injected by Kubernetes for a Service named internal';
     add('INTERNAL_PORT', `${message}; set enableServiceLinks: false in the Pod`);
   }
   if (sharePort(texts)) {

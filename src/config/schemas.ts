@@ -62,7 +62,7 @@ export function secret() {
     .min(32, 'must be at least 32 characters long')
     .regex(
       /^[\w\-.~+/]+=*$/,
-      'must be of letters, digits and - . _ ~ + / =, as it travels in a header',
+      'must contain only letters, digits and - . _ ~ + / =, because it is sent in a header',
     );
 }
 
@@ -79,7 +79,7 @@ export function url(schemes: string, protocol: RegExp) {
     .refine((value) => {
       const given = URL.parse(value);
       return given === null || !hasLateAt(given);
-    }, `has an @ behind its host; ${ESCAPES}`);
+    }, `has an @ after its host; ${ESCAPES}`);
 }
 
 function isDecodable(value: string): boolean {

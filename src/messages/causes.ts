@@ -55,7 +55,7 @@ function rowOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefine
 const SYSTEM_WORDS = new Map(getSystemErrorMap().values());
 
 function fixOfStatus(status: number): string {
-  if (status >= 500 || status === 429) return 'look into its log';
+  if (status >= 500 || status === 429) return 'check its log';
   return status < 400 ? 'use the address that it redirects to' : 'check the address';
 }
 

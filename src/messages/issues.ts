@@ -33,7 +33,7 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
         return `must be ${issue.values.join(' or ')}`;
       case 'invalid_union': {
         const { options } = issue as { options?: readonly string[] };
-        return options ? `must be one of ${options.join(', ')}` : 'is of no form that is known';
+        return options ? `must be one of ${options.join(', ')}` : 'has an unknown form';
       }
       default:
         return undefined;

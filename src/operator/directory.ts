@@ -107,7 +107,7 @@ function listLines(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
   const lines = error.problems.map(({ line, message }) => printable(`line ${line}: ${message}`));
   if (lines.length === 0)
-    throw new Error('The file names nothing, and --replace would delete all.');
+    throw new Error('The file has no entries, and --replace would delete everything.');
   if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);
   throw new Error(lines.join('\n'));
 }

@@ -118,7 +118,7 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     };
   } catch (error) {
     const { variable, what, cause } = accessFailure(access, error);
-    const { fix = 'look into its log' } = cause;
+    const { fix = 'check its log' } = cause;
     const contract =
       access.mode === 'http'
         ? '; your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time'
@@ -157,6 +157,6 @@ async function checkRedis(url: string): Promise<Finding> {
     check: 'Redis',
     ok,
     detail: `${what}; ${words} (${code})`,
-    fix: `${variable}: ${fix}; until then each replica counts for itself`,
+    fix: `${variable}: ${fix}; until then each replica counts separately`,
   };
 }

@@ -10,9 +10,9 @@ const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Uni
 
 /** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
-  aborted: 'The client hung up before its answer: its timeout, or durationMs in the log.',
+  aborted: 'The client disconnected before the response: its timeout, or durationMs in the log.',
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
-  credential_missing: 'The app sends no Authorization header, or a proxy takes it away.',
+  credential_missing: 'The app sends no Authorization header, or a proxy removes it.',
   credential_invalid:
     'The log says reason, expected and received. explain --jwt walks through one JWT; doctor checks the keys.',
   credential_expired:
@@ -30,10 +30,10 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   request_timeout: 'A slow network, or a proxy that holds the body back for more than 10 s.',
   body_too_large: 'The app sends more than the two ids.',
   unsupported_media_type: 'The app must send Content-Type: application/json, uncompressed.',
-  headers_too_large: 'Cookies, or a JWT with very many claims: 16 kB is the most.',
+  headers_too_large: 'Cookies, or a JWT with very many claims: the limit is 16 kB.',
   rate_limited:
     'RATE_LIMIT_PER_IP and RATE_LIMIT_PER_USER; one ip for all in the log means TRUST_PROXY is missing.',
-  internal_error: 'A fault of ours: the log has an error with the same requestId.',
+  internal_error: 'A bug in the service: the log has an error with the same requestId.',
   dependency_unavailable:
     'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
   key_unknown:

@@ -83,7 +83,7 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
     problems.push({ code, message, ...(zegoError !== undefined && { zegoError }) });
   const lifetime = claims.expireAt - claims.createdAt;
   if (appId !== undefined && claims.appId !== appId) {
-    const message = `It is for AppID ${claims.appId}, not ${appId}: whose project made it?`;
+    const message = `It is for AppID ${claims.appId}, not ${appId}: which project created it?`;
     add('app_id_mismatch', message, ZEGO.appId);
   }
   if (userId !== undefined && claims.userId !== userId) {

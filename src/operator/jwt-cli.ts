@@ -32,7 +32,7 @@ export function addUserIdCommand(
 ): void {
   program
     .command('user-id')
-    .description('say which user id somebody has here')
+    .description('print the user id for an issuer and a subject')
     .argument('<issuer>', 'the claim iss of their JWT')
     .argument('<subject>', 'the user claim of their JWT')
     .option('--json', 'print JSON')

@@ -63,7 +63,7 @@ function describeRefusal({ code, expected, received }: Reason): string {
 
 /** Descriptions of codes without expected and received values. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  signature: 'it was not made with the key of this configuration',
+  signature: 'it was not signed with the configured key',
   key_not_in_set: 'the key set of the provider has no such key',
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };

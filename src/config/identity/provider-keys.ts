@@ -46,7 +46,7 @@ export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | u
   if (!keys || keys.length !== inputs?.length) return undefined;
   const algorithms = keys.flatMap((key) => key.algorithms);
   if (new Set(algorithms).size === algorithms.length) return keys;
-  return report('keys', 'must each have algorithms of their own');
+  return report('keys', 'must have different algorithms');
 }
 
 function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
@@ -54,7 +54,7 @@ function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
   const single = [secret, publicKey, jwksUrl].filter((value) => value !== undefined);
   if (keys) {
     if (single.length === 0 || provider !== undefined) return keys;
-    return report('keys', 'stands in place of secret, publicKey and jwksUrl');
+    return report('keys', 'cannot be combined with secret, publicKey and jwksUrl');
   }
   if (provider !== undefined) return presetKeys(given);
   if (single.length === 1) return [{ secret, publicKey, jwksUrl, algorithms }];
@@ -84,7 +84,7 @@ function resolveSecret(secret: string, listed: string[] | undefined, report: Rep
   if (isKeyText(secret)) {
     const message =
       'is a key, not a shared secret; anybody who has a public key could sign with it';
-    return report('secret', `${message}, so give it as the public key`, COMPLETE);
+    return report('secret', `${message}, so set it as the public key`, COMPLETE);
   }
   const bytes = Buffer.from(secret);
   if (bytes.length < MIN_SECRET_BYTES) {
@@ -92,7 +92,7 @@ function resolveSecret(secret: string, listed: string[] | undefined, report: Rep
   }
   const algorithms = listed ?? [...DEFAULT_ALGORITHMS.secret];
   if ([...familiesOf(algorithms)].some((family) => family !== 'HMAC')) {
-    return report('algorithms', 'must be of HS256, HS384 and HS512 with a shared secret');
+    return report('algorithms', 'must be HS256, HS384 or HS512 with a shared secret');
   }
   return { kind: 'secret', secret: bytes, algorithms };
 }
@@ -107,7 +107,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       const [usual] = publicKey.defaultAlgorithms;
-      return report('algorithms', `must be what the public key is for, such as ${usual}`, COMPLETE);
+      return report('algorithms', `must fit the public key, such as ${usual}`, COMPLETE);
     }
     return { kind: 'publicKey', publicKey, algorithms };
   } catch (error) {
@@ -130,7 +130,7 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
   }
   if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl, algorithms };
   if (issuer === undefined || !isSafeUrl(issuer, allowHttp)) {
-    return report('issuer', `${SAFE_URL_RULE}: its discovery document is read`);
+    return report('issuer', `${SAFE_URL_RULE}: the service reads its discovery document`);
   }
   return { kind: 'discovery', issuer, allowHttp, algorithms };
 }

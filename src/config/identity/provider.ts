@@ -137,7 +137,8 @@ function resolveIssuers(given: GivenProvider, report: Report): Issuer[] {
       report('tenants', `is for an issuer with ${TENANT}, such as entra:common`, COMPLETE);
     return spellings.map((iss) => ({ iss, canonical }));
   }
-  if (!tenants) report('tenants', 'is required where many tenants share an issuer: list who may');
+  if (!tenants)
+    report('tenants', 'is required when tenants share an issuer: list the allowed ones');
   return (tenants ?? []).flatMap((tenant) =>
     spellings.map((spelling) => ({
       iss: spelling.replace(TENANT, tenant),

@@ -110,7 +110,7 @@ function collisions(providers: Provider[], entries: object[]): string[] {
         );
       }
       if (overlap(earlier.userPrefix, userPrefix)) {
-        found.push(`[${index}] userPrefix begins like another one: their users would collide`);
+        found.push(`[${index}] userPrefix and another one overlap: user ids could collide`);
       }
     }
   }

@@ -73,7 +73,7 @@ function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
   const set = Object.values(VARIABLE_OF).filter((variable) => texts[variable] !== undefined);
   return set.map((variable) => ({
     variable,
-    message: 'is not read with AUTH_PROVIDERS_FILE: say it in the entries of the file',
+    message: 'is not read with AUTH_PROVIDERS_FILE: set it in the entries of the file',
   }));
 }
 
