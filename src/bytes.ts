@@ -1,28 +1,28 @@
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
-/** Bytes that come in pieces, kept in one buffer: a piece of one byte would take 400 bytes of memory. */
+/** Collects chunks in one buffer: a separate Buffer for each would cost about 400 bytes. */
 export type ByteBuffer = {
   length(): number;
-  add(piece: Uint8Array): void;
-  /** What was added, which is not kept. */
+  add(chunk: Uint8Array): void;
+  /** Returns the collected bytes and clears the buffer. */
   take(): Buffer;
 };
 
-/** @param expected how many bytes will probably be added */
+/** @param expected initial capacity in bytes */
 export function createByteBuffer(expected = 0): ByteBuffer {
   let bytes = Buffer.allocUnsafe(expected);
   let length = 0;
   return {
     length: () => length,
-    add(piece) {
-      const needed = length + piece.length;
+    add(chunk) {
+      const needed = length + chunk.length;
       if (needed > bytes.length) bytes = Buffer.concat([bytes.subarray(0, length)], 2 * needed);
-      bytes.set(piece, length);
+      bytes.set(chunk, length);
       length = needed;
     },
     take() {
       const taken = bytes.subarray(0, length);
-      bytes = NOTHING;
+      bytes = EMPTY;
       length = 0;
       return taken;
     },

@@ -11,7 +11,7 @@ import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import { addDirectoryCommands } from './operator/directory.ts';
-import { EXIT_NO, endUnwritten, reportFailure } from './operator/failure.ts';
+import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
 import { HELP } from './operator/help.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
 import { createTerminal } from './operator/terminal.ts';
@@ -27,7 +27,7 @@ const terminal = createTerminal(process.stdout, process.stderr);
 let dotenv = '';
 const context = { environment: process.env, readFile, dotenv: () => dotenv, terminal };
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnwritten);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', exitOnOutputError);
 
 const program = new Command('zego-video-token')
   .description('Issues ZEGO video tokens, and explains them.')
@@ -49,7 +49,7 @@ as the service does.`,
 
 program
   .command('inspect')
-  .description('say what a token holds and what ZEGO would refuse about it')
+  .description('show the content of a token and why ZEGO would refuse it')
   .argument('<token>', 'a ZEGO video token (04…), or - for standard input')
   .option('--expect-user <id>', 'the user id that the client logs in to ZEGO with')
   .option('--expect-room <id>', 'the room that the client is in')
@@ -72,7 +72,7 @@ program
   });
 
 withTriple(program.command('mint'), true)
-  .description('make a token without asking any rule, for support and tests')
+  .description('make a token without an access check, for support and tests')
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseLifetime)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
@@ -121,7 +121,7 @@ program
   .argument('<files...>', 'logs of the service, or - for standard input')
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')
-  .option('--temp-dir <folder>', 'where temporary files may grow', parseFolder, tmpdir())
+  .option('--temp-dir <folder>', 'folder for temporary files', parseFolder, tmpdir())
   .action(async (files, { csv = false, json = false, tempDir }) => {
     const { report } = await import('./operator/report.ts');
     await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
@@ -169,7 +169,7 @@ function parseCountry(value: string): string {
 
 function parseFolder(value: string): string {
   if (['folder', 'unknown'].includes(kindOfPath(value))) return value;
-  throw new InvalidArgumentError('must be a folder that is there');
+  throw new InvalidArgumentError('must be an existing folder');
 }
 
 function succeed(yes: boolean): void {

@@ -1,4 +1,4 @@
-/** As far as `iat` and `nbf` may lie in the future by default. */
+/** The default clock tolerance for `iat` and `nbf`. */
 const MAX_SECONDS = 5;
 
 export const CLOCK_FIX =
@@ -8,12 +8,12 @@ export function isClockRight(secondsAhead: number): boolean {
   return Math.abs(secondsAhead) <= MAX_SECONDS;
 }
 
-/** How far our clock is ahead of the one that an answer was made by; undefined if it has no `Date`. */
+/** How far our clock is ahead of the server's `Date`; undefined without that header. */
 export function secondsAhead(headers: Headers): number | undefined {
   const theirs = Date.parse(headers.get('date') ?? '');
   if (Number.isNaN(theirs)) return undefined;
   const seconds = Math.round((Date.now() - theirs) / 1000);
-  // A cache sends the Date of the origin with its Age (RFC 9111 section 5.1), or a Date of its own.
+  // A cache forwards the origin's Date and adds Age (RFC 9111 section 5.1), or sets its own Date.
   const age = Number(headers.get('age')) || 0;
   return seconds < 0 ? seconds : Math.max(0, seconds - age);
 }

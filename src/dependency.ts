@@ -1,11 +1,11 @@
 import CircuitBreaker from 'opossum';
 
-/** While the breaker is open, one question goes through after as long, to try; so often is a probe, too. */
+/** How often an open breaker lets one call through, and how often probes run. */
 export const BREAKER_PROBE_EVERY_MS = 5_000;
 
-/** The breaker opens when half of at least five questions in 10 s fail. */
+/** The breaker opens when half of at least five calls in 10 s fail. */
 const BREAKER = {
-  // A question has its own deadline; another one here would leave it running.
+  // Calls have their own timeouts; one here would not cancel the call.
   timeout: false,
   resetTimeout: BREAKER_PROBE_EVERY_MS,
   rollingCountTimeout: 10_000,
@@ -13,59 +13,57 @@ const BREAKER = {
   volumeThreshold: 5,
 } as const;
 
-/** How a dependency is asked and watched. */
-export type DependencyOptions<Question extends unknown[], Answer> = {
-  /** Rejects when there is no answer. */
-  ask(...question: Question): Promise<Answer> | Answer;
-  /** Rejects while the dependency does not answer. */
+export type DependencyOptions<Args extends unknown[], Result> = {
+  /** Calls the dependency; rejects on failure. */
+  ask(...args: Args): Promise<Result> | Result;
+  /** Rejects while the dependency is down. */
   probe(): unknown;
   probeEveryMs: number;
   /**
-   * With it a circuit breaker stands before `ask`: while it is open every question is rejected at once. True of an
-   * error that is about one question, and does not count as a failure of the dependency.
+   * Enables a circuit breaker, which rejects all calls while it is open. Returns true for errors that concern one
+   * request and do not count as failures of the dependency.
    */
-  isAboutQuestion?(error: unknown): boolean;
+  isClientError?(error: unknown): boolean;
 };
 
-/** Something that this service needs and that may not answer. */
-export type Dependency<Question extends unknown[], Answer> = {
-  /** Asks, and takes the answer or its failure for the health. Rejects as `ask` of the options does. */
-  ask(...question: Question): Promise<Answer>;
-  /** It answered otherwise than by `ask`. */
+/** An external dependency with its health. */
+export type Dependency<Args extends unknown[], Result> = {
+  /** Calls `ask` of the options and updates the health. */
+  ask(...args: Args): Promise<Result>;
+  /** Marks it as healthy after an answer outside `ask`. */
   up(): void;
-  /** It did not. */
+  /** Marks it as unhealthy. */
   down(): void;
-  /** Whether it answers, as far as is known. */
+  /** The last known state. */
   healthy(): boolean;
   close(): void;
 };
 
 /**
- * Watches a dependency: keeps its health and, where `isAboutQuestion` is given, stops asking while it fails. While it
- * is down `probe` asks it every `probeEveryMs`, so that it is known to be back without a request; while it is up no
- * probe is scheduled.
+ * Tracks the health of a dependency, with a circuit breaker if `isClientError` is given. While the dependency is
+ * down, calls `probe` every `probeEveryMs` to detect the recovery without a request.
  */
-export function watchDependency<Question extends unknown[], Answer>({
+export function watchDependency<Args extends unknown[], Result>({
   ask,
   probe,
   probeEveryMs,
-  isAboutQuestion,
-}: DependencyOptions<Question, Answer>): Dependency<Question, Answer> {
+  isClientError,
+}: DependencyOptions<Args, Result>): Dependency<Args, Result> {
   const { close, ...health } = createHealth(probe, probeEveryMs);
-  const isFailure = (error: unknown) => !isAboutQuestion?.(error);
+  const isFailure = (error: unknown) => !isClientError?.(error);
   const breaker =
-    isAboutQuestion &&
-    new CircuitBreaker(async (...question: Question) => ask(...question), {
+    isClientError &&
+    new CircuitBreaker(async (...args: Args) => ask(...args), {
       ...BREAKER,
-      errorFilter: isAboutQuestion,
+      errorFilter: isClientError,
     });
   return {
     ...health,
-    async ask(...question) {
+    async ask(...args) {
       try {
-        const answer = await (breaker ? breaker.fire(...question) : ask(...question));
+        const result = await (breaker ? breaker.fire(...args) : ask(...args));
         health.up();
-        return answer;
+        return result;
       } catch (error) {
         if (isFailure(error)) health.down();
         throw error;
@@ -81,21 +79,21 @@ export function watchDependency<Question extends unknown[], Answer>({
 function createHealth(probe: () => unknown, everyMs: number) {
   let healthy = true;
   let timer: NodeJS.Timeout | undefined;
-  let isAsking = false;
+  let isProbing = false;
   let closed = false;
   const schedule = () => {
-    if (!closed && !healthy && !isAsking) timer ??= setTimeout(ask, everyMs).unref();
+    if (!closed && !healthy && !isProbing) timer ??= setTimeout(runProbe, everyMs).unref();
   };
-  const ask = async () => {
+  const runProbe = async () => {
     timer = undefined;
-    isAsking = true;
+    isProbing = true;
     try {
       await probe();
       healthy = true;
     } catch {
-      // It is asked again.
+      // The next probe is scheduled below.
     }
-    isAsking = false;
+    isProbing = false;
     schedule();
   };
   return {

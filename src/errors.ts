@@ -1,4 +1,4 @@
-/** Every way in which the service refuses or fails, as the client reads it in `code`. */
+/** All problem codes. */
 export const ERROR_CODES = [
   'invalid_request',
   'credential_missing',
@@ -26,37 +26,37 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** One broken rule of a request: where, and what to do about it. */
+/** An invalid field of a request and the rule it breaks. */
 export type FieldError = { path: string; message: string };
 
-/** Why something is refused or fails, for the log and for operators. */
+/** Why a request failed, for the log and for operators. */
 export type Reason = {
-  /** Stable: `claim_aud`, `audit_log_blocked`. */
+  /** A stable code, such as `claim_aud` or `audit_log_blocked`. */
   code: string;
-  /** What the configuration asks for. */
+  /** The value that the configuration requires. */
   expected?: string;
-  /** What came; for personal data only its type or length. */
+  /** The received value; for personal data only its type or length. */
   received?: string;
 };
 
-/** What a refusal may add for the client. */
+/** Optional details of an error. */
 export type ErrorExtras = {
-  /** Replaces the code's usual sentence. Goes to the client: never a secret, never an inner detail. */
+  /** Replaces the default detail. Sent to the client: no secrets, no internal details. */
   detail?: string;
   /** Unix seconds at which the licence window opens. */
   availableFrom?: number;
   errors?: FieldError[];
-  /** Seconds after which it may be worth trying again. */
+  /** Seconds after which the client should retry. */
   retryAfter?: number;
-  /** Methods that the route knows. */
+  /** The methods of the route, for the Allow header. */
   allow?: string[];
-  /** For the log alone: why, where the service knows. */
+  /** Only logged: the reason, if known. */
   reason?: Reason;
-  /** For the log alone: what a library or the system threw. */
+  /** Only logged: the original error. */
   cause?: unknown;
 };
 
-/** A refusal or failure with a code of the contract; says nothing of HTTP. */
+/** A refusal or failure with a problem code, independent of HTTP. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
@@ -69,7 +69,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The refusal of a request that breaks one rule, of the field at `path` or of the whole. */
+/** Refuses a request that breaks one rule, at `path` or as a whole. */
 export function invalidRequest(message: string, path = ''): ServiceError {
   return new ServiceError('invalid_request', { errors: [{ path, message }] });
 }

@@ -7,11 +7,11 @@ export type FetchTextOptions = {
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
   body?: string;
-  /** How far our clock is ahead of the one of a 200 answer. */
+  /** Called on a 200 response with the clock difference. */
   onClock?(secondsAhead: number): void;
 };
 
-/** The dependency answered, but not with 200. */
+/** The dependency answered with a status other than 200. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: number;
@@ -23,10 +23,10 @@ export class StatusError extends Error {
 }
 
 /**
- * The body of a 200 answer, bounded in time and bytes; redirects are not followed.
+ * Fetches the body of a 200 response, with limits on time and size; does not follow redirects.
  *
- * @throws {StatusError} on any other answer
- * @throws {Error} on a body that is too long or not UTF-8, and on time-out
+ * @throws {StatusError} on any other status
+ * @throws {Error} on timeout, and if the body is too long or not UTF-8
  */
 export async function fetchText(url: string, options: FetchTextOptions): Promise<string> {
   const { maxBytes, timeoutMs, onClock, ...request } = options;
@@ -42,7 +42,7 @@ export async function fetchText(url: string, options: FetchTextOptions): Promise
   let bytes = 0;
   for await (const chunk of response.body) {
     bytes += chunk.length;
-    // Leaving the loop cancels the body.
+    // Throwing out of the loop cancels the body.
     if (bytes > maxBytes)
       throw Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'TOO_LONG' });
     chunks.push(chunk);

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
 /**
- * No C0 or C1 control character. The OpenAPI documents publish it, so it has no property escape
- * (`\p{Cc}`), which Python lacks and JavaScript takes only with the flag `u` or `v`.
+ * No C0 or C1 control characters. Avoids `\p{Cc}`, because the OpenAPI documents publish this pattern: Python does
+ * not support property escapes, and JavaScript requires the flag `u` or `v`.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses.
 const NO_CONTROL_CHARACTERS = /^[^\x00-\x1f\x7f-\x9f]*$/;
 
-/** Text that ZEGO, SQL and a log line can all carry: no control characters, no lone surrogates. */
+/** Text that is valid at ZEGO, in SQL and in logs: no control characters, no lone surrogates. */
 export function plainText() {
   return z
     .string()
@@ -25,16 +25,16 @@ function identifier(maxBytes: number) {
     });
 }
 
-/** 1 to 64 bytes of UTF-8, as in a JWT; ZEGO takes less than 64 (error 1002007), see {@link ZEGO_RULES}. */
+/** 1 to 64 bytes of UTF-8, our limit. ZEGO accepts at most 63 (error 1002007), see {@link ZEGO_RULES}. */
 export const userIdSchema = identifier(64);
 
-/** 1 to 128 bytes of UTF-8, our bound; ZEGO takes less than 128 (error 1002013), see {@link ZEGO_RULES}. */
+/** 1 to 128 bytes of UTF-8, our limit. ZEGO accepts at most 127 (error 1002013), see {@link ZEGO_RULES}. */
 export const roomIdSchema = identifier(128);
 
-/** 1 to 128 bytes of UTF-8; ZEGO's samples have 9 to 15 digits. */
+/** 1 to 128 bytes of UTF-8, our limit. ZEGO's samples have 9 to 15 digits. */
 export const videoIdSchema = identifier(128);
 
-/** The end of the year 9999 in Unix seconds: milliseconds, a frequent mistake, are beyond it. */
+/** The end of the year 9999; rejects times in milliseconds, a frequent mistake. */
 export const MAX_UNIX_SECONDS = 253_402_300_799;
 
 export const unixSecondsSchema = z
@@ -42,7 +42,7 @@ export const unixSecondsSchema = z
   .min(0)
   .max(MAX_UNIX_SECONDS, 'must be Unix seconds, not milliseconds');
 
-/** What ZEGO takes as an id, with the error numbers of its SDKs (developer documentation, `loginRoom`). */
+/** ZEGO's rules for an id, with the error numbers of its SDKs (developer documentation, `loginRoom`). */
 type ZegoRule = { noun: string; maxBytes: number; charactersError: number; lengthError: number };
 
 export const ZEGO_RULES = {
@@ -50,15 +50,15 @@ export const ZEGO_RULES = {
   room: { noun: 'roomId', maxBytes: 127, charactersError: 1002012, lengthError: 1002013 },
 } as const satisfies Record<string, ZegoRule>;
 
-const NOT_ZEGO = /[^A-Za-z0-9~!@#$%^&*()_+=\-`;',.<>\\]/u;
+const REFUSED_BY_ZEGO = /[^A-Za-z0-9~!@#$%^&*()_+=\-`;',.<>\\]/u;
 
-/** Why ZEGO refuses an id, or undefined: what it takes, what came (never the id itself), its error number. */
+/** Why ZEGO refuses an id; undefined if it accepts it. `received` never quotes the id. */
 export function zegoRefusal(
   id: string,
   { maxBytes, charactersError, lengthError }: ZegoRule,
 ): { expected: string; received: string; zegoError: number } | undefined {
   const expected = `at most ${maxBytes} ASCII letters, digits and ~!@#$%^&*()_+=-\`;',.<>\\`;
-  const [character] = NOT_ZEGO.exec(id) ?? [];
+  const [character] = REFUSED_BY_ZEGO.exec(id) ?? [];
   if (character !== undefined) {
     const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
     return { expected, received: `U+${code}`, zegoError: charactersError };

@@ -6,10 +6,10 @@ import type { SharedCounter } from './http/redis-counter.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { fieldsOf } from './ops/notices.ts';
 
-/** Counts requests for the rate limits; `shared` where replicas count together. */
+/** The counter for rate limits; `shared` is set if it uses Redis. */
 export type Limiter = { counter: Counter; shared?: SharedCounter };
 
-/** Counts in this process, or in Redis where the configuration has its address. */
+/** Counts in Redis if REDIS_URL is set, else in memory. */
 export async function createLimiter(
   { redisUrl }: Config['limits'],
   logger: Logger,
@@ -21,9 +21,9 @@ export async function createLimiter(
   const shared = createRedisCounter({
     url: redisUrl,
     fallback: memory,
-    onChange(yes, error) {
-      metrics.rateLimitShared(yes);
-      if (yes) logger.info('rate limits shared through Redis');
+    onChange(isShared, error) {
+      metrics.rateLimitShared(isShared);
+      if (isShared) logger.info('rate limits shared through Redis');
       else {
         const fields = fieldsOf(redisFailure(redisUrl, error));
         logger.warn(fields, 'Redis unreachable; this replica counts by itself');

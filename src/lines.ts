@@ -7,24 +7,24 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const LF = 0x0a;
 
 /**
- * The lines of a file of any size, without their ends; holds one of them and a chunk at a time.
+ * Splits a stream into lines without line ends. Buffers at most one line and one chunk.
  *
- * @param onTooLong is called with the number (from 1) of a line of more than 16 MiB, which is left out
+ * @param onTooLong is called with the number (from 1) of a line longer than 16 MiB, which is skipped
  */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
   onTooLong: (number: number) => void,
 ): AsyncGenerator<Buffer[]> {
-  /** Of the line whose end has not come. */
-  const begun = createByteBuffer();
+  /** The start of an incomplete line. */
+  const partial = createByteBuffer();
   let number = 1;
   let isTooLong = false;
   const add = (part: Buffer) => {
     if (isTooLong) return;
-    if (begun.length() + part.length <= MAX_LINE_BYTES) begun.add(part);
+    if (partial.length() + part.length <= MAX_LINE_BYTES) partial.add(part);
     else {
       isTooLong = true;
-      begun.take();
+      partial.take();
       onTooLong(number);
     }
   };
@@ -34,11 +34,11 @@ export async function* splitLines(
     let start = 0;
     for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
       const part = bytes.subarray(start, end);
-      // Most lines come in one chunk, and need not be copied.
-      if (!isTooLong && begun.length() === 0 && part.length <= MAX_LINE_BYTES) lines.push(part);
+      // Most lines are within one chunk and need no copy.
+      if (!isTooLong && partial.length() === 0 && part.length <= MAX_LINE_BYTES) lines.push(part);
       else {
         add(part);
-        if (!isTooLong) lines.push(begun.take());
+        if (!isTooLong) lines.push(partial.take());
       }
       isTooLong = false;
       start = end + 1;
@@ -46,16 +46,16 @@ export async function* splitLines(
     }
     add(bytes.subarray(start));
     yield lines;
-    // A consumer that never waits would keep the event loop for itself.
+    // Prevents a synchronous consumer from blocking the event loop.
     await setImmediate();
   }
-  if (begun.length() > 0) yield [begun.take()];
+  if (partial.length() > 0) yield [partial.take()];
 }
 
 /**
- * Passes chunks on while they come.
+ * Forwards chunks.
  *
- * @throws {ServiceError} `request_timeout` when none has come for `idleMs`
+ * @throws {ServiceError} `request_timeout` when no chunk arrives for `idleMs`
  */
 export async function* withIdleTimeout(
   chunks: AsyncIterable<Uint8Array>,

@@ -7,15 +7,15 @@ import type { Database } from './directory/database.ts';
 import type { PostgresOptions } from './directory/postgres/open.ts';
 
 const PROBE_EVERY_MS = 2_000;
-const NOBODY = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
+const PROBE = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
 
-/** Who decides, and the directory's database where there is one. */
+/** The access service, and the directory's database if there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
 
 /**
- * Opens what `ACCESS_MODE` needs.
+ * Opens the access service of `ACCESS_MODE`.
  *
- * @param options with `readOnly` nothing is created and no schema changed: what is not there is an error
+ * @param options with `readOnly` a missing database is an error, and the schema is not migrated
  * @throws {ServiceError} `dependency_unavailable` when it cannot be opened
  */
 export async function openAccess(
@@ -45,14 +45,14 @@ export async function openAccess(
   }
 }
 
-/** Access by the rules, over the facts of a directory. */
+/** An access service that applies the rules to the facts of a directory. */
 export function createRulesService(
   directory: AccessDirectory,
   close: () => Promise<void> = async () => {},
 ): AccessService {
   const { ask, ...dependency } = watchDependency({
     ask: directory.facts,
-    probe: () => directory.facts({ ...NOBODY, requestId: 'probe' }),
+    probe: () => directory.facts({ ...PROBE, requestId: 'probe' }),
     probeEveryMs: PROBE_EVERY_MS,
   });
   return {

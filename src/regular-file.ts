@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 const MAX_BYTES = 1 << 20;
 
 /**
- * The text of a file that an operator names. A pipe or a device could block the process, or never end.
+ * Reads a file whose path comes from the operator. A pipe or a device could block the process.
  *
  * @throws {Error} with a `code` that causes.ts knows
  */
@@ -12,7 +12,7 @@ export function readRegularFile(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Follows symbolic links, of which the volumes of Kubernetes are made. Reading a folder fails by itself. */
+/** Follows symbolic links, which Kubernetes uses for mounted secrets. Reading a folder fails anyway. */
 export function checkRegularFile(path: string): void {
   const stats = statSync(path);
   if (!stats.isFile() && !stats.isDirectory()) throw withCode('NOT_REGULAR_FILE');

@@ -4,22 +4,21 @@ import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 
-/** The verifier and the generator, which hold the secrets: replaced together while requests go on. */
+/** The verifier and the generator, which use the secrets and are replaced together on a reload. */
 export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;
   adminApiKey(): string | undefined;
   healthy(): boolean;
   /**
-   * Takes over the secrets, keys and providers of `config`; what was verified under other keys is
-   * forgotten. Rejects when the new keys of a provider cannot be fetched: the current ones are kept until then, and
-   * everything else is taken over.
+   * Applies the secrets, keys and providers of `config` and clears cached verifications. Rejects when the new keys
+   * of a provider cannot be fetched: its current keys are kept, everything else is applied.
    */
   reload(config: Config): Promise<void>;
   close(): void;
 };
 
-/** Makes the verifier and the generator of a configuration, and makes them anew on a reload. */
+/** Creates the verifier and the generator, and replaces them on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let { auth } = config;
   let { adminApiKey } = config.internal;

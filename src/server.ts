@@ -1,4 +1,4 @@
-import { type Config, changedUntilRestart, loadConfig } from './config/config.ts';
+import { type Config, changesRequiringRestart, loadConfig } from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
@@ -50,14 +50,14 @@ async function main(config: Config): Promise<void> {
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
   for (const unused of unusedVariables(process.env)) logger.warn(unused, 'variable not used');
   const starting = Promise.withResolvers<Service>();
-  // Before the start, which can take seconds: a file that changes meanwhile is read again.
+  // Before the start, which can take seconds: files may change meanwhile.
   const stopReloading = installReload({
     logger,
     read: readConfig,
     async apply(next) {
       const service = await starting.promise;
       await service.reload(next);
-      for (const variable of changedUntilRestart(config, next)) {
+      for (const variable of changesRequiringRestart(config, next)) {
         logger.warn({ variable }, 'changed; restart required');
       }
     },

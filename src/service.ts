@@ -27,24 +27,24 @@ import { createSecrets, type Secrets } from './secrets.ts';
 import { unixSeconds } from './time.ts';
 
 /**
- * Connections that may wait to be accepted; the kernel may allow fewer. A client that finds no place tries
- * again after a second, and a premiere brings more at once than the 511 of Node.js.
+ * The listen backlog (the kernel may limit it). The default of Node.js, 511, is too small for the start of a
+ * premiere; clients that are dropped retry after a second.
  */
 const BACKLOG = 4_096;
 
-/** A service that listens. */
+/** A running service. */
 export type Service = {
-  /** Where it listens, as URLs. */
+  /** The URLs of the listeners. */
   addresses: { public: string; internal: string };
-  /** Takes over new secrets, keys and providers. */
+  /** Applies new secrets, keys and providers. */
   reload(config: Config): Promise<void>;
-  /** The service is not ready any more, and says so; it goes on serving. */
+  /** Reports not ready on /readyz, but keeps serving. */
   drain(): void;
-  /** Stops accepting, lets what is in flight finish for `timeoutMs`, closes what was opened. */
+  /** Stops accepting connections, waits up to `timeoutMs` for requests in flight, closes all resources. */
   close(timeoutMs: number): Promise<void>;
 };
 
-/** The composition root: makes every part from the configuration, wires them, and listens. */
+/** The composition root: creates and connects all modules, and listens. */
 export async function startService(
   config: Config,
   logger: Logger,
@@ -100,7 +100,7 @@ export async function startService(
   };
 }
 
-/** The parts of the directory API; undefined where the access mode has no directory of ours. */
+/** The dependencies of the directory API; undefined if the access mode has no directory. */
 function directoryOf(
   { database, service }: OpenedAccess,
   logger: Logger,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// This file is JavaScript, as it is read before the cache is there, and by releases that read no TypeScript.
+// JavaScript, because it runs before the compile cache is enabled, and on Node.js releases without TypeScript support.
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const least = Number(/\d+/.exec(engines.node)?.[0]);
 if (Number.parseInt(process.versions.node, 10) < least) {
@@ -12,11 +12,11 @@ if (Number.parseInt(process.versions.node, 10) < least) {
   );
   process.exit(2);
 }
-// Reading TypeScript takes half of a start and 40 MB: what was read once is kept beside the packages.
+// Stripping types takes half of the start time and 40 MB, so the result is cached in node_modules.
 module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)));
 if (process.argv.length > 2) await import('./cli.ts');
 else {
-  // Without a listener SIGHUP ends the process, and installReload listens only between configuration and shutdown.
+  // Without a listener, SIGHUP ends the process; installReload listens only between configuration and shutdown.
   process.on('SIGHUP', () => {});
   await import('./server.ts');
 }

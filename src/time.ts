@@ -1,4 +1,4 @@
-/** The wall clock, in the unit of JWTs, tokens and licence windows. */
+/** The current time in Unix seconds, the unit of JWTs, tokens and licence windows. */
 export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }

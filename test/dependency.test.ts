@@ -59,7 +59,7 @@ describe('a dependency with a breaker', () => {
       ask,
       probe: () => Promise.reject('down'),
       probeEveryMs: EVERY_MS,
-      isAboutQuestion: (error) => error === 'no such question',
+      isClientError: (error) => error === 'no such question',
     });
     onTestFinished(dependency.close);
     return dependency;

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { stringify } from 'yaml';
-import { EXIT_NO, endUnwritten } from '../src/operator/failure.ts';
+import { EXIT_NO, exitOnOutputError } from '../src/operator/failure.ts';
 import { createTerminal, type Terminal } from '../src/operator/terminal.ts';
 import { runCommand } from './command.ts';
 import { describeInternalApi, describePublicApi } from './openapi/documents.ts';
@@ -12,7 +12,7 @@ const DOCUMENTS = {
 };
 
 const terminal = createTerminal(process.stdout, process.stderr);
-for (const stream of [process.stdout, process.stderr]) stream.on('error', endUnwritten);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', exitOnOutputError);
 const command = new Command('npm run openapi --')
   .description('write the OpenAPI documents from the route schemas')
   .option('--check', 'only say whether they are up to date')
@@ -21,7 +21,7 @@ const command = new Command('npm run openapi --')
   });
 await runCommand(command, terminal, process);
 
-/** Writes the documents; with `check` only says whether they would change. */
+/** Writes the documents, or with `check` only compares them; returns whether they are up to date. */
 async function writeDocuments(check: boolean, { print, note }: Terminal): Promise<boolean> {
   let upToDate = true;
   for (const [file, describe] of Object.entries(DOCUMENTS)) {

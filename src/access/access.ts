@@ -3,22 +3,22 @@ import type { Reason } from '../errors.ts';
 /** Unix time in whole seconds. */
 export type UnixSeconds = number;
 
-/** The question: may this user load this video in this room? */
+/** Asks whether a user may load a video in a room. */
 export type AccessRequest = {
   userId: string;
   roomId: string;
   videoId: string;
-  /** ISO 3166-1 alpha-2, upper case; undefined when not known. */
+  /** ISO 3166-1 alpha-2, upper case; undefined when unknown. */
   country: string | undefined;
   requestId: string;
-  /** The user claim as it came, and its issuer; only ACCESS_MODE=http reads them. */
+  /** The raw user claim and its issuer; used only by ACCESS_MODE=http. */
   subject?: string;
   issuer?: string | undefined;
-  /** The credential's `video_access` claim, unchecked; only ACCESS_MODE=claims reads it. */
+  /** The credential's `video_access` claim, unchecked; used only by ACCESS_MODE=claims. */
   videoAccess?: unknown;
 };
 
-/** Why access is denied; each is a code of the HTTP contract. */
+/** The deny codes, which are part of the HTTP contract. */
 export const ACCESS_DENIALS = [
   'user_not_allowed',
   'room_not_allowed',
@@ -34,7 +34,7 @@ export type AccessDecision =
   | { allow: true /** End of the licence window. */; notAfter?: UnixSeconds }
   | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds; reason?: Reason };
 
-/** What is known about a user, a room and a video. A part that is undefined does not exist. */
+/** The facts about a user, a room and a video; undefined means that it does not exist. */
 export type AccessFacts = {
   user: { status: 'active' | 'suspended' } | undefined;
   room: { status: 'open' | 'closed'; hasMember: boolean; hasVideo: boolean } | undefined;
@@ -43,42 +43,42 @@ export type AccessFacts = {
         status: 'available' | 'withdrawn';
         availableFrom: UnixSeconds | null;
         availableUntil: UnixSeconds | null;
-        /** ISO 3166-1 alpha-2 codes; null is everywhere, empty is nowhere. */
+        /** ISO 3166-1 alpha-2 codes; null allows all countries, an empty list none. */
         regions: readonly string[] | null;
       }
     | undefined;
-  /** Why nothing is known, for the log alone. */
+  /** Why facts are missing; only logged. */
   reason?: Reason;
 };
 
-/** Where the facts are. */
+/** The source of facts. */
 export type AccessDirectory = {
   /**
    * The facts for one request, read in one query.
    *
-   * @throws {ServiceError} `dependency_unavailable` when there is no answer; never a guess
+   * @throws {ServiceError} `dependency_unavailable` when the directory does not answer
    */
   facts(request: AccessRequest): Promise<AccessFacts> | AccessFacts;
 };
 
-/** Who decides: the rules over a directory, or the team's own backend. */
+/** Makes access decisions: by rules over a directory, or by the team's own backend. */
 export type AccessService = {
   /** @throws {ServiceError} `dependency_unavailable` when there is no decision */
   check(request: AccessRequest, now: UnixSeconds): Promise<AccessDecision>;
   /**
-   * The decision with its reasons, for the team alone. Absent where the team's own backend decides.
+   * The decision with its reasons, for the team only. Absent when the team's own backend or the JWT decides.
    *
    * @throws {ServiceError} `dependency_unavailable`
    */
   explain?(request: AccessRequest, now: UnixSeconds): Promise<Explanation>;
-  /** Checks once at the start, so that a failure is logged. Absent where opening has checked; rejects as `check` does. */
+  /** Checks the backend at startup; rejects like `check`. Absent when opening already checks. */
   probe?(): Promise<void>;
-  /** True when the last question was answered, or none was asked yet. */
+  /** False when the last check failed. */
   healthy(): boolean;
   close(): Promise<void>;
 };
 
-/** One rule, whether it holds, and the fact behind it. */
+/** The result of one rule and the fact behind it. */
 type ExplainedRule = { rule: string; holds: boolean; fact: string };
 
 /** A decision with its reasons. */

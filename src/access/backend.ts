@@ -37,22 +37,22 @@ const answerSchema = z.discriminatedUnion('allow', [
 ]);
 
 /**
- * The team's own backend decides. Anything but a decision in time is `dependency_unavailable`; when
- * half of the questions fail the breaker opens, and one question in 5 s goes through to try.
+ * The team's own backend decides. No valid decision in time is `dependency_unavailable`. The circuit breaker
+ * opens when half of the requests fail, and lets one request through every 5 s.
  */
 export function createBackendAccess(options: BackendOptions): AccessService {
   const backend = watchDependency({
     ask: (request: AccessRequest) => ask(options, request),
     probe: () => probe(options),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
-    isAboutQuestion: isClientError,
+    isClientError,
   });
   return {
     async check(request) {
       try {
         return await backend.ask(request);
       } catch (cause) {
-        // A refused question, too, until the next answer: its client got none.
+        // A 4xx also counts as down until the next response: this request got no decision.
         backend.down();
         throw new ServiceError('dependency_unavailable', { cause });
       }
@@ -70,7 +70,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
   };
 }
 
-/** Asks about a user, a room and a video that do not exist. A backend that refuses the question answers, too. */
+/** Asks about ids that do not exist. A 4xx response also proves that the backend is reachable. */
 async function probe(options: BackendOptions): Promise<void> {
   await ask(options, PROBE_REQUEST).catch((error) => {
     if (!isClientError(error)) throw error;
@@ -78,8 +78,7 @@ async function probe(options: BackendOptions): Promise<void> {
 }
 
 /**
- * A 4xx is about one request and says nothing of the backend: it must not open the breaker for all. 401 and 405 are
- * about our secret and the address.
+ * Most 4xx concern one request and must not open the breaker; 401 and 405 concern our secret and the URL.
  */
 function isClientError(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;

@@ -9,7 +9,7 @@ const videoAccessSchema = z.array(
   z.object({
     room: roomIdSchema,
     videos: z.array(videoIdSchema),
-    /** Unix seconds; the right ends here. */
+    /** Unix seconds; the grant ends at this time. */
     notAfter: unixSecondsSchema.optional(),
   }),
 );
@@ -20,8 +20,8 @@ const videoAccessSchema = z.array(
  */
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {
-    const { data: rights = [], error } = videoAccessSchema.safeParse(videoAccess);
-    const inRoom = rights.filter(({ room }) => room === roomId);
+    const { data: grants = [], error } = videoAccessSchema.safeParse(videoAccess);
+    const inRoom = grants.filter(({ room }) => room === roomId);
     const matching = inRoom.filter(
       ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
     );
@@ -41,7 +41,7 @@ export const claimsDirectory: AccessDirectory = {
   },
 };
 
-/** Says where the claim is wrong, and nothing of what it says. */
+/** Reports where the claim is invalid, without quoting its values. */
 function toReason(error: z.ZodError, videoAccess: unknown): Reason {
   const [issue] = error.issues;
   const place = ['video_access', ...(issue?.path ?? [])].join('.');

@@ -7,13 +7,12 @@ import type {
   UnixSeconds,
 } from './access.ts';
 
-/** Who asks for what, and from where. */
 type Question = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
 
 /** One condition for access. */
 type Rule = {
   name: string;
-  /** What the client is told when the rule does not hold. */
+  /** The deny code when the rule fails. */
   code: AccessDenial;
   holds(facts: AccessFacts, question: Pick<Question, 'country'>, now: UnixSeconds): boolean;
   /** A sentence for operators; never sent to clients. */
@@ -21,9 +20,8 @@ type Rule = {
 };
 
 /**
- * The rules, in the order in which they are checked. A room that does not exist, is closed, or does not
- * have the user gives one answer, so that nobody can find out which rooms exist; the room comes before
- * the video for the same reason.
+ * The rules, in order of evaluation. A missing room, a closed room and a missing membership have the same
+ * code, so that clients cannot probe which rooms exist; rooms are checked before videos for the same reason.
  */
 export const RULES: readonly Rule[] = [
   {
@@ -97,7 +95,7 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** The decision: the first rule that does not hold denies. */
+/** Applies the rules; the first rule that fails denies access. */
 export function decide(
   facts: AccessFacts,
   question: Pick<Question, 'country'>,
@@ -117,7 +115,7 @@ export function decide(
   };
 }
 
-/** The decision, and every rule with the fact behind it. */
+/** The decision, with the result and the fact of every rule. */
 export function explain(facts: AccessFacts, question: Question, now: UnixSeconds): Explanation {
   const rules = RULES.map(({ name, holds, fact }) => ({
     rule: name,

@@ -9,27 +9,28 @@ import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
 import { DETAILS } from './refusals.ts';
 
-/** A reader of an export may be slow. */
+/** Clients may read an export slowly. */
 const STALLED_MS = 60_000;
-/** An import may take its time. */
+/** Imports can be long. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
 
-/** Everything that the internal application is made of. */
 export type InternalAppOptions = {
   logger: FastifyBaseLogger;
   metrics: Registry;
-  /** Absent where the access mode has no directory of ours. */
+  /** Undefined when the access mode has no directory. */
   directory: DirectoryOptions | undefined;
-  /** Without it the directory API is not there. */
+  /** The directory API is registered only when this is set. */
   adminApiKey(): string | undefined;
   draining(): boolean;
-  /** Where the API reference sends what is tried out. */
+  /** The target of "Try it out" in the API reference. */
   publicListener(): PublicListener;
 };
 
-/** The application that the load balancer never sees: metrics, API reference, directory API. */
-export async function createInternalApp(parts: InternalAppOptions): Promise<FastifyInstance> {
-  const { logger, metrics, directory, adminApiKey, draining } = parts;
+/** The internal application: metrics, API reference, directory API. */
+export async function createInternalApp(
+  dependencies: InternalAppOptions,
+): Promise<FastifyInstance> {
+  const { logger, metrics, directory, adminApiKey, draining } = dependencies;
   const options = { logger, draining, details: DETAILS };
   const app = createBaseApp({
     ...options,
@@ -40,7 +41,7 @@ export async function createInternalApp(parts: InternalAppOptions): Promise<Fast
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
   app.get('/version', async () => ({ version: VERSION, nodejs: process.version }));
-  addDocs(app, options, parts.publicListener);
+  addDocs(app, options, dependencies.publicListener);
   if (directory && adminApiKey() !== undefined) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireKey(adminApiKey));
@@ -50,7 +51,7 @@ export async function createInternalApp(parts: InternalAppOptions): Promise<Fast
   return app;
 }
 
-/** The pages are loaded when somebody looks: they take longer than the rest of the start. */
+/** Loads the pages on the first request, because they would more than double the start time. */
 function addDocs(
   app: FastifyInstance,
   options: BaseAppOptions,
@@ -70,7 +71,7 @@ function addDocs(
   app.addHook('onClose', async () => (await docs)?.close());
 }
 
-/** Compares digests: they are of one length, and the time says nothing about the key. */
+/** Compares digests: `timingSafeEqual` needs equal lengths. */
 function requireKey(key: () => string | undefined) {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return async ({ headers: { authorization } }: FastifyRequest) => {

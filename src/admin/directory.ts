@@ -12,7 +12,7 @@ import { REFUSED } from './refusals.ts';
 import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 
 const NDJSON = 'application/x-ndjson';
-/** An import holds the only writer: it may be long, but not silent. */
+/** An import blocks other writers: it may be long, but not idle. */
 const IDLE_MS = 10_000;
 const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
 
@@ -22,7 +22,7 @@ export type DirectoryOptions = ResourceOptions & {
   now(): number;
 };
 
-/** The directory API: who is there, what can be watched where, and why. */
+/** The directory API: users, rooms, videos, import and export, explain. */
 export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZod {
   return async (app) => {
     await app.register(resourceRoutes(options));
@@ -91,11 +91,11 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
       },
       async ({ body }, reply) => {
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
-        const left = new AbortController();
-        // Nobody reads the answer.
-        reply.raw.once('close', () => left.abort(new ServiceError('request_timeout')));
+        // Aborts the import when the client disconnects.
+        const disconnected = new AbortController();
+        reply.raw.once('close', () => disconnected.abort(new ServiceError('request_timeout')));
         const chunks = withIdleTimeout(body, IDLE_MS);
-        const options = { actor: ADMIN, signal: left.signal };
+        const options = { actor: ADMIN, signal: disconnected.signal };
         return importDirectory(store, chunks, options).catch(rethrowAsInvalid);
       },
     );

@@ -5,12 +5,12 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 
-/** What the reference has to know of the public listener, to call it from the page. */
+/** The settings of the public listener that "Try it out" needs. */
 export type PublicListener = { port: number; corsOrigins: readonly string[] };
 
 type Server = { url: string; description: string };
 
-/** Where the API reference is, the OpenAPI document that it shows, and the server to try it out with. */
+/** The pages of the API reference: OpenAPI document and default server, by path. */
 const PAGES: Record<
   string,
   { file: string; serverFor(request: FastifyRequest, listener: PublicListener): Server }
@@ -33,8 +33,8 @@ const PAGES: Record<
 };
 
 /**
- * For pages with the inline styles and the data: images of Swagger UI. Whether the domain is on HTTPS alone
- * is for the operator's proxy to say.
+ * Allows the inline styles and data: images of Swagger UI. HSTS is left to the operator's proxy, because it
+ * applies to the whole domain.
  */
 const PAGE_HEADERS = {
   strictTransportSecurity: false,
@@ -54,7 +54,7 @@ export async function createDocsApp(
   publicListener: () => PublicListener,
 ): Promise<FastifyInstance> {
   const app = createBaseApp(options);
-  // The plugin fails at conditions that do not hold, and at ranges that are not there.
+  // @fastify/swagger-ui fails on unmet preconditions and unsatisfiable ranges.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
     for (const name of ['range', 'if-match', 'if-unmodified-since']) delete headers[name];
     done();

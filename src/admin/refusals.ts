@@ -1,6 +1,6 @@
 import { problemResponses } from '../http/problems/schema.ts';
 
-/** Sentences that differ on this listener. */
+/** Problem details that differ on this listener. */
 export const DETAILS = {
   credential_missing: 'Send ADMIN_API_KEY in the header Authorization: Bearer <key>.',
   credential_invalid: 'The key in the header Authorization is not ADMIN_API_KEY.',
@@ -8,7 +8,7 @@ export const DETAILS = {
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
 } as const;
 
-/** How the directory API refuses. */
+/** The problem responses of the directory API. */
 export const REFUSED = problemResponses(
   [
     'invalid_request',

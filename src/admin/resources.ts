@@ -15,17 +15,17 @@ import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 
-/** What has an id in the directory: its address, and how it is checked. */
+/** A type of directory entry: its path and schemas. */
 type Resource<T extends EntryType> = {
   noun: T;
   path: string;
   id: z.ZodType<string>;
   schema: z.ZodType<Values[T]>;
-  /** A rule over several fields that the schema does not have: an answer may still break it. */
+  /** Validates input beyond the schema; stored entries may still violate it. */
   check?(value: Values[T]): FieldError | undefined;
 };
 
-/** Who calls the directory API: ADMIN_API_KEY is its one key. */
+/** The actor of every change by the directory API: ADMIN_API_KEY is its only key. */
 export const ADMIN: Actor = 'admin';
 
 /** A room may have many members. */
@@ -53,13 +53,12 @@ const rooms: Resource<'room'> = {
   schema: roomSchema.meta({ id: 'Room' }),
 };
 
-/** An answer without a body. */
 export const NO_CONTENT = { 204: z.null().meta({ description: 'Done.' }) };
 
 export type ResourceOptions = {
-  /** For what is read. */
+  /** For reads. */
   database: Database;
-  /** For what is changed. */
+  /** For changes. */
   store: Store;
 };
 
@@ -117,8 +116,8 @@ function routesOf<T extends EntryType>(
       },
       async (request, reply) => {
         const id = idOf(request);
-        const gone = await store.delete(ADMIN, noun, id);
-        required(gone || undefined, noun);
+        const deleted = await store.delete(ADMIN, noun, id);
+        required(deleted || undefined, noun);
         return reply.code(204).send(null);
       },
     );

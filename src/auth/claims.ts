@@ -4,13 +4,13 @@ import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import { subjectProblem, toUserId } from './user-id.ts';
 
-/** Who asks, after the JWT has been verified. */
+/** The authenticated user of a request. */
 export type Credential = {
-  /** The id that the user logs in to ZEGO with, the provider's prefix included. */
+  /** The user id at ZEGO, including the provider's prefix. */
   userId: string;
-  /** The user claim as it came. */
+  /** The raw user claim. */
   subject: string;
-  /** The canonical spelling. */
+  /** In its canonical form. */
   issuer: string | undefined;
   /** Unix seconds. */
   expiresAt: number;
@@ -59,10 +59,10 @@ export function checkClaims(
   return { userId, subject, issuer, expiresAt, videoAccess: claims.video_access };
 }
 
-/** One check of the claims, and why it does not hold. */
+/** The result of one claim check. */
 export type ExplainedClaim = { claim: string; refusal?: Reason };
 
-/** Every check of {@link checkClaims}, for people. */
+/** Runs every check of {@link checkClaims} and collects the refusals. */
 export function explainClaims(
   claims: Claims,
   rules: ClaimRules,
@@ -105,7 +105,7 @@ function checkIssuer({ iss, tid }: Claims, issuers: readonly Issuer[]): string |
   return canonical;
 }
 
-/** RFC 7519 section 4.1.3: a string, or a list that has ours among others. Other claims are one string. */
+/** `aud` is a string or a list of strings (RFC 7519 section 4.1.3); other audience claims are one string. */
 function checkAudience(claims: Claims, rules: ClaimRules): void {
   const { audience, audienceClaim, audienceOptional } = rules;
   const value = own(claims, audienceClaim);
@@ -127,7 +127,7 @@ function checkRequired(claims: Claims, { requiredClaims }: ClaimRules): void {
   }
 }
 
-/** The clock tolerance is for `nbf` and `iat`: a credential ends at the second of its `exp`. */
+/** The clock tolerance applies to `nbf` and `iat` only; `exp` is exact. */
 function checkTimes(
   { exp, nbf, iat }: Claims,
   { clockToleranceSeconds }: ClaimRules,
@@ -163,7 +163,7 @@ function readSubject(claims: Claims, rules: ClaimRules, ids: UserIdRules): strin
   return subject;
 }
 
-/** RFC 6901, through objects alone. */
+/** Resolves a JSON Pointer (RFC 6901); arrays are not traversed. */
 function atPointer(claims: Claims, pointer: string): unknown {
   const names = pointer.slice(1).split('/');
   return names.reduce<unknown>(
@@ -172,13 +172,13 @@ function atPointer(claims: Claims, pointer: string): unknown {
   );
 }
 
-/** A member that is not inherited. */
+/** Reads an own property. */
 function own(value: unknown, name: string): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
   return Object.hasOwn(value, name) ? (value as Claims)[name] : undefined;
 }
 
-/** The kind of a value that may be personal data. */
+/** Describes a value without quoting it, since it may be personal data. */
 function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
@@ -191,7 +191,7 @@ function timeKind(value: unknown): string {
   return typeof value === 'string' ? 'a string' : kindOf(value);
 }
 
-/** A value that names an app, an issuer or a time, never a person. */
+/** Quotes a value that cannot be personal data: an app, an issuer or a time. */
 function quote(value: unknown): string {
   const isShown = typeof value === 'string' || typeof value === 'number';
   return isShown ? String(value).slice(0, 200) : kindOf(value);

@@ -30,8 +30,8 @@ type OnClock = (secondsAhead: number) => void;
 type Outcome = { credential: Credential } | { refusal: unknown };
 
 /**
- * Verifies opaque access tokens by asking the endpoint. What it says of an active token is kept for 30 s and
- * never past `exp`, a refusal for 5 s. When half of the calls fail, the breaker opens for 5 s.
+ * Verifies opaque access tokens by introspection (RFC 7662). Caches active tokens for 30 s, but not past
+ * `exp`, and refusals for 5 s. The circuit breaker opens for 5 s when half of the calls fail.
  */
 export function createIntrospectionVerifier(
   introspection: Introspection,
@@ -47,14 +47,14 @@ export function createIntrospectionVerifier(
     ask: request,
     probe: () => request('probe'),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
-    isAboutQuestion: isAboutToken,
+    isClientError: isTokenError,
   });
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {
       return await endpoint.ask(token);
     } catch (error) {
-      // The library's errors carry the answer, which is personal data.
+      // The library's errors include the response, which is personal data.
       const reason = { code: 'introspection_unavailable', received: causeOf(error).code };
       throw new ServiceError('dependency_unavailable', { reason });
     }
@@ -90,7 +90,7 @@ export function createIntrospectionVerifier(
   };
 }
 
-/** Rejects unless the endpoint takes our client and answers about a token that does not exist. */
+/** Introspects a token that does not exist. Rejects if the endpoint is unreachable or refuses our client. */
 export async function probeIntrospection(
   introspection: Introspection,
   onClock: OnClock,
@@ -121,7 +121,7 @@ async function introspect(
     ClientSecretBasic(clientSecret),
     token,
     {
-      // The address has been checked with the configuration.
+      // The configuration has already validated the URL.
       [allowInsecureRequests]: true,
       [customFetch]: async (address, { headers, body }) => {
         const text = await fetchText(address, {
@@ -147,7 +147,7 @@ function judge(
 ): Outcome {
   const [issuer] = rules.issuers;
   const defaults = {
-    // RFC 7662 section 2.2: both are optional, and the endpoint is the issuer's.
+    // Both are optional in a response (RFC 7662 section 2.2); the endpoint belongs to the issuer.
     ...(issuer && { iss: issuer.iss }),
     ...(withoutExpiry && { exp: MAX_UNIX_SECONDS }),
   };
@@ -160,8 +160,8 @@ function judge(
   }
 }
 
-/** A 4xx may be about one token, which must not open the breaker for all; 401 and 403 are about our client. */
-function isAboutToken(error: unknown): boolean {
+/** Most 4xx concern one token and must not open the breaker; 401 and 403 concern our client. */
+function isTokenError(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;
   const { status } = error;
   return status >= 400 && status < 500 && ![401, 403, 404, 405, 408, 429].includes(status);

@@ -16,7 +16,7 @@ const IEEE_P1363 = { dsaEncoding: 'ieee-p1363' } as const;
 
 type Algorithm = { type: string; curve?: string; hash: string | null; options?: object };
 
-/** How each algorithm of JWS verifies (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864). */
+/** Verification parameters of the JWS algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864). */
 const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
   HS256: { type: 'secret', hash: 'sha256' },
   HS384: { type: 'secret', hash: 'sha384' },
@@ -37,10 +37,10 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 const MIN_RSA_BITS = 2048;
 
 /**
- * Whether a signature is that of the key, by the algorithm. False for a key of another type or curve and
- * for RSA keys of less than 2,048 bits.
+ * Verifies a signature. Returns false for a key of another type or curve, and for RSA keys shorter than
+ * 2,048 bits.
  *
- * In place, as node:crypto does it: Web Crypto's threads cost more than the verification does.
+ * Synchronous (node:crypto), because Web Crypto's thread pool costs more than the verification.
  */
 export function verifySignature(
   alg: string,

@@ -3,20 +3,20 @@ import type { UserIdRules } from '../config/identity/providers.ts';
 import { ServiceError } from '../errors.ts';
 import { plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 
-/** Ids as ZEGO takes them, unchanged. */
+/** Ids must be valid at ZEGO and are not hashed. */
 export const STRICT_IDS: UserIdRules = { strict: true, hashKey: undefined };
 
 const HASH_CHARACTERS = 32;
 const subjectSchema = plainText().min(1).max(1024);
 
-/** What is wrong with a subject that can be no user id at all; undefined when nothing is. */
+/** Why a subject cannot become a user id; undefined if it can. */
 export function subjectProblem(subject: string, { strict, hashKey }: UserIdRules) {
   const schema = strict || hashKey !== undefined ? subjectSchema : userIdSchema;
   return schema.safeParse(subject).error?.issues[0]?.message;
 }
 
 /**
- * The user id for a subject of an issuer. A mapped one has no prefix, as the issuer is in it.
+ * The user id for a subject of an issuer. A hashed id has no prefix: the hash covers the issuer.
  *
  * @throws {ServiceError} `user_not_allowed` for an id that ZEGO would refuse
  */
@@ -36,8 +36,8 @@ export function toUserId(
 }
 
 /**
- * `u_` and 32 characters of base64url of HMAC-SHA-256 over the issuer, without a last slash, and the
- * subject. A NUL divides them, which neither can hold.
+ * `u_` and the first 32 characters of base64url(HMAC-SHA-256(issuer without trailing slash, NUL, subject)).
+ * Neither part can contain a NUL.
  */
 export function hashUserId(issuer: string, subject: string, key: string): string {
   const hmac = createHmac('sha256', key);

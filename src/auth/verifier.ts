@@ -19,9 +19,9 @@ import {
 import { verifySignature } from './signature.ts';
 import { STRICT_IDS } from './user-id.ts';
 
-const KEYS_STAY = 'cannot fetch new keys of a provider; keeping the current ones';
+const KEYS_KEPT = 'cannot fetch new keys of a provider; keeping the current ones';
 const COMPACT = /^[\w-]+\.[\w-]+\.([\w-]+)$/;
-/** With the resolution of the clock below, 60 s at most. */
+/** With the TTL resolution below, at most 60 s. */
 const CACHE_MS = 59_000;
 /** Reading the clock costs more than the lookup. */
 const CACHE_CLOCK_MS = 1_000;
@@ -30,11 +30,11 @@ const CACHE_CHARACTERS = 16_000_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** What is reported of authentication, for the metrics. */
+/** Authentication events for metrics and logs. */
 export type AuthEvents = Omit<KeyEvents, 'onChange'> & {
-  /** A credential was in the cache of verified ones, or not. */
+  /** The cache of verified credentials was hit or missed. */
   cache(result: 'hit' | 'miss'): void;
-  /** A JWT was verified or refused by cryptography, after `seconds`. */
+  /** Verifying a JWT that was not cached took `seconds`. */
   verified(seconds: number): void;
 };
 
@@ -44,14 +44,14 @@ export type Verifier = {
    * The credential in a JWT. `now` is Unix seconds.
    *
    * @throws {ServiceError} `credential_invalid`, `credential_expired`, `user_not_allowed` for an id that
-   * ZEGO refuses, or `dependency_unavailable` or `key_unknown` when a provider's keys cannot be had now
+   * ZEGO refuses, or `dependency_unavailable` or `key_unknown` when a provider's keys are not available now
    */
   verify(token: string, now: number): Promise<Credential>;
   healthy(): boolean;
   /**
-   * Replaces the providers while requests go on. A key set that is among the old and the new ones keeps its keys, which
-   * may be all there is during an outage. Rejects when another key set of a provider cannot be fetched: the one that it
-   * had is used until then, and everything else is replaced. Absent where there are no keys.
+   * Replaces the providers without interrupting requests. Unchanged key sets keep their cached keys, in case the
+   * provider is down. Rejects when a new key set cannot be fetched; that provider keeps its current keys, everything
+   * else is replaced. Absent when there are no keys to replace.
    */
   replace?(providers: readonly Provider[], ids: UserIdRules): Promise<void>;
   close(): void;
@@ -66,9 +66,9 @@ const headerSchema = z.object({
 });
 
 /**
- * A verifier that keeps what it verified for 60 s at most, by the exact bytes of the JWT.
+ * Creates a verifier that caches credentials by the exact text of the JWT, for at most 60 s.
  *
- * With several providers a JWT is verified with the keys of the one that it names as its issuer, and no other.
+ * With several providers, the `iss` of a JWT selects the provider whose keys verify it.
  */
 export async function createVerifier(
   providers: readonly Provider[],
@@ -91,7 +91,7 @@ export async function createVerifier(
     const cached = cache.get(token);
     events.cache(cached ? 'hit' : 'miss');
     if (cached) return unexpired(cached, now);
-    // A verification that began under old keys must not end in the cache of the new ones.
+    // A verification that started with old keys must not fill the cache of the new ones.
     const target = cache;
     const started = performance.now();
     try {
@@ -113,16 +113,16 @@ export async function createVerifier(
       closeOthers([...sources, ...opened], next);
       current = withRules(next, rules);
       clear();
-      if (keysOf(opened).some((key) => !keysOf(next).includes(key))) throw new Error(KEYS_STAY);
+      if (keysOf(opened).some((key) => !keysOf(next).includes(key))) throw new Error(KEYS_KEPT);
     },
     close: () => closeOthers(current.sources, []),
   };
 }
 
 /**
- * A hit skips the signature check, so no entry may outlive its key. The cache is replaced when a fetched key set
- * differs from the one before and when a key set that was kept through an outage is too old (`onChange` of
- * `jwks.ts`). Other keys change only by a reload, which replaces the cache, too. Entries live for 60 s at most in any case.
+ * A hit skips the signature check, so no entry may outlive its key. The cache is replaced when a key set changes or
+ * expires (`onChange` of `jwks.ts`) and on each reload, the only way to change other keys. Entries expire after at most
+ * 60 s.
  */
 function createCache(): LRUCache<string, Credential> {
   return new LRUCache({
@@ -170,14 +170,14 @@ async function isSignedByLatest(
   return latest !== undefined && isSignedBy(latest);
 }
 
-/** A discovery document says how its issuer is spelt, to the letter. */
+/** With discovery, `iss` must equal the `issuer` of the document exactly. */
 function rulesOf(provider: Provider, iss: string | undefined): Provider {
   return iss === undefined ? provider : { ...provider, issuers: [{ iss, canonical: iss }] };
 }
 
 /**
- * RFC 7515 section 2: base64url without padding. Decoders let through other characters and spare bits
- * in the signature, and one credential would have many texts.
+ * RFC 7515 section 2: base64url without padding. Lenient decoders ignore other characters and trailing bits,
+ * so one credential would have several encodings.
  */
 function decodeSignature(token: string): Buffer {
   const text = COMPACT.exec(token)?.[1];
@@ -204,7 +204,7 @@ function decodeClaims(part: string): unknown {
   }
 }
 
-/** A cached credential may have expired since. */
+/** A cached credential may have expired. */
 function unexpired(credential: Credential, now: number): Credential {
   if (credential.expiresAt <= now) throw new ServiceError('credential_expired');
   return credential;

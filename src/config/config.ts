@@ -15,14 +15,14 @@ import { ConfigError } from './problems.ts';
 import { parseVariables, readAll } from './read.ts';
 import type { VariableName, Variables } from './variables.ts';
 
-/** Where the decision about access comes from. */
+/** The source of access decisions. */
 export type AccessConfig =
   | { mode: 'sqlite'; path: string }
   | { mode: 'postgres'; url: string }
   | { mode: 'http'; url: string; secret: string; timeoutMs: number }
   | { mode: 'claims' };
 
-/** Everything that the service is told from outside. Times are in the unit of their name. */
+/** The configuration of the service. */
 export type Config = {
   log: { level: Variables['LOG_LEVEL'] };
   /** The public listener. */
@@ -54,8 +54,8 @@ export type Config = {
 /**
  * Reads the configuration.
  *
- * @param dotenv the text of the file `.env`, whose values are in the environment already
- * @throws {ConfigError} that names every problem at once
+ * @param dotenv the text of `.env`, whose values are already in the environment
+ * @throws {ConfigError} with all problems
  */
 export function loadConfig(environment: Environment, readFile: ReadFile, dotenv = ''): Config {
   const { values, providers, introspection, problems } = readAll(environment, readFile, dotenv);
@@ -64,7 +64,7 @@ export function loadConfig(environment: Environment, readFile: ReadFile, dotenv 
 }
 
 /**
- * Only what the `names` say, for commands that need no more than that.
+ * Loads only the named variables, for commands that need no others.
  *
  * @throws {ConfigError}
  */
@@ -84,7 +84,7 @@ export function loadVariables<const Name extends VariableName>(
 }
 
 /**
- * Where the decision about access comes from, and no more than that.
+ * Loads only the access settings.
  *
  * @throws {ConfigError}
  */
@@ -143,16 +143,16 @@ function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config 
   };
 }
 
-/** What open connections use for as long as the process lives, with the variable of each. */
-const UNTIL_RESTART: Partial<Record<VariableName, (config: Config) => unknown>> = {
+/** Settings of open connections: a change requires a restart. */
+const NEEDS_RESTART: Partial<Record<VariableName, (config: Config) => unknown>> = {
   ACCESS_HTTP_SECRET: ({ access }) => access.mode === 'http' && access.secret,
   DATABASE_URL: ({ access }) => access.mode === 'postgres' && access.url,
   REDIS_URL: ({ limits }) => limits.redisUrl,
 };
 
-/** The variables whose secrets have changed and are not taken over before a restart. */
-export function changedUntilRestart(current: Config, next: Config): string[] {
-  return Object.entries(UNTIL_RESTART)
+/** The variables that have changed and require a restart. */
+export function changesRequiringRestart(current: Config, next: Config): string[] {
+  return Object.entries(NEEDS_RESTART)
     .filter(([, read]) => read(current) !== read(next))
     .map(([variable]) => variable);
 }

@@ -7,15 +7,15 @@ import { ConfigError } from './problems.ts';
 const FILE = '.env';
 
 /**
- * Adds what the file `.env` of the working directory says to the environment, which goes first, and returns its
- * text: empty when there is none.
+ * Loads `.env` of the working directory into the environment without overwriting variables. Returns its text, or
+ * an empty string if there is no such file.
  *
- * @throws {ConfigError} when there is one that cannot be read
+ * @throws {ConfigError} when the file cannot be read
  */
 export function readDotenv(environment: Environment): string {
   try {
     const text = readFileSync(FILE, 'utf8');
-    // Windows PowerShell writes UTF-16, of which no line would be understood.
+    // Windows PowerShell writes UTF-16, in which dotenv finds no variable.
     if (text.includes('\0')) throw wrong('is not text in UTF-8; save it as UTF-8');
     populate(environment as Record<string, string>, parse(text));
     return text;

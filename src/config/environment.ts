@@ -2,7 +2,6 @@ import { causeOf } from '../messages/causes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { FILE_VARIABLES, type VariableName } from './variables.ts';
 
-/** The environment as the operating system gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The text of a file; throws when it cannot be read. */
@@ -12,14 +11,14 @@ const CLIENT_PREFIX =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
 const ZEGO_SECRET = /ZEGO.*SECRET/i;
 
-/** The text of a file without what editors put around it: a byte order mark, a newline at its end. */
+/** Reads a file without the byte order mark and the final newline that editors add. */
 export function readTrimmed(path: string, readFile: ReadFile): string {
   return readFile(path)
     .replace(/^\ufeff/, '')
     .replace(/\r?\n$/, '');
 }
 
-/** Variables with their `NAME_FILE`s read; an empty text counts as not set. */
+/** Resolves `NAME_FILE` variables; an empty variable counts as unset. */
 export function resolveFiles(
   environment: Environment,
   readFile: ReadFile,
@@ -35,7 +34,7 @@ export function resolveFiles(
       continue;
     }
     const wrong = (message: string) => problems.push({ variable: `${name}_FILE`, message });
-    // It counts as set: what is wrong with it has been said.
+    // Counts as set, so that no second error is reported.
     texts[name] = '';
     try {
       texts[name] = readTrimmed(path, readFile);
@@ -47,13 +46,13 @@ export function resolveFiles(
   return { value: texts, problems };
 }
 
-/** The path is not quoted: more than one operator has put the secret itself there. */
+/** Does not quote the path, because operators sometimes put the secret itself there. */
 export function unreadable(error: unknown): string {
   const { words, fix = 'check the path' } = causeOf(error);
   return `must be the path of a readable file; ${words}; ${fix}`;
 }
 
-/** The first message of a variable explains the others, and that it cannot be read those of its text. */
+/** Keeps the first problem of each variable: the others are usually consequences. */
 export function configError(environment: Environment, problems: ConfigProblem[]): ConfigError {
   const named = problems.map((one) => inFile(environment, one));
   const byVariable = [...Map.groupBy(named, ({ variable }) => variable)];
@@ -64,7 +63,7 @@ export function configError(environment: Environment, problems: ConfigProblem[])
   );
 }
 
-/** Names the file where a value came from one. */
+/** Reports the problem under `NAME_FILE` when the value came from a file. */
 function inFile(environment: Environment, { variable, message }: ConfigProblem) {
   if (environment[variable] || !environment[`${variable}_FILE`]) return { variable, message };
   return {
@@ -73,7 +72,7 @@ function inFile(environment: Environment, { variable, message }: ConfigProblem) 
   };
 }
 
-/** A secret under a name that a bundler copies into the client is no secret any more. */
+/** Bundlers copy variables with these prefixes into the client, which would expose the secret. */
 export function clientVisibleSecrets(texts: Record<string, string>): ConfigProblem[] {
   const exposed = Object.keys(texts).filter(
     (name) =>
@@ -83,7 +82,7 @@ export function clientVisibleSecrets(texts: Record<string, string>): ConfigProbl
   return exposed.map((variable) => ({
     variable,
     message:
-      'a name that ends up in the client bundle must not hold the secret: remove it and reset the ServerSecret',
+      'a variable that bundlers copy into the client must not contain the secret: remove it and reset the ServerSecret',
   }));
 }
 
@@ -102,7 +101,7 @@ export function crossRules(texts: Record<string, string>): ConfigProblem[] {
   }
   if (texts.AUTH_USER_ID === 'hash') demand('AUTH_USER_ID_KEY', 'with AUTH_USER_ID=hash');
   if (has('COUNTRY_HEADER')) {
-    demand('TRUST_PROXY', 'with COUNTRY_HEADER, as only a trusted proxy may say the country');
+    demand('TRUST_PROXY', 'with COUNTRY_HEADER, because only a trusted proxy may send the country');
   }
   return problems;
 }

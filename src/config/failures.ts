@@ -2,10 +2,9 @@ import { type Cause, causeOf, describeCause } from '../messages/causes.ts';
 import type { AccessConfig, Config } from './config.ts';
 import type { ConfigProblem } from './problems.ts';
 
-/** What a start needs from outside: the source of decisions, and the two listeners. */
+/** The parts of a start that can fail: the access backend and the two listeners. */
 export type StartPart = 'access' | 'public' | 'internal';
 
-/** A part of the start that failed; `cause` says why. */
 export class StartError extends Error {
   override readonly name = 'StartError';
   readonly part: StartPart;
@@ -23,10 +22,9 @@ export function orStartError<T>(part: StartPart, work: Promise<T>): Promise<T> {
   });
 }
 
-/** Something that was tried: the variable that it comes from, what it was, and why it failed. */
+/** A failed operation: the variable to check, the operation, and the cause. */
 export type Failure = { variable: string; what: string; cause: Cause };
 
-/** A start that failed. */
 export function startFailure(config: Config, { part, cause: error }: StartError): Failure {
   if (part === 'access') return accessFailure(config.access, error);
   const { host, port } = part === 'public' ? config.http : config.internal;
@@ -39,7 +37,7 @@ export function startFailure(config: Config, { part, cause: error }: StartError)
   };
 }
 
-/** Why decisions cannot be had. Names the path or the address, never a user's password. */
+/** Why access decisions fail. Names the path or the address, never a password. */
 export function accessFailure(access: AccessConfig, error: unknown): Failure {
   const cause = causeOf(error);
   switch (access.mode) {
@@ -74,7 +72,7 @@ export function accessFailure(access: AccessConfig, error: unknown): Failure {
 export function redisFailure(url: string, error: unknown): Failure {
   const cause = causeOf(error);
   const what = `cannot use ${addressOf(url, '6379')}`;
-  // Neither side says that the other one speaks TLS, or does not.
+  // A TLS mismatch shows only as a timeout or a closed connection.
   if (!/TIMEDOUT|TIMEOUT|ECONNRESET|EPIPE|CONNECTION_LOST/.test(cause.code)) {
     return { variable: 'REDIS_URL', what, cause };
   }
@@ -83,7 +81,7 @@ export function redisFailure(url: string, error: unknown): Failure {
   return { variable: 'REDIS_URL', what, cause: { ...cause, fix } };
 }
 
-/** What the options of a PostgreSQL URL can do about it. */
+/** A fix in the options of a PostgreSQL URL. */
 function fixInUrl(code: string): { fix?: string } {
   if (/^(ENOENT|EISDIR|EACCES|ERR_OSSL|NOT_REGULAR_FILE|FILE_TOO_LARGE)/.test(code)) {
     return { fix: 'check the socket, and the files of sslrootcert, sslcert and sslkey in the URL' };
@@ -98,13 +96,13 @@ export function toProblem({ variable, what, cause }: Failure): ConfigProblem {
   return { variable, message: `${what}; ${describeCause(cause)}` };
 }
 
-/** Host and port of a URL, and nothing else of it. */
+/** The host and port of a URL, without credentials and path. */
 export function addressOf(url: string, defaultPort: string): string {
   const { hostname = '', port = '' } = URL.parse(url) ?? {};
   return [hostname || 'localhost', port || defaultPort].filter(Boolean).join(':');
 }
 
-/** The path of the socket in a PostgreSQL URL, which stands in place of a host. */
+/** The Unix socket path in a PostgreSQL URL. */
 function socketOf(url: string): string | undefined {
   const { hostname = '', searchParams } = URL.parse(url) ?? {};
   const host = searchParams?.get('host') ?? decodeURIComponent(hostname);

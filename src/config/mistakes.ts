@@ -4,18 +4,18 @@ import { splitList } from './schemas.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
-/** Texts of our own examples, and what people write in theirs. */
+/** Placeholders in our examples and in common templates. */
 const PLACEHOLDER =
   /replace[-_ ]?me|change[-_ ]?me|placeholder|random[- ]characters|characters[- ]of[- ](the[- ]console|before)|at-least-32-bytes|your[-_ ][\w -]{0,40}(secret|key)/i;
 const PATH = /^[\w./~-]+\.(pem|pub|key|crt|cer|json)$|^[.~]?\/[\w./-]+$/;
 const HMAC = ['HS256', 'HS384', 'HS512'];
-/** A PEM ends with a line end. */
+/** A PEM may end with a newline. */
 const NAMES = (Object.keys(variables) as VariableName[]).filter(
   (name) => name !== 'AUTH_JWT_PUBLIC_KEY',
 );
 const WILDCARDS = ['0.0.0.0', '::'];
 
-/** Mistakes that are made often enough for a sentence of their own. */
+/** Detects common mistakes that deserve a specific message. */
 export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (variable: string, message: string) => problems.push({ variable, message });
@@ -25,28 +25,28 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   }
   for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
-      add(name, 'is the placeholder of an example; anybody knows it; put your own secret there');
+      add(name, 'is a publicly known placeholder; set your own secret');
     }
   }
   if (PATH.test(texts.AUTH_JWT_PUBLIC_KEY ?? '')) {
     add('AUTH_JWT_PUBLIC_KEY', 'is a path, not a key; give the path as AUTH_JWT_PUBLIC_KEY_FILE');
   }
   const algorithms = splitList(texts.AUTH_ALGORITHMS ?? '');
-  // Beside a preset the secret is one of several keys.
+  // With a preset, the secret is one of several keys.
   const isOnlyKey = texts.AUTH_JWT_SECRET && !texts.AUTH_PROVIDER;
   if (isOnlyKey && texts.AUTH_ALGORITHMS && !algorithms.every((name) => HMAC.includes(name))) {
-    const message = 'must be of HS256, HS384 and HS512 with a shared secret';
+    const message = 'must be HS256, HS384 or HS512 with a shared secret';
     add('AUTH_ALGORITHMS', `${message} (for example AUTH_ALGORITHMS=HS256)`);
   }
   const origin = splitList(texts.CORS_ORIGINS ?? '')
     .map(normalizedOrigin)
     .find(Boolean);
   if (origin) {
-    const message = `an origin is as browsers write it, without a slash or path at its end; use ${origin}`;
+    const message = `an origin has no trailing slash and no path; use ${origin}`;
     problems.push(problem('CORS_ORIGINS', message));
   }
   if (/^(tcp|udp):/.test(texts.INTERNAL_PORT ?? '')) {
-    const message = 'is what Kubernetes injects for a Service named internal';
+    const message = 'was injected by Kubernetes for a Service named internal';
     add('INTERNAL_PORT', `${message}; set enableServiceLinks: false in the Pod`);
   }
   if (sharePort(texts)) {
@@ -55,7 +55,7 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   return problems;
 }
 
-/** What is wrong around a value, wherever it came from: a shell and `.env` take quotes away, nobody else does. */
+/** Only shells and `.env` remove quotes; `docker run --env-file` and Kubernetes keep them. */
 function quotedOrPadded(text: string): string | undefined {
   if (/^(["']).*\1$/s.test(text)) {
     return 'is in quotes, which docker run --env-file and Kubernetes take as a part of it; leave them out';
@@ -64,7 +64,7 @@ function quotedOrPadded(text: string): string | undefined {
   return undefined;
 }
 
-/** The origin of an item that is another spelling of it, or has a path. */
+/** The correct form of an origin that is not normalized or has a path. */
 function normalizedOrigin(item: string): string | undefined {
   const url = /^https?:\/\/[^*@?#;\s]+$/i.test(item) ? URL.parse(item) : null;
   return url !== null && url.origin !== item ? url.origin : undefined;
@@ -83,9 +83,9 @@ function sharePort(texts: Readonly<Record<string, string>>): boolean {
 }
 
 /**
- * Secrets of a file `.env` that end where a comment begins: in a value without quotes `#` starts one.
+ * Finds secrets that `.env` truncates: `#` starts a comment in an unquoted value.
  *
- * @param text of the file
+ * @param text the text of `.env`
  */
 export function secretsCutAtHash(environment: Environment, text: string): ConfigProblem[] {
   return FILE_VARIABLES.flatMap((variable) => {

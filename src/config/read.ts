@@ -15,7 +15,7 @@ import { type VariableName, type Variables, variables } from './variables.ts';
 
 const ALL_VARIABLES = Object.keys(variables) as VariableName[];
 
-/** What the environment says; `values` are there when each variable keeps its rule. */
+/** The parsed environment; `values` is undefined when a variable is invalid. */
 export type Reading = {
   values: Variables | undefined;
   providers: Provider[];
@@ -24,7 +24,7 @@ export type Reading = {
 };
 
 /**
- * Reads everything, and finds every problem.
+ * Reads the whole configuration and collects all problems.
  *
  * @param dotenv the text of the file `.env`
  */
@@ -50,7 +50,7 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
   };
 }
 
-/** No value when one of the variables breaks its rule. */
+/** The value is undefined when a variable is invalid. */
 export function parseVariables<Name extends VariableName>(
   texts: Record<string, string>,
   names: readonly Name[],

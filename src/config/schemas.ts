@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseSecret } from '../token04/index.ts';
 import { hasLateAt } from './identity/provider-keys.ts';
 
-/** Rules for the texts of an environment; each says in its message what would be right. */
+/** Schemas for environment variables; each message states the valid values. */
 
 export function integer(min: number, max: number) {
   const message = `must be an integer from ${min} to ${max}`;
@@ -28,7 +28,7 @@ export function splitList(text: string): string[] {
   return text.split(',').map((item) => item.trim());
 }
 
-/** A comma-separated list; `items` says what of. */
+/** A comma-separated list; `items` names the items in the message. */
 export function list(isItem: (item: string) => boolean, items: string) {
   return z
     .string()
@@ -39,14 +39,14 @@ export function list(isItem: (item: string) => boolean, items: string) {
     );
 }
 
-/** A file path. A URL would be created as folders, and its password logged. */
+/** A file path. A URL would be created as folders, and its password would be logged. */
 export function path() {
   return z
     .string()
     .refine((value) => !/^[a-z][a-z\d+.-]*:\/\//i.test(value), 'must be a path, not a URL');
 }
 
-/** A name or an address to listen on. */
+/** A host name or an IP address to listen on. */
 export function host() {
   return z
     .string()
@@ -62,13 +62,13 @@ export function secret() {
     .min(32, 'must be at least 32 characters long')
     .regex(
       /^[\w\-.~+/]+=*$/,
-      'must be of letters, digits and - . _ ~ + / =, as it travels in a header',
+      'must contain only letters, digits and - . _ ~ + / =, because it is sent in a header',
     );
 }
 
 const ESCAPES = 'in its password write % / ? # @ as %25 %2F %3F %23 %40';
 
-/** A URL of the schemes, such as `postgres://`, that has the form of `example`. */
+/** A URL whose protocol matches `protocol`; `schemes` names the valid ones in the message. */
 export function url(schemes: string, protocol: RegExp) {
   return z
     .string()
@@ -79,7 +79,7 @@ export function url(schemes: string, protocol: RegExp) {
     .refine((value) => {
       const given = URL.parse(value);
       return given === null || !hasLateAt(given);
-    }, `has an @ behind its host; ${ESCAPES}`);
+    }, `has an @ after its host; ${ESCAPES}`);
 }
 
 function isDecodable(value: string): boolean {
@@ -90,7 +90,7 @@ function isDecodable(value: string): boolean {
   }
 }
 
-/** Redis numbers its databases. */
+/** The path of a Redis URL is the number of a database. */
 export function redisUrl() {
   return url('redis:// or rediss://', /^rediss?:$/).refine((value) => {
     const { pathname = '', searchParams } = URL.parse(value) ?? {};
@@ -98,7 +98,7 @@ export function redisUrl() {
   }, 'must end with the number of a database, such as /0, or without a path');
 }
 
-/** A ServerSecret; the sentence comes from token04, which knows an AppSign when it sees one. */
+/** A ServerSecret; token04 provides the message, because it recognizes an AppSign. */
 export function serverSecret() {
   return z.string().superRefine((value, context) => {
     try {
@@ -110,17 +110,17 @@ export function serverSecret() {
   });
 }
 
-/** An origin as browsers send it. One with a wildcard would match nothing, without a word. */
+/** An origin as browsers send it. A wildcard would silently match nothing. */
 export function isOrigin(item: string): boolean {
   return !item.includes('*') && URL.parse(item)?.origin === item;
 }
 
-/** Shortest prefixes, in bits: a wider range is most of the internet. */
+/** The shortest prefixes, in bits: wider ranges would trust large parts of the internet. */
 const MIN_PREFIX = { 4: 8, 6: 7 };
-/** An IPv4 address inside of IPv6, `::ffff:10.0.0.1`: 96 bits, and then as for IPv4. */
+/** An IPv4-mapped IPv6 address, `::ffff:10.0.0.1`: 96 bits more than for IPv4. */
 const MIN_MAPPED_PREFIX = 104;
 
-/** An address or a range. A hop count or `true` would let any client name its own address. */
+/** An address or a CIDR range. A hop count or `true` would let clients spoof their address. */
 export function isCidr(item: string): boolean {
   const [address = '', prefix, ...more] = item.split('/');
   const family = isIP(address) as 0 | 4 | 6;
@@ -131,7 +131,7 @@ export function isCidr(item: string): boolean {
   return bits >= least && bits <= (family === 4 ? 32 : 128);
 }
 
-/** Sees an address in any spelling, as URL gives back the shortest one. */
+/** URL normalizes the address, so every notation is recognized. */
 function isMapped(address: string): boolean {
   return URL.parse(`http://[${address}]`)?.hostname.startsWith('[::ffff:') === true;
 }

@@ -3,7 +3,7 @@ import { type ConfigError, type ConfigProblem, formatProblem } from './problems.
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const OUR_PREFIX = /^(ZEGO|TOKEN|AUTH|ACCESS|RATE_LIMIT|CORS|SHUTDOWN)_/;
-/** PostgreSQL's own clients read these (https://www.postgresql.org/docs/current/libpq-envars.html). */
+/** Read by PostgreSQL clients (https://www.postgresql.org/docs/current/libpq-envars.html). */
 const POSTGRES = /^PG[A-Z]+$/;
 const SERVICE_HOST = '_SERVICE_HOST';
 
@@ -12,12 +12,12 @@ const NAMES: readonly string[] = [
   ...FILE_VARIABLES.map((name) => `${name}_FILE`),
 ];
 
-/** A name that is not ours but looks like it, and the one that was probably meant. */
+/** An unknown name that resembles one of ours, and the probable correction. */
 export type UnknownVariable = { variable: string; suggestion: string | undefined };
 
 /**
- * Names within a letter or two of ours, or under our prefixes: most often a typo. Those that Kubernetes
- * injects for a Service are nobody's typo (https://kubernetes.io/docs/concepts/services-networking/service/).
+ * Finds names that are within two letters of ours or have one of our prefixes, usually typos. Skips those that
+ * Kubernetes injects for a Service (https://kubernetes.io/docs/concepts/services-networking/service/).
  */
 export function unknownVariables(environment: Readonly<Record<string, string | undefined>>) {
   const names = Object.keys(environment);
@@ -35,7 +35,7 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
   });
 }
 
-/** With which value of which variable these are read. */
+/** The setting that each of these variables requires. */
 const ONLY_USED_WITH = {
   DATABASE_URL: 'ACCESS_MODE=postgres',
   ACCESS_HTTP_URL: 'ACCESS_MODE=http',
@@ -43,7 +43,7 @@ const ONLY_USED_WITH = {
   AUTH_USER_ID_KEY: 'AUTH_USER_ID=hash',
 } as const satisfies Partial<Record<VariableName, string>>;
 
-/** Variables that are set and not read, most often as another one was forgotten, and what to do. */
+/** Finds variables that are set but not used, usually because another one is missing. */
 export function unusedVariables(environment: Readonly<Record<string, string | undefined>>) {
   return Object.entries(ONLY_USED_WITH).flatMap(([name, setting]) => {
     const [other = '', value] = setting.split('=');
@@ -53,7 +53,7 @@ export function unusedVariables(environment: Readonly<Record<string, string | un
   });
 }
 
-/** What is printed of a wrong configuration: a line for each problem, and for each name that is not known. */
+/** The lines to print for an invalid configuration: all problems, then all unknown names. */
 export function configErrorLines(
   error: ConfigError,
   environment: Readonly<Record<string, string | undefined>>,
@@ -61,7 +61,6 @@ export function configErrorLines(
   return [...error.problems.map(formatProblem), ...unknownLines(environment)];
 }
 
-/** A line for each, beside the lines of what is wrong. */
 export function unknownLines(environment: Readonly<Record<string, string | undefined>>): string[] {
   return unknownVariables(environment).map(describeUnknown).map(formatProblem);
 }
@@ -71,7 +70,7 @@ function describeUnknown({ variable, suggestion }: UnknownVariable): ConfigProbl
   return { variable, message: `is not known; ${message}` };
 }
 
-/** A typo, or a name whose end was left out, such as TOKEN_TTL. */
+/** Corrects typos and incomplete names such as TOKEN_TTL. */
 function suggestionFor(name: string): string | undefined {
   const [longer, ...more] = NAMES.filter((known) => known.startsWith(`${name}_`));
   return nearest(name, NAMES) ?? (more.length === 0 && OUR_PREFIX.test(name) ? longer : undefined);

@@ -19,7 +19,7 @@ import {
 
 const anything = () => true;
 
-/** Every variable of the environment: an example for the error message, its rule, its default. */
+/** All environment variables, each with an example for error messages and a schema with the default. */
 export const variables = {
   HOST: variable('0.0.0.0', host().default('0.0.0.0')),
   PORT: variable('8080', integer(0, 65_535).default(8080)),
@@ -102,7 +102,7 @@ export const variables = {
 export type VariableName = keyof typeof variables;
 export type Variables = z.output<z.ZodObject<typeof variables>>;
 
-/** The variables that may be given as `NAME_FILE`, the path of a file that holds the value. */
+/** Variables that can be set as `NAME_FILE`, the path of a file with the value. */
 export const FILE_VARIABLES = [
   'ZEGO_SERVER_SECRET',
   'ZEGO_SERVER_SECRET_PREVIOUS',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { unixSecondsSchema } from '../identifiers.ts';
 import type { Row, SqlValue } from './database.ts';
 
-/** A column of a table: its name, the values that its field takes, and how they are written and read. */
+/** A column: its name, the schema of its field, and the conversions to and from SQL. */
 export type Column<Schema extends z.ZodType = z.ZodType> = {
   name: string;
   schema: Schema;
@@ -10,13 +10,13 @@ export type Column<Schema extends z.ZodType = z.ZodType> = {
   fromSql(value: unknown): z.output<Schema>;
 };
 
-/** The columns of a table beside its `id`, each under the name of its field. */
+/** The columns of a table except `id`, by field name. */
 export type Columns = Record<string, Column>;
 
-/** What the fields of these columns hold. */
+/** The field values of these columns. */
 type ValuesOf<C extends Columns> = { [Field in keyof C]: z.output<C[Field]['schema']> };
 
-/** A column that holds what its field holds. */
+/** A text column without conversion. */
 export function textColumn<Schema extends z.ZodType<string | null>>(
   name: string,
   schema: Schema,
@@ -36,7 +36,7 @@ export function timeColumn(name: string) {
   } satisfies Column<typeof schema>;
 }
 
-/** A column of texts without commas, which are separated by commas: NULL is no list, the empty text an empty list. */
+/** A column of comma-separated items without commas: NULL is null, the empty string an empty list. */
 export function listColumn<Item extends z.ZodType<string>>(name: string, item: Item) {
   const schema = z.array(item).nullable().default(null);
   return {
@@ -50,25 +50,25 @@ export function listColumn<Item extends z.ZodType<string>>(name: string, item: I
   };
 }
 
-/** The fields of these columns, as a schema of zod is made of them. */
+/** The shape of a zod object schema for these columns. */
 export function shapeOf<C extends Columns>(columns: C) {
   const shape = Object.entries(columns).map(([field, { schema }]) => [field, schema]);
   return Object.fromEntries(shape) as { [Field in keyof C]: C[Field]['schema'] };
 }
 
-/** The names of the columns, as a statement lists them. */
+/** The column names, for SQL statements. */
 export function namesOf(columns: Columns): string[] {
   return Object.values(columns).map(({ name }) => name);
 }
 
-/** What is written into the columns, in the order of their names. */
+/** The SQL values of the columns, in the order of {@link namesOf}. */
 export function toRow(columns: Columns, values: Record<string, unknown>): SqlValue[] {
   const row: SqlValue[] = [];
   for (const field in columns) row.push((columns[field] as Column).toSql(values[field]));
   return row;
 }
 
-/** The fields of a row that has the columns. */
+/** Converts a row to field values. */
 export function fromRow<C extends Columns>(columns: C, row: Row): ValuesOf<C> {
   const values = Object.entries(columns).map(([field, { name, fromSql }]) => [
     field,

@@ -1,31 +1,31 @@
 import { ServiceError } from '../errors.ts';
 
-/** A value that both SQLite and PostgreSQL can hold. */
+/** A value that both SQLite and PostgreSQL support. */
 export type SqlValue = string | number | null;
 
 export type Row = Record<string, unknown>;
 
-/** Runs one statement; of statements sent without waiting each sees what the ones before did. */
+/** Runs one statement. Statements sent without waiting run in order. */
 export type Query = (sql: string, values?: readonly SqlValue[]) => Promise<Row[]>;
 
-/** A connection to the directory's database, and how its SQL is written. */
+/** A connection to the directory's database, with its SQL dialect. */
 export type Session = {
   query: Query;
   /** The parameter at a position, from 1: `$1` or `?1`. */
   parameter(position: number): string;
-  /** A table whose column `value` has the texts of the JSON list in a parameter. */
+  /** A table expression whose column `value` has the items of the JSON array in a parameter. */
   list(parameter: string): string;
 };
 
-/** The directory's database, for its owner: migrations, import and export, the directory API. */
+/** The directory's database, for migrations, import, export and the directory API. */
 export type Database = Session & {
   /**
-   * All of `work` or nothing of it; one transaction at a time.
+   * Runs `work` in a transaction; transactions run one at a time.
    *
    * @throws {ServiceError} `dependency_unavailable` when the database does not answer or is locked
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
-  /** The directory as it is now, whatever is written meanwhile. The caller closes it. */
+  /** Opens a consistent view of the directory. The caller closes it. */
   snapshot(): Promise<Snapshot>;
   close(): Promise<void>;
 };
@@ -33,8 +33,8 @@ export type Database = Session & {
 export type Snapshot = Session & Pick<Database, 'close'>;
 
 /**
- * Does `work` with a session that is refused once the work has ended: what is sent later would be part of
- * the next transaction of that connection.
+ * Runs `work` with a session that rejects queries after `work` has ended: they would become part of the next
+ * transaction of the connection.
  */
 export async function withinTransaction<T>(
   session: Session,
@@ -52,7 +52,7 @@ export async function withinTransaction<T>(
   }
 }
 
-/** A session that is refused with the reason of `signal` once that is aborted. */
+/** A session that rejects queries after `signal` is aborted. */
 export function untilAborted(session: Session, signal?: AbortSignal): Session {
   if (!signal) return session;
   return {

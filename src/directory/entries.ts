@@ -26,8 +26,8 @@ const ROOM_COLUMNS = {
 };
 
 /**
- * Where entries are kept, for each type: the one list of columns, from which schemas, statements and rows are made.
- * Every table has an `id`, too.
+ * The table of each type of entry. Schemas, SQL statements and rows are derived from these columns. Every table also
+ * has an `id`.
  */
 export const TABLES = {
   user: { name: 'users', columns: USER_COLUMNS },
@@ -35,7 +35,7 @@ export const TABLES = {
   room: { name: 'rooms', columns: ROOM_COLUMNS },
 } as const;
 
-/** What a room has lists of: where its links are kept, and what they point at. */
+/** The lists of a room: the link table, its column, and the type it refers to. */
 export const LINKS = {
   videoIds: { table: 'room_videos', column: 'video_id', type: 'video' },
   memberIds: { table: 'room_members', column: 'user_id', type: 'user' },
@@ -47,7 +47,7 @@ export const userSchema = z.strictObject(shapeOf(USER_COLUMNS));
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
 export const videoSchema = z.strictObject(shapeOf(VIDEO_COLUMNS));
 
-/** Rejects what 0.1.0 accepted: a window that never opens, a country that does not exist. */
+/** Rejects what release 0.1.0 accepted: an empty licence window, an unknown country. */
 export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
   const { availableFrom, availableUntil, regions } = video;
   const wrong = (path: string, message: string): FieldError => ({ path, message });
@@ -60,7 +60,7 @@ export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil'
   return wrong(`regions.${index}`, `${regions?.[index]} is no country of ISO 3166-1${hint}`);
 }
 
-/** A room. Lists that are left out stay as they are; a new room has none. */
+/** A room. Omitted lists stay unchanged, or empty in a new room. */
 export const roomSchema = z.strictObject({
   ...shapeOf(ROOM_COLUMNS),
   videoIds: z.array(videoIdSchema).optional(),
@@ -82,5 +82,5 @@ export type Entry = z.output<typeof entrySchema>;
 /** A kind of entry. */
 export type EntryType = Entry['type'];
 
-/** What an entry of each type has beside its id. */
+/** The values of each type of entry, without the id. */
 export type Values = { user: User; video: Video; room: Room };

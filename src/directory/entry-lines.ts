@@ -1,10 +1,10 @@
 import { plainIssues } from '../messages/issues.ts';
 import { checkVideo, type Entry, entrySchema } from './entries.ts';
 
-/** What is wrong with one line of a file, from 1. */
+/** A problem in one line of a file; lines count from 1. */
 export type LineProblem = { line: number; message: string };
 
-/** Tab, carriage return and space; zeros are no blank line but a file that was never written. */
+/** Tab, carriage return and space, but not NUL: zeros mean a file that was not written completely. */
 const BLANKS = [0x09, 0x0d, 0x20];
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
@@ -12,7 +12,7 @@ const WORDS = plainIssues(entrySchema.options.flatMap(({ shape }) => Object.keys
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The entry of a line; undefined for a blank one. What an older release took and this one does not is a warning. */
+/** A parsed line; `entry` is undefined for a blank one. Input that only older releases accepted causes a warning. */
 export type ParsedLine = { entry?: Entry; error?: string; warning?: string };
 
 export function parseLine(line: Buffer, number: number): ParsedLine {
@@ -33,7 +33,7 @@ export function parseLine(line: Buffer, number: number): ParsedLine {
   return problem ? { entry, warning: `${problem.path}: ${problem.message}` } : { entry };
 }
 
-/** Editors of Windows begin a file of UTF-8 with one. */
+/** Some Windows editors add a byte order mark to UTF-8. */
 function withoutMark(line: Buffer): Buffer {
   const { length } = BYTE_ORDER_MARK;
   return line.subarray(0, length).equals(BYTE_ORDER_MARK) ? line.subarray(length) : line;

@@ -1,10 +1,10 @@
 import type { Database, Session } from './database.ts';
 import { pages, toEntry } from './read.ts';
 
-/** Rooms come last, as they name the others. */
+/** Rooms come last, because they refer to users and videos. */
 const ORDER = ['user', 'video', 'room'] as const;
 
-/** The directory of one moment, as lines that an import reads. */
+/** Exports a consistent view of the directory as NDJSON. */
 export async function* exportDirectory(
   database: Pick<Database, 'snapshot'>,
 ): AsyncGenerator<string> {

@@ -5,15 +5,15 @@ import { LINKS, TABLES } from './entries.ts';
 type Part = Exclude<keyof AccessFacts, 'reason'>;
 type FactsOf<P extends Part> = NonNullable<AccessFacts[P]>;
 
-/** The ids of a question, as SQL expressions. */
+/** SQL expressions for the ids of a request. */
 type QuestionIds = { userId: string; roomId: string; videoId: string };
 
-/** How one fact is selected, and read from what a database answers. */
+/** The SQL expression of a fact, and the conversion of its result. */
 type Fact<T> = { select(ids: QuestionIds): string; read(value: unknown): T };
 
 const { user, video, room } = TABLES;
 
-/** The one list of facts; a fact of {@link AccessFacts} that is missing here does not compile. */
+/** All facts; the type requires an entry for each fact of {@link AccessFacts}. */
 const FACTS: { [P in Part]: { [Name in keyof FactsOf<P>]: Fact<FactsOf<P>[Name]> } } = {
   user: {
     status: lookUp(user.name, 'userId', user.columns.status),
@@ -45,20 +45,20 @@ function linked({ table, column }: (typeof LINKS)[keyof typeof LINKS], id: keyof
   return {
     select: (ids: QuestionIds) =>
       `(SELECT true FROM ${table} WHERE room_id = ${ids.roomId} AND ${column} = ${ids[id]})`,
-    // 1 in SQLite; no row is NULL.
+    // SQLite returns 1; a missing row is NULL.
     read: Boolean,
   };
 }
 
-/** Of the row that both databases join as `video`. */
+/** A column of the joined row `video`. */
 function ofVideo<T>({ name, fromSql }: Pick<Column, 'name'> & { fromSql: Read<T> }): Fact<T> {
   return { select: () => `video.${name}`, read: fromSql };
 }
 
-/** A row as a list, in the order of {@link selectFacts}: an object for each row costs more than the query. */
+/** A row as an array, in the order of {@link selectFacts}: row objects would cost more than the query. */
 export type FactsRow = readonly unknown[];
 
-/** The facts of one question, as the columns of a SELECT; the row of the video is joined as `video`. */
+/** The columns of a SELECT for the facts of one request; the query must join the video row as `video`. */
 export function selectFacts(ids: QuestionIds): string {
   const facts = Object.values(FACTS).flatMap((part) => Object.values<Fact<unknown>>(part));
   return facts.map(({ select }) => select(ids)).join(',\n  ');
@@ -66,7 +66,7 @@ export function selectFacts(ids: QuestionIds): string {
 
 const read = createReaders();
 
-/** The facts that a row has. Written out: objects that a loop makes cost a tenth of the query. */
+/** Converts a row to facts. Written out, because building the objects in a loop costs a tenth of the query. */
 export function toFacts(row: FactsRow): AccessFacts {
   return {
     user: read.user.exists(row) ? { status: read.user.status(row) } : undefined,
@@ -92,14 +92,14 @@ type Readers<P extends Part> = {
   [Name in keyof FactsOf<P>]: (row: FactsRow) => FactsOf<P>[Name];
 } & { exists(row: FactsRow): boolean };
 
-/** What reads each fact at its place in the list, and whether its part exists. */
+/** Functions that read each fact from a row, and whether its user, room or video exists. */
 function createReaders(): { [P in Part]: Readers<P> } {
   let position = 0;
   const parts = Object.entries(FACTS).map(([part, facts]) => {
     const places = Object.entries<Fact<unknown>>(facts).map(
       ([name, { read }]) => [name, { read, at: position++ }] as const,
     );
-    // A status is never NULL where there is a row.
+    // The status is NULL only if the row is missing.
     const status = new Map(places).get('status')?.at as number;
     const readers = places.map(([name, { read, at }]) => [name, (row: FactsRow) => read(row[at])]);
     const exists = (row: FactsRow) => row[status] !== null;

@@ -3,21 +3,21 @@ import Postgrator from 'postgrator';
 import { ServiceError } from '../errors.ts';
 import type { Database, Query } from './database.ts';
 
-/** The table in which the schema's version is, with the name of each migration. */
+/** The table with the applied migrations. */
 export const SCHEMA_TABLE = 'schema_version';
 
-/** A migration that an older release can run beside is called `NNN.do.expand-….sql`, any other `contract-…`. */
+/** Migrations named `NNN.do.expand-….sql` are compatible with older releases; others are named `contract-…`. */
 const EXPANDS = /^expand\b/;
 
-/** What the migration library calls a database. */
+/** The driver names of Postgrator. */
 const DRIVERS = { sqlite: 'sqlite3', postgres: 'pg' } as const;
 
-/** In our scripts a statement ends with a semicolon at the end of a line. */
+/** In our scripts, statements end with a semicolon at the end of a line. */
 const STATEMENT_END = /;\n+(?=.)/;
 
 /**
- * Brings the schema up to date, in one transaction. Takes no lock where there is nothing to do, so
- * that a service can start while an import runs.
+ * Migrates the schema in one transaction. Takes no lock if the schema is up to date, so that a service can
+ * start while an import runs.
  */
 export async function migrate(
   kind: keyof typeof DRIVERS,
@@ -43,9 +43,9 @@ function createPostgrator(kind: keyof typeof DRIVERS, query: Query): Postgrator 
 }
 
 /**
- * Also true of a schema that is newer and has only expanded.
+ * Also true for a newer schema if all newer migrations are compatible (`expand`).
  *
- * @throws {ServiceError} `dependency_unavailable` when a newer schema has not only expanded
+ * @throws {ServiceError} `dependency_unavailable` when a newer migration is not compatible
  */
 async function isUpToDate(postgrator: Postgrator, query: Query): Promise<boolean> {
   const [found, known] = await Promise.all([

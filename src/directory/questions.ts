@@ -1,13 +1,12 @@
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../access/access.ts';
 
-/** A request whose facts are asked for, and the promise that its answer settles. */
+/** A request for facts, with the promise for its result. */
 export type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 
 /**
- * Collects the questions of one event-loop iteration and has them answered together.
+ * Batches the questions of one event-loop iteration.
  *
- * @param answer settles each of the questions; when it throws or rejects, those without an answer are rejected with
- *   its error
+ * @param answer settles each question; if it throws or rejects, the unsettled questions are rejected with its error
  */
 export function createQuestionCollector(
   answer: (questions: readonly Question[]) => Promise<void> | undefined,
@@ -15,13 +14,13 @@ export function createQuestionCollector(
   let questions: Question[] = [];
 
   function answerAll(): void {
-    const asked = questions;
+    const batch = questions;
     questions = [];
     const rejectAll = (error: unknown) => {
-      for (const { reject } of asked) reject(error);
+      for (const { reject } of batch) reject(error);
     };
     try {
-      answer(asked)?.catch(rejectAll);
+      answer(batch)?.catch(rejectAll);
     } catch (error) {
       rejectAll(error);
     }
@@ -29,7 +28,7 @@ export function createQuestionCollector(
 
   return (request) => {
     const question = { request, ...Promise.withResolvers<AccessFacts>() };
-    // Promise callbacks run before the next tick: by then the others of the batch have asked.
+    // process.nextTick runs after the pending promise callbacks, which add the other questions of the batch.
     if (questions.push(question) === 1) process.nextTick(answerAll);
     return question.promise;
   };

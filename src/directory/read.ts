@@ -4,36 +4,36 @@ import { type EntryType, LINKS, type Room, TABLES, type Values } from './entries
 
 const PAGE_ROWS = 1_000;
 
-/** An entry as it is kept; a room has both lists. */
-type Kept = Omit<Values, 'room'> & { room: Required<Room> };
+/** A stored entry; a room has both lists. */
+type Stored = Omit<Values, 'room'> & { room: Required<Room> };
 
-/** The entry of an id; undefined where there is none. */
+/** Reads an entry; undefined if it does not exist. */
 export async function readEntry<T extends EntryType>(
   session: Session,
   type: T,
   id: string,
-): Promise<Kept[T] | undefined> {
+): Promise<Stored[T] | undefined> {
   const { query, parameter: p } = session;
   const [row] = await query(`${select(type)} WHERE id = ${p(1)}`, [id]);
   return row && toEntry(session, type, row);
 }
 
-/** The fields of a row; the lists of a room are read in addition. */
+/** Converts a row to an entry; reads the lists of a room. */
 export async function toEntry<T extends EntryType>(
   session: Session,
   type: T,
   row: Row,
-): Promise<Kept[T]> {
+): Promise<Stored[T]> {
   const fields = fromRow(TABLES[type].columns, row);
-  if (type !== 'room') return fields as Kept[T];
+  if (type !== 'room') return fields as Stored[T];
   const lists = {
     videoIds: await readLinks(session, 'videoIds', row.id as string),
     memberIds: await readLinks(session, 'memberIds', row.id as string),
   };
-  return { ...fields, ...lists } as Kept[T];
+  return { ...fields, ...lists } as Stored[T];
 }
 
-/** The rows of a table in the order of their ids, a page at a time. */
+/** Reads the rows of a table in pages, ordered by id. */
 export async function* pages(
   { query, parameter: p }: Session,
   type: EntryType,

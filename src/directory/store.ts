@@ -4,33 +4,37 @@ import { type Database, type Query, type Session, untilAborted } from './databas
 import { type EntryType, LINKS, type Room, TABLES, type Values } from './entries.ts';
 import { readEntry } from './read.ts';
 
-/** Who changes the directory: `admin`, who has ADMIN_API_KEY, or a user of the command line. */
+/** The author of a change: `admin` for the directory API, or the user of the command line. */
 export type Actor = 'admin' | `cli:${string}`;
 
-/** How many entries of each type an import had. */
+/** The number of imported entries of each type. */
 export type ImportCounts = Record<EntryType, number>;
 
-/** A change that was kept: who made it, and the ids that it is about. */
+/** A committed change: its actor and the affected ids. */
 export type Change = { actor: Actor } & (
   | { operation: 'put' | 'delete'; kind: EntryType; id: string }
   | { operation: 'put' | 'delete'; kind: 'member'; id: string; roomId: string }
   | { operation: 'import'; counts: ImportCounts; replace: boolean }
 );
 
-/** What a change does, for {@link Change} to say with its actor. */
-type Done = Change extends infer Each ? (Each extends Change ? Omit<Each, 'actor'> : never) : never;
+/** A {@link Change} without its actor. */
+type Operation = Change extends infer Each
+  ? Each extends Change
+    ? Omit<Each, 'actor'>
+    : never
+  : never;
 
-/** A room names a video or a user that is not there. */
+/** A room refers to a video or a user that does not exist. */
 export class UnknownReferenceError extends Error {
   override readonly name = 'UnknownReferenceError';
 }
 
-/** The statements of an import, of which nothing is kept before it has ended. */
+/** Writes entries within the transaction of an import. */
 export type Writer = {
   /**
-   * Sends the first {@link LIST_ROWS} of each list of a room before it waits for anything.
+   * Sends the first {@link LIST_ROWS} items of each list of a room synchronously.
    *
-   * @throws {UnknownReferenceError} when a room names what is not there; the transaction must end
+   * @throws {UnknownReferenceError} when a room refers to a missing entry; roll back the transaction
    */
   put<T extends EntryType>(type: T, id: string, values: Values[T]): Promise<void>;
   /** Deletes the entries of these ids, with their memberships. */
@@ -38,16 +42,16 @@ export type Writer = {
 };
 
 /**
- * The one door for changes: nothing else writes to the directory. Each change is one transaction.
+ * All changes of the directory go through this interface. Each change is one transaction.
  *
  * Each function throws {ServiceError} `dependency_unavailable` when the database does not answer or is locked.
  */
 export type Store = {
   /**
-   * Creates or replaces an entry. Lists of a room that are left out stay as they are.
+   * Creates or replaces an entry. Omitted lists of a room stay unchanged.
    *
-   * @returns the entry as it is kept
-   * @throws {UnknownReferenceError} when a room names what is not there
+   * @returns the stored entry
+   * @throws {UnknownReferenceError} when a room refers to a missing entry
    */
   put<T extends EntryType>(
     actor: Actor,
@@ -55,16 +59,16 @@ export type Store = {
     id: string,
     values: Values[T],
   ): Promise<Values[T] | undefined>;
-  /** Deletes an entry and its memberships. False: there was none. */
+  /** Deletes an entry and its memberships; false if it does not exist. */
   delete(actor: Actor, type: EntryType, id: string): Promise<boolean>;
-  /** Makes a user a member; the user and nothing else is created where unknown. False: no such room. */
+  /** Adds a member; creates an unknown user. False if the room does not exist. */
   putMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
-  /** Ends a membership. False: there was none. */
+  /** Removes a member; false if there is no such membership. */
   deleteMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
   /**
-   * Makes many changes, which are reported as one. What `work` throws undoes all of them.
+   * Makes many changes in one transaction and reports them as one. An error of `work` rolls back.
    *
-   * @param signal ends the import before its next statement, with its reason
+   * @param signal aborts the import before its next statement
    */
   import(
     {
@@ -76,36 +80,39 @@ export type Store = {
   ): Promise<void>;
 };
 
-/** @param onChange is called with each change, once it is kept */
+/** @param onChange is called after each committed change */
 export function createStore(
   database: Pick<Database, 'transaction'>,
   onChange: (change: Change) => void = () => {},
 ): Store {
-  /** Every change goes through here: it is made and, where it was one, reported with its actor. */
+  /** Runs `work` in a transaction, and reports its operation if anything changed. */
   async function change<T>(
     actor: Actor,
-    work: (session: Session) => Promise<{ result: T; done: Done | undefined }>,
+    work: (session: Session) => Promise<{ result: T; operation: Operation | undefined }>,
   ): Promise<T> {
-    const { result, done } = await database.transaction(work);
-    if (done) onChange({ actor, ...done });
+    const { result, operation } = await database.transaction(work);
+    if (operation) onChange({ actor, ...operation });
     return result;
   }
-  const doneIf = (result: boolean, done: Done) => ({ result, done: result ? done : undefined });
+  const operationIf = (result: boolean, operation: Operation) => ({
+    result,
+    operation: result ? operation : undefined,
+  });
 
   return {
     put: (actor, type, id, values) =>
       change(actor, async (session) => {
         await createWriter(session).put(type, id, values);
         const result = await readEntry(session, type, id);
-        return { result, done: { operation: 'put', kind: type, id } };
+        return { result, operation: { operation: 'put', kind: type, id } };
       }),
     delete: (actor, type, id) =>
       change(actor, async (session) =>
-        doneIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
+        operationIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
       ),
     putMember: (actor, roomId, id) =>
       change(actor, async (session) =>
-        doneIf(await putMember(session, roomId, id), {
+        operationIf(await putMember(session, roomId, id), {
           operation: 'put',
           kind: 'member',
           id,
@@ -114,7 +121,7 @@ export function createStore(
       ),
     deleteMember: (actor, roomId, id) =>
       change(actor, async (session) =>
-        doneIf(await deleteMember(session, roomId, id), {
+        operationIf(await deleteMember(session, roomId, id), {
           operation: 'delete',
           kind: 'member',
           id,
@@ -125,12 +132,12 @@ export function createStore(
       change(actor, async (connection) => {
         const session = untilAborted(connection, signal);
         const counts = await work(createWriter(session), session);
-        return { result: undefined, done: { operation: 'import', counts, replace } };
+        return { result: undefined, operation: { operation: 'import', counts, replace } };
       }),
   };
 }
 
-/** Its texts are made once for all lines of an import. */
+/** Builds the SQL statements once for all lines of an import. */
 function createWriter(session: Session): Writer {
   const { query, parameter, list } = session;
   const upserts = {
@@ -161,7 +168,7 @@ function createWriter(session: Session): Writer {
   };
 }
 
-/** The statement that creates or replaces a row, of its id and its columns. */
+/** The SQL statement that creates or replaces a row. */
 function upsert(type: EntryType, parameter: Session['parameter']): string {
   const { name, columns } = TABLES[type];
   const names = namesOf(columns);
@@ -201,14 +208,14 @@ async function deleteEntry(
   return (await query(`DELETE FROM ${name} WHERE id = ${p(1)} RETURNING 1`, [id])).length > 0;
 }
 
-/** Waits until nothing of it goes on, and throws what the first of it throws that fails. */
+/** Waits for all, then throws the first failure. */
 export async function all(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const results = await Promise.allSettled(work);
   const failure = results.find((result) => result.status === 'rejected');
   if (failure) throw failure.reason;
 }
 
-/** How many links one statement makes. Those of SQLite run at once: the requests of others get their turn between. */
+/** Links per statement. SQLite statements block the event loop, so large lists are split. */
 export const LIST_ROWS = 200;
 
 type LinkStatements = ReturnType<typeof linkStatements>;
@@ -219,7 +226,7 @@ function linkStatements(
 ) {
   const { table, column, type } = LINKS[of];
   const target = TABLES[type].name;
-  // A join would be planned for a hundred ids, and read the whole table for each room.
+  // Not a join: the planner would assume a hundred ids and scan the whole table for each room.
   const found = `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
   return {
     type,
@@ -237,8 +244,8 @@ async function replaceLinks(query: Query, links: LinkStatements, roomId: string,
     const missing = query(links.missing, [list]);
     work.push(missing, query(links.add, [roomId, list]));
     await Promise.all(work.splice(0));
-    const [absent] = await missing;
-    if (absent) throw new UnknownReferenceError(`there is no ${links.type} ${absent.value}`);
+    const [unknown] = await missing;
+    if (unknown) throw new UnknownReferenceError(`there is no ${links.type} ${unknown.value}`);
     await setImmediate();
   }
   await Promise.all(work);

@@ -15,23 +15,23 @@ import {
 } from './store.ts';
 
 /**
- * So much is sent to the database before the answers are waited for. SQLite does the work at once: then the
- * requests of others get their turn.
+ * Bytes of lines sent to the database before waiting for the results. SQLite blocks the event loop meanwhile, so
+ * other requests are handled after each batch.
  */
 const BYTES_IN_FLIGHT = 8 * 1024;
-/** A shorter line cannot name more than one statement takes (`"x",` is four bytes): it is sent at once, in order. */
+/** A shorter line has at most {@link LIST_ROWS} ids (`"x",` is four bytes), so it is sent synchronously, in order. */
 const LONG_LINE_BYTES = 4 * LIST_ROWS;
 
 const MAX_PROBLEMS = 100;
 
-/** Lines of an import that are wrong; nothing of the import was kept. */
+/** Invalid lines of an import, which has been rolled back. */
 export class ImportError extends Error {
   override readonly name = 'ImportError';
-  /** The first bad line, from 1. */
+  /** The first invalid line, from 1. */
   readonly line: number;
-  /** The first of them, at most 100. */
+  /** At most the first 100 problems. */
   readonly problems: readonly LineProblem[];
-  /** How many there are. */
+  /** The number of all problems. */
   readonly count: number;
 
   constructor(found: readonly LineProblem[], count: number) {
@@ -45,28 +45,27 @@ export class ImportError extends Error {
 }
 
 export type ImportOptions = {
-  /** Who imports. */
   actor: Actor;
-  /** Is called with the number of each line that is read. */
+  /** Called with the number of each line. */
   onLine?(line: number): void;
   onEntry?(entry: Entry): void;
-  /** Takes what an older release took and this one refuses, and is called with each such line. */
+  /** Accepts lines that only older releases accepted, and is called with each of them. */
   onWarning?(problem: LineProblem): void;
-  /** Deletes what the file does not name; an empty file is refused. */
+  /** Deletes entries that are not in the file; an empty file is refused. */
   replace?: boolean;
-  /** Checks everything, and keeps nothing. */
+  /** Checks all lines, then rolls back. */
   dryRun?: boolean;
-  /** Ends the import before its next statement: nothing of it is kept. */
+  /** Aborts the import before its next statement and rolls back. */
   signal?: AbortSignal;
 };
 
-/** Ends the transaction of a dry run. */
+/** Rolls back a dry run. */
 class DryRun extends Error {}
 
 /**
- * Reads NDJSON into the directory, all or nothing, a line at a time.
+ * Imports NDJSON in one transaction, line by line.
  *
- * @throws {ImportError} that names the bad lines; the reason of `signal`
+ * @throws {ImportError} with the invalid lines; the reason of `signal`
  */
 export async function importDirectory(
   store: Pick<Store, 'import'>,
@@ -88,7 +87,7 @@ export async function importDirectory(
   return counts;
 }
 
-/** What a file names, for each type. */
+/** The ids in a file, by type. */
 type Ids = Record<EntryType, Set<string>>;
 
 function createImport(
@@ -124,7 +123,7 @@ function createImport(
     ids,
     async read(lines: AsyncIterable<Buffer>): Promise<void> {
       try {
-        await inPieces(lines, importLine, onLine);
+        await inBatches(lines, importLine, onLine);
       } catch (error) {
         if (!(error instanceof ImportError)) throw error;
         error.problems.forEach(report);
@@ -134,8 +133,8 @@ function createImport(
   };
 }
 
-/** Does the work of each line, and waits for it after each piece. */
-async function inPieces(
+/** Calls `work` for each line, and waits after each batch of {@link BYTES_IN_FLIGHT}. */
+async function inBatches(
   lines: AsyncIterable<Buffer>,
   work: (line: Buffer, number: number) => Promise<void>,
   onLine: (line: number) => void = () => {},
@@ -153,7 +152,7 @@ async function inPieces(
     for await (const line of lines) {
       number++;
       const done = work(line, number);
-      // A failure is found by the next flush.
+      // The next flush throws the failure.
       done.catch(() => {});
       inFlight.push(done);
       bytes += line.length;
@@ -165,7 +164,7 @@ async function inPieces(
   }
 }
 
-/** @throws {ImportError} for a file that names nothing: it would delete everything */
+/** @throws {ImportError} for a file without entries, which would delete everything */
 async function removeOthers(
   writer: Writer,
   session: Session,

@@ -1,10 +1,10 @@
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import type { Entry } from './entries.ts';
 
-/** Collects ids of the directory that ZEGO refuses: they are kept, and nobody gets a token for them. */
+/** Collects ids that ZEGO refuses. The directory stores them, but the service issues no tokens for them. */
 export type RefusedIds = {
-  see(entry: Entry): void;
-  /** One sentence; undefined when ZEGO takes them all. */
+  check(entry: Entry): void;
+  /** One sentence; undefined when ZEGO accepts all ids. */
   summary(): string | undefined;
 };
 
@@ -14,7 +14,7 @@ export function createRefusedIds(): RefusedIds {
   const users = new Set<string>();
   const rooms = new Set<string>();
   return {
-    see(entry) {
+    check(entry) {
       if (entry.type === 'video') return;
       const [ids, rule] =
         entry.type === 'user' ? [users, ZEGO_RULES.user] : [rooms, ZEGO_RULES.room];

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 
-/** Each holds about 10 kB, so this is 40 MB. */
+/** Each takes about 10 kB, so this is 40 MB. */
 const MAX_OPEN_REQUESTS = 4_096;
 
 /** A larger batch would delay new connections and health probes. */
@@ -9,25 +9,25 @@ const MAX_BATCH = 64;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Counted by the admission, from `enter` until it is answered or its connection closes. */
+    /** The request counts as open: from `enter` until the response or the end of the connection. */
     isAdmitted: boolean;
   }
 }
 
-/** Lets requests in, as many as the process can hold, in batches. */
+/** Limits the open requests and admits them in batches. */
 export type Admission = {
   /** @throws {ServiceError} `overloaded`, or `dependency_unavailable` while the audit log is blocked */
   enter(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** The request has its answer, whether or not the client reads it. */
+  /** Call when the response is ready, even if the client does not read it. */
   leave(request: FastifyRequest): void;
-  /** Requests that have entered and not left. */
+  /** The number of open requests. */
   openRequests(): number;
 };
 
 /**
- * @param overloaded whether the event loop is so late that answers would come too late
- * @param maxOpen how many requests may wait for their decision at the same time
- * @param auditBlocked whether the audit log takes no lines: no token is issued without one
+ * @param overloaded whether the event-loop delay is too high
+ * @param maxOpen maximum number of open requests
+ * @param auditBlocked whether the audit log cannot be written: no token is issued without an audit line
  */
 export function createAdmission(
   overloaded: () => boolean,
@@ -46,11 +46,11 @@ export function createAdmission(
         throw new ServiceError('dependency_unavailable', { reason: { code: 'audit_log_blocked' } });
       }
       if (overloaded() || open >= maxOpen) throw new ServiceError('overloaded');
-      // Its `close` has been emitted already: nothing would end the count.
+      // `close` has already been emitted, so `leave` would never be called.
       if (reply.raw.destroyed) return;
       open++;
       request.isAdmitted = true;
-      // Fastify waits for ever for the body of a request that was aborted before it was asked for.
+      // Fastify waits forever for the body of a request that was aborted before its body was read.
       reply.raw.once('close', () => leave(request));
       await nextBatch();
     },
@@ -59,13 +59,13 @@ export function createAdmission(
   };
 }
 
-/** Resolves when everything that has arrived in this event-loop iteration has been read. */
+/** Resolves after all requests of this event-loop iteration have been read. */
 export type NextBatch = () => Promise<void>;
 
 /**
- * All requests of one event-loop iteration finish a step before any of them begins the next, so that the second finds
- * the step's code and data in the processor's caches (Larus and Parkes, USENIX ATC 2002). Under load this halves the
- * cost of a request; one that is alone waits for the end of the poll phase.
+ * Batches the requests of one event-loop iteration: all finish a step before any starts the next, so that code and
+ * data of the step stay in the processor's caches (Larus and Parkes, USENIX ATC 2002). Under load this halves the CPU
+ * time of a request; a single request waits for the end of the poll phase.
  */
 export function createRequestBatcher(): NextBatch {
   const batches: (PromiseWithResolvers<void> & { size: number })[] = [];

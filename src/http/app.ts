@@ -11,11 +11,11 @@ export type PublicAppOptions = {
   videoToken: VideoTokenOptions;
   health: HealthOptions;
   rateLimits: RateLimitOptions;
-  /** Whether the event loop is so late that answers would come too late. */
+  /** Whether the event-loop delay is too high. */
   overloaded(): boolean;
-  /** @default what a process of 256 MB can hold */
+  /** @default 4,096, for a process with 256 MB */
   maxOpenRequests?: number;
-  /** Receives a function that says how many requests wait for their decision. */
+  /** Receives a function that returns the number of open requests. */
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
   corsOrigins: readonly string[];
@@ -23,7 +23,7 @@ export type PublicAppOptions = {
   logger: FastifyBaseLogger;
 };
 
-/** The application that clients and the load balancer see, ready to listen. */
+/** The public application: tokens and health checks. */
 export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const { logger, trustProxy, corsOrigins, health } = options;
   const admission = createAdmission(
@@ -61,19 +61,19 @@ async function addCors(
   origins: readonly string[],
   limit: (request: FastifyRequest) => Promise<void>,
 ): Promise<void> {
-  // The plugin answers preflights in a hook of its own, which comes after this one.
+  // @fastify/cors answers preflights in its own hook, which runs after this one.
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.method === 'OPTIONS') limit(request).then(() => done(), done);
     else done();
   });
   await app.register(cors, {
-    // Asked, the plugin says nothing to other origins; a list would only keep back one of its headers.
+    // With a function, the plugin sends no CORS headers to other origins; with a list it omits only one of them.
     origin: (origin, answer) => answer(null, origin !== undefined && origins.includes(origin)),
     methods: ['POST'],
     allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
     exposedHeaders: ['Date', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
-    // An OPTIONS that names no method is taken for a preflight, not refused in the plugin's plain text.
+    // Otherwise the plugin refuses an OPTIONS without Access-Control-Request-Method in plain text.
     strictPreflight: false,
   });
 }

@@ -7,7 +7,7 @@ import type {
 import type { ErrorCode } from '../errors.ts';
 import { clientAddress } from './client.ts';
 
-/** One request for a token in the audit log. Holds no credential and no token. */
+/** The audit log entry of one token request. Contains no credential and no token. */
 export type AuditEvent = {
   event: 'video_token';
   requestId: string;
@@ -16,9 +16,9 @@ export type AuditEvent = {
   code: ErrorCode | 'issued' | 'aborted';
   /** Why a credential or a dependency failed. */
   reason?: string;
-  /** With `reason`: what the configuration asks for. */
+  /** With `reason`: the value that the configuration requires. */
   expected?: string;
-  /** With `reason`: what came; for personal data only its type or length. */
+  /** With `reason`: the received value; for personal data only its type or length. */
   received?: string;
   userId?: string;
   issuer?: string | undefined;
@@ -31,7 +31,7 @@ export type AuditEvent = {
   durationMs: number;
 };
 
-/** What is known of a request while it is handled. */
+/** The audit fields collected while a request is handled. */
 export type AuditContext = Partial<Omit<AuditEvent, 'event' | 'outcome' | 'code'>> & {
   code?: ErrorCode;
 };
@@ -48,7 +48,7 @@ export function auditContext(request: FastifyRequest): AuditContext {
   return request.audit;
 }
 
-/** The client's address, read once: that costs time behind proxies, and a closed socket has none. */
+/** The client's address. Cached, because parsing proxy headers is slow and a closed socket has no address. */
 export function addressOf(request: FastifyRequest): string {
   const context = auditContext(request);
   context.ip ??= clientAddress(request);
@@ -56,8 +56,7 @@ export function addressOf(request: FastifyRequest): string {
 }
 
 /**
- * The hooks of a route that give each of its requests one event: after the answer, or when the client disconnects, with
- * what is known of the request by then.
+ * Route hooks that emit one event for each request: after the response, or when the client disconnects.
  */
 export function auditHooks(
   event: AuditEvent['event'],
@@ -68,7 +67,7 @@ export function auditHooks(
   return {
     onRequest(request, reply, done) {
       addressOf(request);
-      // Fastify's onResponse is not called for a client that disconnects before it has its answer.
+      // Fastify does not call onResponse when the client disconnects before the response.
       reply.raw.once('close', () => {
         if (!reply.raw.writableFinished) audit(request, reply);
       });

@@ -33,11 +33,11 @@ const KEEP_ALIVE_MS = 75_000;
 
 const HTTP_OPTIONS = {
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // Above this many buffered bytes Node.js stops reading from a connection, or accepting writes to it.
+  // Bounds the memory of a connection: above it Node.js stops reading and applies backpressure to writes.
   highWaterMark: 4 * 1024,
   headersTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
-  // Node.js would answer without a body; headerRefusal answers a problem.
+  // Node.js would respond without a body; headerRefusal responds with a problem.
   requireHostHeader: false,
 };
 
@@ -47,26 +47,26 @@ const HALF_OPEN = { httpAllowHalfOpen: true };
 export type BaseAppOptions = {
   logger: FastifyBaseLogger;
   trustProxy?: readonly string[];
-  /** How long a request may take to arrive. @default 10 s */
+  /** Timeout for receiving a request. @default 10 s */
   requestTimeoutMs?: number;
-  /** How long a client may read nothing of its answer. @default 10 s */
+  /** Timeout for a client that does not read its response. @default 10 s */
   stalledMs?: number;
-  /** While true, every answer asks the client to connect anew. */
+  /** While true, every response has `Connection: close`. */
   draining(): boolean;
-  /** Sentences that fit these routes better than the usual ones. */
+  /** Problem details that replace the default ones. */
   details?: ProblemDetails;
-  /** May refuse a request for which there is no route. */
+  /** Called before a 404 or 405; may reject. */
   beforeNotFound?(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** May refuse a request whose target cannot be read. */
+  /** Called before the response to a malformed URL; may reject. */
   beforeFrameworkError?(request: FastifyRequest): Promise<void>;
 };
 
-/** A Fastify application without routes whose every answer, however early it fails, is a problem of ours. */
+/** A Fastify application without routes that responds to every error with a problem (RFC 9457). */
 export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
   const sendProblem = createProblemSender(details);
-  // Node.js would keep the connection of a request that was in flight when the server closed. Behind an upgrade that is
-  // ignored it drops a part of the bytes, and could read the rest as a request.
+  // While draining, Node.js would keep the connections of requests in flight. After an ignored Upgrade it drops some
+  // bytes and could parse the rest as a request.
   const closeWhereNeeded = ({ raw }: FastifyRequest, reply: FastifyReply) => {
     if (draining() || raw.headers.upgrade !== undefined || (hasBody(raw) && !raw.complete)) {
       reply.header('connection', 'close');
@@ -75,7 +75,7 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     ...serverOptions(options),
     frameworkErrors: (error, request, reply) => {
-      // No hook runs for these.
+      // Fastify runs no hooks for these errors.
       reply.headers(commonHeaders(request.id));
       closeWhereNeeded(request, reply);
       beforeFrameworkError(request).then(
@@ -94,7 +94,7 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(commonHeaders(request.id));
     const refusal = headerRefusal(request.raw);
-    // A proxy in front may see another request in the bytes that follow.
+    // A proxy may parse the following bytes differently (request smuggling).
     if (refusal) reply.header('connection', 'close');
     done(refusal);
   });
@@ -105,7 +105,7 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
   return app;
 }
 
-/** Asks a client that waits for 100 Continue for its body, once nothing but the body can be refused. */
+/** Sends 100 Continue once only the body itself can still be refused (RFC 9110 section 10.1.1). */
 function addContinue(app: FastifyInstance): void {
   const askForBody: preParsingHookHandler = (request, reply, _payload, done) => {
     const { raw } = request;
@@ -140,11 +140,11 @@ function serverOptions({
       server.on('checkContinue', listener);
       server.on('checkExpectation', connections.oneAtATime(refuseExpectation));
       refuseTunnels(server, connections.endTunnel);
-      // Read the address now: after a reset it is undefined.
+      // Node.js caches the address; after a reset it would be undefined.
       return server.on('connection', (socket) => void socket.remoteAddress);
     },
     loggerInstance: logger,
-    // A child logger for each request would cost more than the one line that we write.
+    // A child logger per request would cost more than the one line that is logged.
     childLoggerFactory: () => logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
@@ -167,7 +167,7 @@ function createProblemSender(details?: ProblemDetails): SendProblem {
     const { code, extras } = error;
     const { code: reason, ...compared } = extras.reason ?? reasonOfCause(error) ?? {};
     Object.assign(auditContext(request), { code, ...(reason && { reason }), ...compared });
-    // A client that leaves in the middle of its body is no fault of ours.
+    // A client that disconnects while sending its body is not an internal error.
     if (code === 'internal_error' && extras.cause !== request.raw.errored) {
       request.log.error({ err: extras.cause, requestId: request.id }, 'internal error');
     }
@@ -176,17 +176,17 @@ function createProblemSender(details?: ProblemDetails): SendProblem {
   };
 }
 
-/** The code of what a dependency threw. */
+/** The error code of a failed dependency. */
 function reasonOfCause({ code, extras: { cause } }: ServiceError): Reason | undefined {
   return code === 'dependency_unavailable' && cause ? { code: causeOf(cause).code } : undefined;
 }
 
-/** The path of a target in origin or absolute form, cut where the router cuts it. */
+/** The path of a request target in origin or absolute form, without query and fragment. */
 function pathOf(target: string): string {
   return target.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*/, '');
 }
 
-/** A path that is known by another method is 405, with the methods that it knows. */
+/** Responds 405 with Allow when the path has routes for other methods, else 404. */
 function addNotFoundHandler(
   app: FastifyInstance,
   before: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
@@ -202,7 +202,7 @@ function addNotFoundHandler(
       ? new ServiceError('method_not_allowed', { allow: [...allow].sort() })
       : new ServiceError('not_found');
   };
-  // Before the body is parsed, or a body that is no JSON would get another answer.
+  // Runs before the body is parsed, so that an invalid body does not change the response.
   app.addHook('preParsing', (request, reply, _payload, done) => {
     if (request.is404) before(request, reply).then(() => done(notFound(request)), done);
     else done();

@@ -1,15 +1,15 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
-/** A client that was gone before it was accepted. */
+/** The client disconnected before its connection was accepted. */
 const NO_ADDRESS = 'unknown';
 
 const WITH_PORT = /^(?:\[([\da-f:.]+)\]|([\d.]+)):\d+$/i;
 const COUNTRY = /^[A-Z]{2}$/;
 
 /**
- * The client's address. Some proxies forward it with its port, which would make every connection
- * another client; anything else counts as the proxy's address.
+ * The client's address, without the port that some proxies append. If the forwarded value is not an address,
+ * the proxy's own address is used.
  */
 export function clientAddress({ ip, raw }: FastifyRequest): string {
   const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
@@ -17,10 +17,10 @@ export function clientAddress({ ip, raw }: FastifyRequest): string {
   return isIP(address) ? address : (raw.socket.remoteAddress ?? NO_ADDRESS);
 }
 
-/** Reads the client's country from a request; undefined when no trusted proxy says it. */
+/** Reads the client's country; undefined unless a trusted proxy sends it. */
 export type CountryOf = (request: FastifyRequest) => string | undefined;
 
-/** ISO 3166-1 alpha-2 from `header`, believed only when the peer itself is one of `proxies`. */
+/** Reads an ISO 3166-1 alpha-2 code from `header` if the direct peer is one of `proxies`. */
 export function createCountryOf(header: string | undefined, proxies: readonly string[]): CountryOf {
   if (header === undefined) return () => undefined;
   const trusted = toBlockList(proxies);

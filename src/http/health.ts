@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 
-/** Whether the load balancer should send requests. */
+/** The load balancer should send requests only in the state `ready`. */
 export type Lifecycle = 'starting' | 'ready' | 'draining';
 
 export type HealthOptions = {
   lifecycle(): Lifecycle;
-  /** Whether this replica cannot write its audit log. */
+  /** True when this replica cannot write its audit log. */
   auditBlocked?(): boolean;
-  /** Which dependencies answered when they were last asked. */
+  /** Whether each dependency answered the last call. */
   dependencies(): Record<string, boolean>;
 };
 
@@ -25,7 +25,7 @@ const readinessSchema = z
       'A dependency that is down does not make the service unready: all replicas would leave at once. `blocked`: this replica cannot write its audit log.',
   });
 
-/** `GET /healthz` and `GET /readyz`; neither is rate-limited or asks for a credential. */
+/** `GET /healthz` and `GET /readyz`, without rate limits and authentication. */
 export function addHealthRoutes(
   app: FastifyInstance,
   { lifecycle, dependencies, auditBlocked = () => false }: HealthOptions,

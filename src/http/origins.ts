@@ -1,21 +1,21 @@
 import type { FastifyInstance } from 'fastify';
 
 const LOG_EVERY_MS = 60_000;
-/** Lines a minute, however many origins there are. */
+/** Maximum number of log lines per minute. */
 const MAX_ORIGINS = 20;
 const MAX_LENGTH = 200;
 
-/** What to do about a page of an origin that is not allowed. */
+/** Events for requests from origins that are not allowed. */
 export type OriginEvents = {
-  /** Each request of such a page. */
+  /** Called for each request. */
   onRefused(): void;
-  /** The same, once a minute for each origin. */
+  /** Called once a minute for each origin. */
   onNewOrigin(origin: string): void;
 };
 
 /**
- * Notices requests of pages whose origin is not allowed: the browser keeps the answer from them, and nothing else
- * on the server's side would tell.
+ * Reports requests from origins that are not allowed: the browser blocks the response, and nothing else on the
+ * server shows it.
  *
  * @param clock monotonic milliseconds
  */
@@ -27,9 +27,9 @@ export function watchOrigins(
 ): void {
   const seen = new Set<string>();
   let since = clock();
-  const notice = (origin: string, host: string) => {
+  const report = (origin: string, host: string) => {
     const url = URL.parse(origin);
-    // A page of the service's own host needs no permission.
+    // Same-origin requests need no CORS.
     if (url?.host === host && host !== '') return;
     onRefused();
     if (clock() - since >= LOG_EVERY_MS) {
@@ -43,7 +43,7 @@ export function watchOrigins(
   };
   app.addHook('onRequest', (request, _reply, done) => {
     const { origin } = request.headers;
-    if (origin !== undefined && !allowed.includes(origin)) notice(origin, request.host);
+    if (origin !== undefined && !allowed.includes(origin)) report(origin, request.host);
     done();
   });
 }

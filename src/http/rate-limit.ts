@@ -8,24 +8,24 @@ import { addressOf } from './audit.ts';
 const WINDOW_MS = 60_000;
 const MAX_KEYS = 100_000;
 
-/** How often in this window, the last time included, and the milliseconds that it still lasts. */
+/** The count in the current window, including this call, and the milliseconds until the window ends. */
 type Count = { count: number; ttlMs: number };
 
-/** Counts events by key in fixed windows. */
+/** Counts events per key in fixed windows. */
 export type Counter = {
   increment(key: string, windowMs: number): Count | Promise<Count>;
 };
 
 export type RateLimitOptions = {
-  /** Requests a minute. */
+  /** Requests per minute. */
   perIp: number;
-  /** Requests a minute. */
+  /** Requests per minute. */
   perUser: number;
   counter: Counter;
   onLimited(scope: 'ip' | 'user'): void;
 };
 
-/** Each rejects with `rate_limited` when its bound is passed. */
+/** Each function rejects with `rate_limited` when the limit is exceeded. */
 export type RateLimits = {
   /** By client address, IPv6 by /64. */
   byAddress(request: FastifyRequest): Promise<void>;
@@ -33,7 +33,7 @@ export type RateLimits = {
   byUser(request: FastifyRequest): Promise<void>;
 };
 
-/** Registers the limiter and returns its two checks. */
+/** Registers @fastify/rate-limit and returns the two checks. */
 export async function createRateLimits(
   app: FastifyInstance,
   { perIp, perUser, counter, onLimited }: RateLimitOptions,
@@ -63,14 +63,14 @@ export async function createRateLimits(
   };
 }
 
-/** The plugin tests every address with the long pattern of an IPv6 one. */
+/** Skips normalizeIP for IPv4, because its IPv6 pattern is slow. */
 function networkOf(address: string): string {
   return isIPv4(address) ? address : normalizeIP(address);
 }
 
 type Done = (error: Error | null, result?: { current: number; ttl: number }) => void;
 
-/** A counter as a store of the plugin, which instantiates it (@fastify/rate-limit, "Custom store"). */
+/** Adapts a counter to a store class of the plugin (@fastify/rate-limit, "Custom store"). */
 function toStore(counter: Counter) {
   return class Store {
     child() {
@@ -88,8 +88,8 @@ function toStore(counter: Counter) {
 type Window = { count: number; endsAt: number };
 
 /**
- * A counter of this process. `clock` is monotonic milliseconds: a wall clock set back would limit a client
- * for an hour.
+ * A counter in memory. `clock` is monotonic milliseconds: setting back the wall clock by an hour would extend
+ * a window by an hour.
  */
 export function createMemoryCounter(clock = () => performance.now()): Counter {
   const windows = new LRUCache<string, Window>({ max: MAX_KEYS });

@@ -7,7 +7,7 @@ const TIMEOUT_MS = 150;
 const RETRY_EVERY_MS = 1_000;
 const PREFIX = 'zego-video-token:rate:';
 
-/** One step for all replicas: count, and start the window with the first. */
+/** Increments atomically and starts the window with the first request. */
 const INCREMENT = `
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -29,13 +29,13 @@ export type SharedCounter = Counter & {
 
 export type RedisCounterOptions = {
   url: string;
-  /** Counts while Redis does not answer. */
+  /** Used while Redis does not answer. */
   fallback: Counter;
-  /** Redis stopped answering, with the error, or answers again; or it says by another error why it does not. */
+  /** Called when Redis fails, with the error, when the error reply changes, and when Redis recovers. */
   onChange(shared: boolean, error?: unknown): void;
 };
 
-/** Counts in Redis, by hashed keys, and in the fallback within 150 ms of Redis falling silent. */
+/** Counts in Redis by hashed keys; falls back when Redis does not answer within 150 ms. */
 export function createRedisCounter({
   url,
   fallback,
@@ -58,7 +58,7 @@ export function createRedisCounter({
   const dependency = watchDependency({
     ask: count,
     async probe() {
-      // A Redis may answer PING and refuse scripts.
+      // Not PING: Redis may answer it and still refuse scripts.
       await count('probe', RETRY_EVERY_MS);
       setShared(true);
     },
@@ -69,13 +69,13 @@ export function createRedisCounter({
     else dependency.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
     const reply = replyOf(error);
-    // After a time-out, an error that Redis itself replies is another cause.
+    // An error reply after a timeout is a new cause.
     const isNew = shared !== isShared || (reply !== undefined && reply !== loggedReply);
     if (isShared || reply) loggedReply = reply;
     if (isNew) onChange(isShared, error);
     shared = isShared;
   };
-  // Each failed command reports its own error; without a listener this event would end the process.
+  // Without a listener, an `error` event would end the process.
   redis.on('error', (error) => setShared(false, error));
   redis.on('close', () => !isClosing && setShared(false, CONNECTION_CLOSED));
 
@@ -100,13 +100,13 @@ export function createRedisCounter({
   };
 }
 
-/** The first word of an error reply, such as NOAUTH: its kind. */
+/** The error code of a Redis reply, such as NOAUTH. */
 function replyOf(error: unknown): string | undefined {
   const { name, message = '' } = (error ?? {}) as Error;
   return name === 'ReplyError' ? message.split(' ', 1)[0] : undefined;
 }
 
-/** Redis needs to know neither addresses nor users. */
+/** Keeps addresses and user ids out of Redis. */
 function hash(key: string): string {
   return createHash('sha256').update(key).digest('base64url');
 }

@@ -6,10 +6,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { createByteBuffer } from '../bytes.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 
-/** Longest body of a request, unless its route says otherwise. */
+/** Default maximum body size. */
 export const BODY_LIMIT_BYTES = 16 * 1024;
 
-/** Most header lines of a request. */
+/** Maximum number of header lines. */
 export const MAX_HEADERS = 100;
 const REQUEST_ID = /^[\w-]{1,64}$/;
 const SINGLE_HEADERS: readonly string[] = ['host', 'authorization', 'content-type'];
@@ -17,7 +17,7 @@ const BEARER = /^bearer +([\w\-.~+/]+=*)$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i;
 const BOM = 0xfeff;
 
-/** The client's X-Request-Id where it is harmless in a log line, else a new one, which the request keeps. */
+/** The client's X-Request-Id if it is safe to log, else a new UUID, which is stored in the request. */
 export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id'];
   if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
@@ -26,14 +26,14 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
   return id;
 }
 
-/** What every answer carries. */
+/** The headers of every response. */
 export function commonHeaders(requestId: string) {
   return { 'x-request-id': requestId, 'x-content-type-options': 'nosniff' };
 }
 
 /**
- * Refuses what two parsers could read in two ways: Node.js takes the first of several Host or
- * Authorization headers without an error, and answers lines of HTTP/0.9.
+ * Refuses ambiguous requests, which proxies may parse differently: Node.js accepts duplicate Host and
+ * Authorization headers, using the first, and HTTP/0.9.
  */
 export function headerRefusal({
   headers,
@@ -43,7 +43,7 @@ export function headerRefusal({
   if (rawHeaders.length > 2 * MAX_HEADERS) return new ServiceError('headers_too_large');
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return invalidRequest('unsupported HTTP version; use HTTP/1.1');
-  // Its framing is faulty (RFC 9112 section 6.1).
+  // RFC 9112 section 6.1: the framing of such a message is faulty.
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined)
     return invalidRequest('HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1');
   const seen = new Set<string>();
@@ -73,14 +73,14 @@ export function readBearer(authorization: string | undefined): string {
   throw new ServiceError('credential_invalid', { reason: { code: 'not_bearer' } });
 }
 
-/** A hook that refuses, before the body is read, what only looks like JSON in UTF-8 to a tolerant parser. */
+/** Hook that requires uncompressed application/json in UTF-8, before the body is read. */
 export const requireJson: preParsingHookHandler = ({ headers }, _reply, _payload, done) => {
   const isJson =
     headers['content-encoding'] === undefined && JSON_TYPE.test(headers['content-type'] ?? '');
   done(isJson ? null : new ServiceError('unsupported_media_type'));
 };
 
-/** Replaces Fastify's parsers by one for JSON that turns no byte into another. */
+/** Replaces Fastify's body parsers by a JSON parser that refuses invalid UTF-8 and byte order marks. */
 export function addJsonParser(app: FastifyInstance): void {
   const parseText = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
@@ -88,14 +88,13 @@ export function addJsonParser(app: FastifyInstance): void {
     readBody(payload, request.routeOptions.bodyLimit, (error, body) => {
       if (!body) return void done(error);
       const text = body.toString('utf8');
-      // Two ids that differ in an invalid byte would both become U+FFFD, and so the same.
+      // Invalid bytes become U+FFFD, so two different ids could become equal.
       if (isUtf8(body) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
       else done(invalidRequest('must be UTF-8 without a byte order mark'));
     });
   });
 }
 
-/** Reads a body of at most so many bytes. */
 function readBody(
   payload: IncomingMessage,
   limit: number,
@@ -103,7 +102,7 @@ function readBody(
 ): void {
   const declared = Number(payload.headers['content-length'] ?? 0);
   if (declared > limit) return void done(new ServiceError('body_too_large'));
-  // No event would come any more.
+  // A destroyed stream emits no more events.
   if (payload.destroyed) return void done(payload.errored);
   const body = createByteBuffer(declared);
   const settle = (error: Error | null) => {
@@ -112,22 +111,22 @@ function readBody(
     else done(null, body.take());
   };
   const end = () => settle(null);
-  const add = (piece: Buffer) => {
-    if (body.length() + piece.length > limit) settle(new ServiceError('body_too_large'));
-    else body.add(piece);
+  const add = (chunk: Buffer) => {
+    if (body.length() + chunk.length > limit) settle(new ServiceError('body_too_large'));
+    else body.add(chunk);
   };
   if (!payload.complete) return void payload.on('data', add).on('end', end).on('error', settle);
-  // It came with its head: no event has to be waited for.
-  for (let piece = payload.read(); piece !== null; piece = payload.read()) body.add(piece);
+  // The body arrived with the headers: read it synchronously.
+  for (let chunk = payload.read(); chunk !== null; chunk = payload.read()) body.add(chunk);
   if (body.length() > limit) done(new ServiceError('body_too_large'));
   else done(null, body.take());
 }
 
-/** What the schema found, by the path of the field (RFC 6901). */
+/** Converts schema validation errors; paths are JSON Pointers (RFC 6901). */
 export function fieldErrors(error: unknown): FieldError[] | undefined {
   if (!hasZodFastifySchemaValidationErrors(error)) return undefined;
   return error.validation.map(({ instancePath, message = '' }) => ({
-    // Zod's compiler says `/` for the whole, which would be the field with an empty name.
+    // fastify-type-provider-zod uses `/` for the root, which RFC 6901 defines as the field "".
     path: instancePath === '/' ? '' : instancePath,
     message,
   }));

@@ -15,40 +15,40 @@ import { problemResponses } from './problems/schema.ts';
 import type { RateLimits } from './rate-limit.ts';
 import { readBearer, requireJson } from './request.ts';
 
-/** The fields of a body that every kind of token treats alike. */
+/** The body fields that all kinds of tokens share. */
 type CommonBody = { userId?: string | undefined; roomId?: string };
 
-/** Who asks, and from where. */
-type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
+/** The authenticated user and their country. */
+type Requester = Omit<AccessRequest, 'roomId' | 'videoId'>;
 
-/** What one kind of token has of its own. */
+/** The properties of one kind of token. */
 export type TokenKind<Body extends CommonBody> = {
   /** `/video-token` */
   path: string;
-  /** The name of its line in the audit log. */
+  /** The `event` field in the audit log. */
   event: AuditEvent['event'];
   operationId: string;
   tag: string;
   summary: string;
   body: z.ZodType<Body>;
-  /** The answer with a token: `token`, `expireAt`, and `userId` where it is not the one in the credential. */
+  /** The response: `token`, `expireAt`, and `userId` if it differs from the credential. */
   reply: { description: string; content: { 'application/json': { schema: z.ZodType } } };
-  /** What the audit log says of a body. */
-  audited(body: Body): Pick<AuditEvent, 'roomId' | 'videoId'>;
+  /** The audit log fields of a body. */
+  auditFields(body: Body): Pick<AuditEvent, 'roomId' | 'videoId'>;
   /** @throws {ServiceError} `dependency_unavailable` when there is no decision. `now` is Unix seconds. */
-  decide(body: Body, asker: Asker, now: number): Promise<AccessDecision>;
-  /** The text inside of the token. */
+  decide(body: Body, requester: Requester, now: number): Promise<AccessDecision>;
+  /** The payload of the token. */
   payload(body: Body): string;
 };
 
-/** What the routes of all kinds of token depend on. */
+/** Dependencies and settings of a token route. */
 export type TokenRouteOptions = {
   verify: Verifier['verify'];
   generate: Generate;
   countryOf: CountryOf;
   ttlSeconds: number;
   outlivesSession: boolean;
-  /** User ids are hashed; the reply includes the new id. */
+  /** User ids are hashed; the reply includes the hashed id. */
   repliesUserId: boolean;
   /** Refuse room ids that ZEGO refuses. */
   strictIds: boolean;
@@ -57,17 +57,17 @@ export type TokenRouteOptions = {
   onAuditEvent(event: AuditEvent): void;
 };
 
-/** What limits the requests to it. */
+/** The admission and rate limits of a token route. */
 export type RequestLimits = Pick<Admission, 'enter'> & RateLimits;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks, once authenticated. */
+    /** Set after authentication. */
     credential: Credential | null;
   }
 }
 
-/** The route of a kind of token: a token for the signed-in user, or a problem. */
+/** The route that issues one kind of token to the signed-in user. */
 export function tokenRoute<Body extends CommonBody>(
   kind: TokenKind<Body>,
   options: TokenRouteOptions,
@@ -94,7 +94,7 @@ export function tokenRoute<Body extends CommonBody>(
         body: kind.body,
         response: { 200: kind.reply, ...problemResponses(ERROR_CODES) },
       },
-      // The order in which a request is handled. A request that is refused at any step is audited.
+      // The order matters. audit.onRequest comes first, so that refusals at any step are audited.
       onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
       preParsing: requireJson,
       handler: async (request, reply) => {
@@ -115,14 +115,14 @@ async function issue<Body extends CommonBody>(
   const credential = request.credential as Credential;
   const { userId, subject, issuer, videoAccess } = credential;
   const country = options.countryOf(request);
-  const context = Object.assign(auditContext(request), kind.audited(body), { country });
+  const context = Object.assign(auditContext(request), kind.auditFields(body), { country });
   if (body.userId !== undefined && body.userId !== userId) {
     throw new ServiceError('subject_mismatch');
   }
   if (options.strictIds && body.roomId !== undefined) refuseRoomId(body.roomId);
   const now = options.now();
-  const asker = { userId, subject, issuer, videoAccess, country, requestId: request.id };
-  const decision = await kind.decide(body, asker, now);
+  const requester = { userId, subject, issuer, videoAccess, country, requestId: request.id };
+  const decision = await kind.decide(body, requester, now);
   const expireAt = expiryOf(options, decision, credential, now);
   const token = options.generate({
     userId,
@@ -134,7 +134,7 @@ async function issue<Body extends CommonBody>(
   return { token, expireAt, ...(options.repliesUserId && { userId }) };
 }
 
-/** A token for a room that nobody can enter would fail on the phone, with a number alone. */
+/** Users cannot log in to a room with an invalid id; ZEGO's SDK would only show an error number. */
 function refuseRoomId(roomId: string): void {
   const refusal = zegoRefusal(roomId, ZEGO_RULES.room);
   if (!refusal) return;
@@ -145,7 +145,7 @@ function refuseRoomId(roomId: string): void {
   );
 }
 
-/** @throws {ServiceError} when access is denied, or when too little of the token's life would be left */
+/** @throws {ServiceError} when access is denied, or when the token's lifetime would be too short */
 function expiryOf(
   { ttlSeconds, outlivesSession }: TokenRouteOptions,
   decision: AccessDecision,

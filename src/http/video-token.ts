@@ -10,7 +10,6 @@ import {
   tokenRoute,
 } from './token-route.ts';
 
-/** What the route depends on. */
 export type VideoTokenOptions = TokenRouteOptions & Pick<AccessService, 'check'>;
 
 const bodySchema = z
@@ -47,7 +46,7 @@ const issuedResponse = {
   content: { 'application/json': { schema: tokenSchema } },
 };
 
-/** `POST /video-token`: a token for the signed-in user, a room and a video, or a problem. */
+/** `POST /video-token`: issues a token for the signed-in user, a room and a video. */
 export function videoTokenRoute(
   options: VideoTokenOptions,
   limits: RequestLimits,
@@ -60,8 +59,9 @@ export function videoTokenRoute(
     summary: 'A token with which the signed-in user can load one video in one room',
     body: bodySchema,
     reply: issuedResponse,
-    audited: ({ roomId, videoId }) => ({ roomId, videoId }),
-    decide: ({ roomId, videoId }, asker, now) => options.check({ ...asker, roomId, videoId }, now),
+    auditFields: ({ roomId, videoId }) => ({ roomId, videoId }),
+    decide: ({ roomId, videoId }, requester, now) =>
+      options.check({ ...requester, roomId, videoId }, now),
     payload: encodeVideoPayload,
   } satisfies TokenKind<z.output<typeof bodySchema>>;
   return tokenRoute(kind, options, limits);

@@ -1,14 +1,13 @@
 type Row = readonly [words: string, fix?: string];
 
 const NETWORK = 'check the address, the network and the firewall';
-const CERTIFICATE =
-  'give this machine the certificate of the authority, for instance by NODE_EXTRA_CA_CERTS';
+const CERTIFICATE = 'install the CA certificate, for instance with NODE_EXTRA_CA_CERTS';
 const ADDRESS = 'check that it is the right address';
-const ISSUER: Row = ['the discovery document is of another issuer', 'correct AUTH_ISSUER'];
-const LISTENS = 'check that it is what listens there';
-const RIGHTS = 'give the user of the process the right to it';
+const ISSUER: Row = ['the discovery document belongs to another issuer', 'correct AUTH_ISSUER'];
+const LISTENS = 'check which server listens there';
+const RIGHTS = 'grant the user of the process access to it';
 
-/** What the codes of Node.js, PostgreSQL and this program mean. */
+/** Descriptions and fixes for error codes of Node.js, PostgreSQL and this program. */
 export const CAUSES: Readonly<Record<string, Row>> = {
   ECONNREFUSED: ['connection refused', 'check that it runs, and the host and port'],
   ECONNRESET: ['the connection was closed', LISTENS],
@@ -27,7 +26,7 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   ENETUNREACH: ['no route to the host', NETWORK],
   NO_TLS: [
     'the server does not support TLS',
-    'switch TLS on there, or take sslmode out of the URL',
+    'enable TLS on the server, or remove sslmode from the URL',
   ],
   NO_PASSWORD: ['the server asks for a password', 'put user and password into the URL'],
   ERR_OSSL: ['a certificate or its key cannot be used', 'check the files of certificate and key'],
@@ -38,23 +37,32 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   CERT_HAS_EXPIRED: ['the certificate has expired', 'renew it, and check the clock'],
   CERT_NOT_YET_VALID: ['the certificate is not yet valid', 'check the clock of this machine'],
   ERR_TLS_CERT_ALTNAME_INVALID: ['the certificate is for another host', 'check the host name'],
-  ERR_SSL_WRONG_VERSION_NUMBER: ['the server does not speak TLS there', 'check scheme and port'],
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: ['the server does not speak TLS there', 'check scheme and port'],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    'the server does not use TLS on this port',
+    'check scheme and port',
+  ],
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: [
+    'the server does not use TLS on this port',
+    'check scheme and port',
+  ],
   EPROTO: ['the TLS handshake failed', 'check scheme and port'],
   EADDRINUSE: ['another process listens there', 'stop it, or choose another port'],
   EADDRNOTAVAIL: ['the address is not one of this machine', 'use 0.0.0.0, 127.0.0.1 or its own'],
   EACCES: ['permission denied', RIGHTS],
   EPERM: ['operation not permitted', RIGHTS],
-  EROFS: ['the file system is read-only', 'mount a volume there that can be written'],
+  EROFS: ['the file system is read-only', 'mount a writable volume there'],
   ENOSPC: ['no space is left on the disk', 'make space on it'],
   ENOENT: ['no such file or folder', 'check the path'],
   EEXIST: ['a part of the path is a file, not a folder', 'check the path'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
   EISDIR: ['it is a folder, not a file', 'give the path of a file'],
-  NOT_REGULAR_FILE: ['it is no regular file', 'give the path of a file, not of a pipe or a device'],
+  NOT_REGULAR_FILE: [
+    'it is not a regular file',
+    'give the path of a file, not of a pipe or a device',
+  ],
   FILE_TOO_LARGE: ['it is larger than 1 MiB', 'check the path'],
   ERR_ACCESS_DENIED: [
-    'the path is outside of what the process may use',
+    'the process may not access this path',
     'use a path under /app/data, or change the --allow-fs flags of the container',
   ],
   FOREIGN_DATABASE: ['it is the database of another program', 'check the path'],
@@ -63,17 +71,17 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'its schema is newer than this release of the program',
     'start the newer release again, or restore the backup made before the upgrade',
   ],
-  CHANGED_MIGRATION: ['its schema was made by other migrations', 'check which release made it'],
+  CHANGED_MIGRATION: [
+    'its schema was created by other migrations',
+    'check which release created it',
+  ],
   NOT_UTF8: [
     'its encoding cannot hold every id',
     "create a database with ENCODING 'UTF8'; export and import move the directory",
   ],
   WRITER_BUSY: ['another import or change runs', 'try again when it has ended'],
   '28P01': ['the password is wrong', 'check the user and the password'],
-  '28000': [
-    'the server does not let this user in',
-    'check the user, and pg_hba.conf of the server',
-  ],
+  '28000': ['the server rejects this user', 'check the user, and pg_hba.conf of the server'],
   '3D000': ['the database does not exist', 'create it, or correct its name'],
   '3F000': ['there is no schema to create tables in', 'grant the user USAGE and CREATE on it'],
   '42501': [
@@ -82,7 +90,7 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   ],
   '42P01': ['there is no directory in it yet', 'start the service or import one first'],
   '42P07': ['it has a table of that name already', 'give the directory a database of its own'],
-  '53300': ['too many connections', 'raise max_connections, or put a pooler before it'],
+  '53300': ['too many connections', 'raise max_connections, or use a connection pooler'],
   '55P03': ['another import or change runs', 'try again when it has ended'],
   '57P03': ['the server is starting or stopping', 'wait until it is ready'],
   '25006': ['the server is read-only', 'use the address of the primary server'],
@@ -96,26 +104,29 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED: ISSUER,
   OTHER_ISSUER: ISSUER,
   NO_KEY_SET: ['the discovery document names no key set', 'give its address in AUTH_JWKS_URL'],
-  KEY_SET_IN_CLEAR: ['the discovery document names a key set without https', 'have that corrected'],
+  KEY_SET_IN_CLEAR: [
+    'the discovery document names a key set without https',
+    'ask the provider to correct it',
+  ],
   KEY_SET_INSIDE: [
     'the discovery document names a key set on an internal address',
     'give its address in AUTH_JWKS_URL, if that is meant',
   ],
-  NOT_REDIS: ['what answers is not Redis', ADDRESS],
+  NOT_REDIS: ['the server is not Redis', ADDRESS],
   NO_REDIS_DATABASE: ['there is no database of that number', 'correct the end of the URL'],
   TOO_MANY_CLIENTS: ['it has too many clients', 'raise its maxclients'],
   Z_BUF_ERROR: ['the file ends too early', 'copy it again'],
   Z_DATA_ERROR: ['the file is damaged', 'copy it again'],
   WRONGPASS: ['the password is wrong', 'check the user and the password'],
   NOAUTH: ['the server asks for a password', 'put the password into the URL'],
-  NOPERM: ['the user lacks rights', 'let it run the commands of scripts'],
+  NOPERM: ['the user lacks rights', 'allow the scripting commands'],
 };
 
-/** Primary result codes (https://sqlite.org/rescode.html) with what to do about them. */
+/** Names and fixes for primary result codes (https://sqlite.org/rescode.html). */
 export const SQLITE: Readonly<Record<number, [name: string, fix: string]>> = {
   1: ['ERROR', 'check that it is a directory of this program'],
-  5: ['BUSY', 'stop the program that holds it, or try again'],
-  6: ['LOCKED', 'stop the program that holds it, or try again'],
+  5: ['BUSY', 'stop the program that has the lock, or try again'],
+  6: ['LOCKED', 'stop the program that has the lock, or try again'],
   8: ['READONLY', 'make the file and its folder writable for the user of the process'],
   10: ['IOERR', 'check that the disk has space and works, and that it is no network file system'],
   11: ['CORRUPT', 'restore a backup of the file'],
@@ -124,7 +135,7 @@ export const SQLITE: Readonly<Record<number, [name: string, fix: string]>> = {
   26: ['NOTADB', 'check the path'],
 };
 
-/** Messages of `pg` and `ioredis` that come without a code. */
+/** Messages of `pg` and `ioredis` without a code. */
 export const MESSAGES: readonly [RegExp, code: string][] = [
   [/trying to connect|connection timeout|Stream isn't writeable/, 'CONNECT_TIMEOUT'],
   [/^bad port$/, 'BAD_PORT'],
@@ -142,7 +153,7 @@ export const MESSAGES: readonly [RegExp, code: string][] = [
   [/Protocol error|Unexpected first byte|Unknown RESP type/i, 'NOT_REDIS'],
 ];
 
-/** Errors that are known by their name. Of an error reply of Redis the first word is its code. */
+/** Errors that are identified by name. */
 export const NAMES: Readonly<Record<string, string>> = {
   TimeoutError: 'TIMEOUT',
   SyntaxError: 'NOT_JSON',

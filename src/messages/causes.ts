@@ -5,17 +5,17 @@ import { printable } from './printable.ts';
 
 const CODE = /^\w{1,40}$/;
 
-/** Why something outside of the process failed. */
+/** The cause of an external failure. */
 export type Cause = {
   /** For the log: `28P01`, `SQLITE_CANTOPEN`, `ECONNREFUSED`, `STATUS_500`. */
   code: string;
-  /** For people, without the values that a library was given. */
+  /** For people; does not quote values passed to a library. */
   words: string;
-  /** What to do about it, where the cause tells. */
+  /** What to do, if the cause is specific enough. */
   fix?: string;
 };
 
-/** Finds the cause inside of what was thrown. */
+/** Finds the innermost cause of a thrown value. */
 export function causeOf(thrown: unknown): Cause {
   const error = innermost(thrown);
   const { errcode, status, name, message = '' } = error;
@@ -28,40 +28,40 @@ export function causeOf(thrown: unknown): Cause {
   const byName = rowOf(NAMES, name ?? '') ?? reply;
   if (byName) return causeForCode(byName);
   const code = typeof error.code === 'string' ? error.code : (found ?? name ?? 'UNKNOWN');
-  // What the server of PostgreSQL says names users, databases and tables, never a password.
+  // Messages of the PostgreSQL server name users, databases and tables, but no passwords.
   const words = error.severity === undefined ? undefined : firstLine(message);
   return { ...causeForCode(code), ...(words !== undefined && { words }) };
 }
 
-/** The cause as the middle and the end of a sentence. */
+/** Formats a cause as the end of a sentence. */
 export function describeCause({ code, words, fix }: Cause): string {
   return `${words} (${code})${fix === undefined ? '' : `; ${fix}`}`;
 }
 
 function causeForCode(given: string): Cause {
-  // It may be a word of a remote party: of any length, and with anything in it.
+  // The code may come from a remote party, with any length and content.
   const code = CODE.test(given) ? given : 'UNKNOWN';
   const row = rowOf(CAUSES, code.startsWith('ERR_OSSL') ? 'ERR_OSSL' : code);
   const [words, fix] = row ?? [SYSTEM_WORDS.get(code) ?? 'it failed'];
   return { code, words, ...(fix !== undefined && { fix }) };
 }
 
-/** A row of a table, never what an object inherits. */
+/** Looks up an own property. */
 function rowOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/** What the operating system says of an error that has no row. */
+/** Messages of the operating system for codes that are not in CAUSES. */
 const SYSTEM_WORDS = new Map(getSystemErrorMap().values());
 
 function fixOfStatus(status: number): string {
-  if (status >= 500 || status === 429) return 'look into its log';
+  if (status >= 500 || status === 429) return 'check its log';
   return status < 400 ? 'use the address that it redirects to' : 'check the address';
 }
 
 function sqliteCause({ errcode = 0, errstr = '', message = '' }: Thrown): Cause {
   const [name, fix] = SQLITE[errcode % 256] ?? [String(errcode), 'check the file'];
-  // "SQL logic error" says less than which table or column is missing.
+  // The message names the missing table or column; `errstr` is only "SQL logic error".
   return { code: `SQLITE_${name}`, words: firstLine(name === 'ERROR' ? message : errstr), fix };
 }
 
@@ -79,14 +79,14 @@ type Thrown = {
   status?: number;
 };
 
-/** `fetch` and a connection to several addresses wrap what happened. */
+/** `fetch` and connections to several addresses wrap the original error. */
 function innermost(thrown: unknown): Thrown {
   if (thrown instanceof ServiceError && (thrown.extras.reason || thrown.extras.cause)) {
     return thrown.extras.reason ?? innermost(thrown.extras.cause);
   }
   if (thrown instanceof AggregateError) return innermost(thrown.errors[0]);
   const error = (thrown ?? {}) as Thrown & { cause?: unknown };
-  // `pg` gives up a slow connection, and puts inside that it was closed.
+  // On a connection timeout of `pg`, the inner error only says that the connection was closed.
   const isOutermost =
     typeof error.code === 'string' || /connection timeout/.test(error.message ?? '');
   return error.cause && !isOutermost ? innermost(error.cause) : error;

@@ -11,15 +11,17 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Zod's own messages in the words of the other errors; a message that stands in a schema goes first.
+ * Replaces the default messages of Zod; messages in schemas take precedence.
  *
- * @param names that are known, for what was probably meant
+ * @param names known field names, for suggestions
  */
 export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
   return (issue) => {
     switch (issue.code) {
       case 'invalid_type':
-        return issue.input === undefined ? 'is required' : `must be ${article(issue.expected)}`;
+        return issue.input === undefined
+          ? 'is required'
+          : `must be ${describeType(issue.expected)}`;
       case 'unrecognized_keys':
         return issue.keys.map((key) => `unknown field ${key}${hint(key, names)}`).join('; ');
       case 'too_small':
@@ -31,7 +33,7 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
         return `must be ${issue.values.join(' or ')}`;
       case 'invalid_union': {
         const { options } = issue as { options?: readonly string[] };
-        return options ? `must be one of ${options.join(', ')}` : 'is of no form that is known';
+        return options ? `must be one of ${options.join(', ')}` : 'has an unknown form';
       }
       default:
         return undefined;
@@ -39,7 +41,7 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
   };
 }
 
-function article(expected: string): string {
+function describeType(expected: string): string {
   return TYPES[expected] ?? expected;
 }
 

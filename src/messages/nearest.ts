@@ -1,8 +1,8 @@
 const MAX_DISTANCE = 2;
-/** Of a short name one letter makes another word: HOME is not HOST. */
+/** Shorter names allow a distance of one only, because similar names are often distinct words. */
 const SHORT = 6;
 
-/** The name that was probably meant: within a letter or two, or in other letters. */
+/** The known name closest to `name`, ignoring case, within two edits. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const allowed = name.length < SHORT ? 1 : MAX_DISTANCE;
   const close = names

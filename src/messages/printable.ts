@@ -1,4 +1,4 @@
-/** Text of a file or of a remote party on one line, without the characters that steer a terminal. */
+/** Removes line breaks and control characters from untrusted text, for terminals and logs. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
 }

@@ -2,34 +2,34 @@ import type { StatementSync } from 'node:sqlite';
 import type { Row } from './report-format.ts';
 import type { TemporaryDatabase } from './temporary-database.ts';
 
-/** Ids of rows that are kept beside the database: those of a day of a large catalogue. */
+/** Size of the cache of row ids: enough for one day of a large catalogue. */
 const MAX_CACHED_ROWS = 50_000;
 
-/** Each bucket of durations is a tenth wider than the one before, from 10 µs on. */
+/** Duration buckets start at 10 µs; each is 10 % wider than the previous one. */
 const BUCKET_GROWTH = 1.1;
 const SHORTEST_MS = 0.01;
 const BUCKETS = 160;
 
-/** A decision as the report counts it. */
+/** One decision of the audit log. */
 export type Decision = {
   day: string;
   video: string;
   territory: string;
   outcome: 'issued' | 'denied' | 'failed';
-  /** Why it was denied. */
+  /** The deny code. */
   code: string;
   user: string | undefined;
   durationMs: number;
 };
 
-/** Decisions, summed up by SQL. */
+/** Aggregates decisions with SQL. */
 export type DecisionStore = {
   add(decision: Decision): void;
-  /** Sums up what was added: a row for each day, film and territory, in this order; may be read again. */
+  /** Aggregates by day, film and territory, sorted; the result can be iterated more than once. */
   rows(): Iterable<Row>;
 };
 
-/** A user's id stays text: to look up an integer for each decision takes 1.7 times as long. */
+/** User ids are stored as text: mapping each to an integer takes 1.7 times as long. */
 const TABLES = `
   CREATE TEMP TABLE report_row (
     id INTEGER PRIMARY KEY,
@@ -65,8 +65,8 @@ const ROW_ID = `
 `;
 
 /**
- * One sort for the counts, one for the users. GROUP BY row, user sorts outside of memory, and
- * COUNT(DISTINCT user) does not: it takes four times as long where a row has ten million users.
+ * One sort for the counts, one for the users. GROUP BY row, user uses an external sort; COUNT(DISTINCT user) does
+ * not, and takes four times as long with ten million users in a row.
  */
 const SUM_UP = `
   INSERT INTO tally
@@ -77,7 +77,7 @@ const SUM_UP = `
   GROUP BY row;
 `;
 
-/** A quantile is the first bucket up to which there are as many decisions as it says. */
+/** A quantile is the first bucket whose cumulative count reaches it. */
 const ROWS = `
   WITH running AS (
     SELECT row, bucket, outcome, count,
@@ -119,7 +119,7 @@ type SqlRow = Omit<Row, 'denied' | 'p50Ms' | 'p99Ms'> & {
   p99: number;
 };
 
-/** Keeps decisions in temporary tables, so that memory grows neither with them nor with their rows. */
+/** Stores decisions in temporary tables, so that memory usage is constant. */
 export function createDecisionStore({ db, attempt }: TemporaryDatabase): DecisionStore {
   db.exec(TABLES);
   const insert = db.prepare('INSERT INTO decision VALUES (?, ?, ?, ?, ?)');
@@ -150,7 +150,7 @@ export function createDecisionStore({ db, attempt }: TemporaryDatabase): Decisio
   };
 }
 
-/** The id of a row of the report, which is added when it is new. */
+/** Finds or creates the id of a report row. */
 function createRowIds(statement: StatementSync) {
   const cache = new Map<string, number>();
   return (day: string, video: string, territory: string): number => {

@@ -64,7 +64,7 @@ async function importFile(
   const options: ImportOptions = {
     actor: cliActor(),
     dryRun,
-    onEntry: refused.see,
+    onEntry: refused.check,
     replace,
     onLine(line) {
       if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
@@ -93,7 +93,7 @@ async function importFile(
   );
 }
 
-/** The user of the operating system; its number where it has no name, as in a container. */
+/** The user of the operating system; the uid if it has no name, as in a container. */
 export function cliActor(readUser: () => { username: string } = userInfo): Actor {
   try {
     return `cli:${readUser().username}`;
@@ -102,12 +102,12 @@ export function cliActor(readUser: () => { username: string } = userInfo): Actor
   }
 }
 
-/** All bad lines in one error, a line each. */
+/** Throws one error that lists all invalid lines. */
 function listLines(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
   const lines = error.problems.map(({ line, message }) => printable(`line ${line}: ${message}`));
   if (lines.length === 0)
-    throw new Error('The file names nothing, and --replace would delete all.');
+    throw new Error('The file has no entries, and --replace would delete everything.');
   if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);
   throw new Error(lines.join('\n'));
 }

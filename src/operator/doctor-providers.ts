@@ -8,10 +8,10 @@ import { causeOf, describeCause } from '../messages/causes.ts';
 
 type OnClock = (secondsAhead: number) => void;
 
-/** One thing that the service needs, and what to do when it is not there. */
+/** The result of one check, with a fix if it failed. */
 export type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 
-/** Whether the keys of every provider can be had, or the introspection endpoint answers. */
+/** Checks the keys of all providers, or the introspection endpoint. */
 export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
   if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
   const { providers } = auth;
@@ -55,7 +55,7 @@ async function checkIntrospection(
   }
 }
 
-/** The Date header of the identity provider is the only other clock that we know of. */
+/** Compares our clock with the Date header of the identity provider. */
 export function checkClock(secondsAhead: number | undefined): Finding {
   const check = 'clock';
   if (secondsAhead === undefined)

@@ -16,7 +16,7 @@ import { type Output, type Terminal, verdict } from './terminal.ts';
 const REDIS_MS = 2_000;
 const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 
-/** Checks what the service needs before it is started, or while it is not well; returns the exit code. */
+/** Checks configuration and dependencies; returns the exit code. */
 export async function doctor(
   environment: Environment,
   readFile: ReadFile,
@@ -118,7 +118,7 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     };
   } catch (error) {
     const { variable, what, cause } = accessFailure(access, error);
-    const { fix = 'look into its log' } = cause;
+    const { fix = 'check its log' } = cause;
     const contract =
       access.mode === 'http'
         ? '; your backend must answer 200 with {"allow":true} or {"allow":false,"code":…} in time'
@@ -143,7 +143,7 @@ async function checkRedis(url: string): Promise<Finding> {
     },
   });
   const probe = setInterval(() => counter.increment('doctor', 1_000), 200);
-  // The first attempts come before the connection stands.
+  // The first attempts fail until the connection is established.
   const late = setTimeout(resolve, REDIS_MS);
   await promise;
   clearInterval(probe);
@@ -157,6 +157,6 @@ async function checkRedis(url: string): Promise<Finding> {
     check: 'Redis',
     ok,
     detail: `${what}; ${words} (${code})`,
-    fix: `${variable}: ${fix}; until then each replica counts for itself`,
+    fix: `${variable}: ${fix}; until then each replica counts separately`,
   };
 }

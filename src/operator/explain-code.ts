@@ -2,17 +2,17 @@ import type { ErrorCode } from '../errors.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { type Output, table } from './terminal.ts';
 
-/** A code as the audit log has it: one that the client is told, or `aborted`. */
+/** A code in the audit log: a problem code, or `aborted`. */
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
 const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
 
-/** Where an operator looks when a client gets this. */
+/** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
-  aborted: 'The client hung up before its answer: its timeout, or durationMs in the log.',
+  aborted: 'The client disconnected before the response: its timeout, or durationMs in the log.',
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
-  credential_missing: 'The app sends no Authorization header, or a proxy takes it away.',
+  credential_missing: 'The app sends no Authorization header, or a proxy removes it.',
   credential_invalid:
     'The log says reason, expected and received. explain --jwt walks through one JWT; doctor checks the keys.',
   credential_expired:
@@ -30,10 +30,10 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   request_timeout: 'A slow network, or a proxy that holds the body back for more than 10 s.',
   body_too_large: 'The app sends more than the two ids.',
   unsupported_media_type: 'The app must send Content-Type: application/json, uncompressed.',
-  headers_too_large: 'Cookies, or a JWT with very many claims: 16 kB is the most.',
+  headers_too_large: 'Cookies, or a JWT with very many claims: the limit is 16 kB.',
   rate_limited:
     'RATE_LIMIT_PER_IP and RATE_LIMIT_PER_USER; one ip for all in the log means TRUST_PROXY is missing.',
-  internal_error: 'A fault of ours: the log has an error with the same requestId.',
+  internal_error: 'A bug in the service: the log has an error with the same requestId.',
   dependency_unavailable:
     'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
   key_unknown:
@@ -42,9 +42,9 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
 };
 
 /**
- * Prints what a code means to the client, and where the operator looks.
+ * Prints the problem for a code and where to find its cause.
  *
- * @returns false when there is no such code
+ * @returns false if the code is unknown
  */
 export function explainCode(code: string, { json, terminal }: Output): boolean {
   if (!Object.hasOwn(WHERE_TO_LOOK, code)) {
@@ -52,14 +52,14 @@ export function explainCode(code: string, { json, terminal }: Output): boolean {
     return false;
   }
   const look = WHERE_TO_LOOK[code as LoggedCode];
-  const told = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
-  if (json) terminal.print(JSON.stringify({ code, ...told, look }));
+  const problem = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
+  if (json) terminal.print(JSON.stringify({ code, ...problem, look }));
   else {
-    const answer: [string, string][] = told
+    const answer: [string, string][] = problem
       ? [
-          ['status', `${told.status} ${told.title}`],
-          ['action', told.action],
-          ['the client is told', told.detail],
+          ['status', `${problem.status} ${problem.title}`],
+          ['action', problem.action],
+          ['the client is told', problem.detail],
         ]
       : [];
     terminal.print(table(terminal, [['code', code], ...answer, ['where to look', look]]));

@@ -3,7 +3,7 @@ import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { printable } from '../messages/printable.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
-/** Prints why a user may or may not watch; false when not. */
+/** Prints an access decision with its reasons; returns whether access is allowed. */
 export async function explainAccess(
   service: AccessService,
   request: AccessRequest,

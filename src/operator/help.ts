@@ -1,10 +1,10 @@
 import { Help, type HelpConfiguration } from 'commander';
 
-/** Below this a column of explanations has no place beside the names. */
+/** On narrower terminals, descriptions are printed below the names. */
 const NARROW_COLUMNS = 70;
 const INDENT = '      ';
 
-/** Help in the order of the commands, broken at word ends on a terminal of any width. */
+/** Lists commands in order of definition and wraps descriptions to the terminal width. */
 export const HELP: HelpConfiguration = {
   sortSubcommands: false,
   minWidthToWrap: 20,

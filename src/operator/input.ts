@@ -5,7 +5,7 @@ import { causeOf, describeCause } from '../messages/causes.ts';
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * The bytes of a file, or of standard input for `-`.
+ * Reads the bytes of a file, or of standard input for `-`.
  *
  * @throws {Error} that names the file and the cause
  */
@@ -19,7 +19,7 @@ export async function* readInput(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The text of a small file, or of standard input for `-`. */
+/** Reads the text of a small file, or of standard input for `-`. */
 export async function readText(file: string): Promise<string> {
   try {
     return file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8');

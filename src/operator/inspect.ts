@@ -2,7 +2,7 @@ import { printable } from '../messages/printable.ts';
 import { type Expectations, type Inspection, inspectToken } from './inspection.ts';
 import { type Output, type Terminal, table, verdict } from './terminal.ts';
 
-/** Prints what a token says and what ZEGO would refuse; false when ZEGO would refuse it now. */
+/** Prints the claims and the problems of a token; returns whether ZEGO would accept it now. */
 export function inspect(
   token: string,
   expected: Expectations,

@@ -7,7 +7,7 @@ import {
   Token04Error,
 } from '../token04/index.ts';
 
-/** What a token is compared with. */
+/** The expected values of a token. */
 export type Expectations = {
   /** The current ServerSecret, then the previous one. */
   secrets: readonly string[];
@@ -19,11 +19,11 @@ export type Expectations = {
   now: number;
 };
 
-/** One reason for ZEGO to refuse, with the error number that its SDK would show where it is known. */
+/** Why ZEGO would refuse a token, with the error number of its SDK if known. */
 type Problem = { code: string; message: string; zegoError?: number };
 
 export type Inspection = {
-  /** ZEGO would take the token now. */
+  /** ZEGO would accept the token now. */
   valid: boolean;
   mode: 'cbc' | 'gcm' | null;
   claims: Token04Claims | null;
@@ -52,7 +52,7 @@ const ZEGO_ERROR_OF: Readonly<Record<string, number>> = {
 
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Reads a token as ZEGO would, and says what it would refuse. Never throws. */
+/** Validates a token as ZEGO does, and lists the problems. Never throws. */
 export function inspectToken(token: string, expected: Expectations): Inspection {
   try {
     const { mode, claims, secretIndex } = decode(token, { secrets: expected.secrets });
@@ -83,7 +83,7 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
     problems.push({ code, message, ...(zegoError !== undefined && { zegoError }) });
   const lifetime = claims.expireAt - claims.createdAt;
   if (appId !== undefined && claims.appId !== appId) {
-    const message = `It is for AppID ${claims.appId}, not ${appId}: whose project made it?`;
+    const message = `It is for AppID ${claims.appId}, not ${appId}: which project created it?`;
     add('app_id_mismatch', message, ZEGO.appId);
   }
   if (userId !== undefined && claims.userId !== userId) {

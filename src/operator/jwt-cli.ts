@@ -4,13 +4,12 @@ import { loadAuth } from '../config/identity/auth.ts';
 import { unixSeconds } from '../time.ts';
 import type { Terminal } from './terminal.ts';
 
-/** In place of what a command else does. */
+/** Replaces the normal operation of a command. */
 export const JWT_OPTION = new Option(
   '--jwt <file>',
   'alone: walk through the JWT in a file, or - for standard input',
 );
 
-/** What the process gives a command. */
 type Context = {
   environment: Environment;
   readFile: ReadFile;
@@ -19,7 +18,7 @@ type Context = {
   terminal: Terminal;
 };
 
-/** Prints whether the service would take a JWT, claim by claim; returns the exit code. */
+/** Prints whether the service would accept a JWT, claim by claim; returns the exit code. */
 export async function runExplainJwt(file: string, context: Context, json: boolean) {
   const { explainJwt } = await import('./jwt.ts');
   const { environment, readFile, dotenv, terminal } = context;
@@ -33,7 +32,7 @@ export function addUserIdCommand(
 ): void {
   program
     .command('user-id')
-    .description('say which user id somebody has here')
+    .description('print the user id for an issuer and a subject')
     .argument('<issuer>', 'the claim iss of their JWT')
     .argument('<subject>', 'the user claim of their JWT')
     .option('--json', 'print JSON')

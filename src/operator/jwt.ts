@@ -14,20 +14,20 @@ import { type Output, verdict } from './terminal.ts';
 
 const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
 
-/** No setting takes a credential that is over, or that does not say when it is. */
-const OF_TIME = /^(credential_expired|claim_(exp|nbf|iat)(_\w+)?)$/;
-/** Where providers put the user, beside `sub`. */
+/** Refusals that no setting can fix: an expired credential, or one without expiry. */
+const TIME_REFUSAL = /^(credential_expired|claim_(exp|nbf|iat)(_\w+)?)$/;
+/** Common user claims besides `sub`. */
 const USER_CLAIMS = ['user_id', 'userId', 'uid', 'id', 'username'];
 
 type Claims = Record<string, unknown>;
-type Walk = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
+type Diagnosis = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
 
 /**
- * Walks through one JWT and prints which check refuses it and which settings would take it; returns the exit code.
- * Prints neither the JWT nor what it says of the user.
+ * Prints which checks refuse a JWT and which settings would accept it; returns the exit code. Prints neither the
+ * JWT nor user data.
  *
- * @param file a path, or `-` for standard input: an argument would stay in the history of the shell
- * @param loadAuth reads the configuration, and throws a ConfigError when it is wrong
+ * @param file a path, or `-` for standard input; a JWT as an argument would stay in the shell history
+ * @param loadAuth reads the configuration; throws a ConfigError if it is invalid
  */
 export async function explainJwt(
   file: string,
@@ -36,39 +36,43 @@ export async function explainJwt(
   { json, terminal }: Output,
 ): Promise<number> {
   const token = (await readText(file)).trim();
-  const walk = await diagnose(token.replace(/^bearer +/i, ''), loadAuth, now);
-  if (json) terminal.print(JSON.stringify(walk));
+  const diagnosis = await diagnose(token.replace(/^bearer +/i, ''), loadAuth, now);
+  if (json) terminal.print(JSON.stringify(diagnosis));
   else {
-    for (const { claim, refusal } of walk.checks) {
+    for (const { claim, refusal } of diagnosis.checks) {
       terminal.print(
         verdict(terminal, !refusal, refusal ? `${claim}: ${describeRefusal(refusal)}` : claim),
       );
     }
     terminal.print();
-    if (walk.accepted) terminal.print('The service takes this JWT.');
-    else if (walk.settings.length > 0) terminal.print('Settings for JWTs like this one:');
-    for (const line of walk.settings) terminal.print(`  ${line}`);
+    if (diagnosis.accepted) terminal.print('The service takes this JWT.');
+    else if (diagnosis.settings.length > 0) terminal.print('Settings for JWTs like this one:');
+    for (const line of diagnosis.settings) terminal.print(`  ${line}`);
   }
-  if (walk.accepted) return 0;
-  return walk.checks.some(({ claim }) => claim === 'configuration') ? EXIT_CONFIG : EXIT_NO;
+  if (diagnosis.accepted) return 0;
+  return diagnosis.checks.some(({ claim }) => claim === 'configuration') ? EXIT_CONFIG : EXIT_NO;
 }
 
 function describeRefusal({ code, expected, received }: Reason): string {
-  // What would end a start, too: a sentence of its own.
+  // A configuration problem is already a sentence.
   if (code === 'configuration') return received ?? '';
   const both = [expected && `expected ${expected}`, received && `received ${received}`];
   const facts = printable(both.filter(Boolean).join(', '));
-  return `${facts || (WORDS[code] ?? 'it is refused')} (${code})`;
+  return `${facts || (DESCRIPTIONS[code] ?? 'it is refused')} (${code})`;
 }
 
-/** What is wrong, where nothing was expected or received. */
-const WORDS: Readonly<Record<string, string>> = {
-  signature: 'it was not made with the key of this configuration',
+/** Descriptions of codes without expected and received values. */
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
+  signature: 'it was not signed with the configured key',
   key_not_in_set: 'the key set of the provider has no such key',
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };
 
-async function diagnose(token: string, loadAuth: () => Config['auth'], now: number): Promise<Walk> {
+async function diagnose(
+  token: string,
+  loadAuth: () => Config['auth'],
+  now: number,
+): Promise<Diagnosis> {
   const read = readToken(token);
   if (!read) {
     const received = token === '' ? 'nothing' : 'an opaque token';
@@ -79,7 +83,7 @@ async function diagnose(token: string, loadAuth: () => Config['auth'], now: numb
   try {
     const checks = await check(token, claims, loadAuth(), now);
     const refusals = checks.flatMap(({ refusal }) => refusal ?? []);
-    const settings = refusals.every(({ code }) => OF_TIME.test(code))
+    const settings = refusals.every(({ code }) => TIME_REFUSAL.test(code))
       ? []
       : settingsFor(alg, claims, checks);
     return { accepted: refusals.length === 0, checks, settings };
@@ -101,7 +105,7 @@ function readToken(token: string): { alg: string; claims: Claims } | undefined {
   }
 }
 
-/** The verdict of the service on the signature, and then every claim. */
+/** Verifies the signature, then checks every claim. */
 async function check(
   token: string,
   claims: Claims,
@@ -111,14 +115,14 @@ async function check(
   const verifier = await createVerifier(providers, NO_EVENTS, ids);
   const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
   verifier.close();
-  const isOfClaims = refusal && /^(claim|credential_expired|user_id)/.test(refusal.code);
+  const isClaimRefusal = refusal && /^(claim|credential_expired|user_id)/.test(refusal.code);
   const signature =
-    refusal && !isOfClaims ? { claim: 'signature', refusal } : { claim: 'signature' };
+    refusal && !isClaimRefusal ? { claim: 'signature', refusal } : { claim: 'signature' };
   const provider = providerOf(claims, providers);
   const explained = provider ? explainClaims(claims, provider, ids, now) : [];
-  const hasFound = explained.some((one) => one.refusal);
-  // A discovery document spells its issuer to the letter; the walk knows both spellings.
-  const rest = isOfClaims && !hasFound ? [{ claim: 'iss', refusal }] : [];
+  const isExplained = explained.some((one) => one.refusal);
+  // explainClaims accepts the issuer with and without a trailing slash; the verifier requires the exact one.
+  const rest = isClaimRefusal && !isExplained ? [{ claim: 'iss', refusal }] : [];
   return [signature, ...explained, ...rest];
 }
 
@@ -132,19 +136,19 @@ function providerOf({ iss }: Claims, providers: readonly Provider[]): Provider |
   return named ?? (providers.length === 1 ? providers[0] : undefined);
 }
 
-/** The lines of configuration for a JWT of this shape; the preset is known by the shape of `iss`. */
+/** Suggests settings for JWTs like this one; `iss` determines the preset. */
 function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): string[] {
   const { iss } = claims;
   const preset = typeof iss === 'string' ? presetOf(iss) : undefined;
   const row = PRESETS[preset?.split(':')[0] ?? ''];
-  const source = preset ? `AUTH_PROVIDER=${preset}` : `AUTH_ISSUER=${shown(iss)}`;
+  const source = preset ? `AUTH_PROVIDER=${preset}` : `AUTH_ISSUER=${toSetting(iss)}`;
   const isSecret = alg.startsWith('HS');
   const audienceClaim = audienceClaimOf(claims, row?.audienceClaim);
   const lines = [
     ...(iss === undefined ? [] : [source]),
     ...(isSecret ? ['AUTH_JWT_SECRET=<the secret that signs it>'] : []),
     ...(alg === 'HS256' || !isSecret ? [] : [`AUTH_ALGORITHMS=${alg}`]),
-    ...(audienceClaim ? [`AUTH_AUDIENCE=${shown([claims[audienceClaim]].flat()[0])}`] : []),
+    ...(audienceClaim ? [`AUTH_AUDIENCE=${toSetting([claims[audienceClaim]].flat()[0])}`] : []),
   ];
   if (audienceClaim && audienceClaim !== (row?.audienceClaim ?? 'aud')) {
     lines.push(`AUTH_AUDIENCE_CLAIM=${audienceClaim}`);
@@ -167,15 +171,15 @@ function audienceClaimOf(claims: Claims, usual: string | undefined): string | un
   return [usual, 'aud', 'client_id', 'azp'].find((name) => name && claims[name] !== undefined);
 }
 
-/** On one line, and no longer than an identifier is. */
-function shown(value: unknown): string {
+/** Makes a claim safe to print as a setting. */
+function toSetting(value: unknown): string {
   return typeof value === 'string' ? printable(value).replaceAll(' ', '').slice(0, 200) : '…';
 }
 
 /**
- * Prints the user id of a person here.
+ * Prints the user id for an issuer and a subject.
  *
- * @throws {Error} for an issuer that is no provider's, and an id that ZEGO refuses
+ * @throws {Error} when no provider has the issuer, or ZEGO refuses the id
  */
 export function printUserId(
   issuer: string,

@@ -3,7 +3,7 @@ import { encodeVideoPayload } from '../token/payload.ts';
 import { createGenerator } from '../token04/index.ts';
 import type { Output } from './terminal.ts';
 
-/** What of the configuration a token is made with. */
+/** The variables that minting a token needs. */
 export const MINT_VARIABLES = [
   'ZEGO_APP_ID',
   'ZEGO_SERVER_SECRET',
@@ -11,7 +11,6 @@ export const MINT_VARIABLES = [
   'TOKEN_TTL_SECONDS',
 ] as const;
 
-/** For whom and for how long. */
 export type MintInput = {
   userId: string;
   roomId: string;
@@ -21,7 +20,7 @@ export type MintInput = {
   now: number;
 };
 
-/** Prints a token that no rule was asked about: for support and tests. */
+/** Prints a token without an access check, for support and tests. */
 export function mint(
   { userId, roomId, videoId, ttlSeconds, now }: MintInput,
   values: Pick<Variables, (typeof MINT_VARIABLES)[number]>,

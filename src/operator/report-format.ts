@@ -27,7 +27,7 @@ const HEADINGS = [
   'denied',
 ];
 
-/** The report, a line at a time: there may be a million. A table reads its rows twice. */
+/** Formats the report line by line, as there may be a million. A table iterates its rows twice. */
 export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<string>> = {
   *json(rows) {
     let last: string | undefined;
@@ -44,7 +44,7 @@ export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<str
   *table(rows) {
     const widths = HEADINGS.map((heading) => heading.length);
     for (const row of rows) {
-      for (const [column, { length }] of shown(row).entries()) {
+      for (const [column, { length }] of printableCells(row).entries()) {
         widths[column] = Math.max(widths[column] ?? 0, length);
       }
     }
@@ -54,12 +54,12 @@ export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<str
         .join('  ')
         .trimEnd();
     yield align(HEADINGS);
-    for (const row of rows) yield align(shown(row));
+    for (const row of rows) yield align(printableCells(row));
   },
 };
 
-/** The cells for a terminal: ids come from clients. */
-function shown(row: Row): string[] {
+/** The cells for a terminal; ids are untrusted. */
+function printableCells(row: Row): string[] {
   return cells(row).map(printable);
 }
 
@@ -70,7 +70,7 @@ function cells({ denied, ...row }: Row): string[] {
   return [day, video, territory, ...numbers, codes.join('; ')];
 }
 
-/** RFC 4180; and no cell that a spreadsheet would run as a formula, as ids come from clients. */
+/** Quotes a cell (RFC 4180) and prevents formula injection, because ids are untrusted. */
 function quote(cell: string): string {
   const text = /^[=+\-@\t\r]/.test(cell) && cell !== '-' ? `'${cell}` : cell;
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -9,14 +9,14 @@ import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 
 const DECISION = '"event":"video_token"';
-/** Lines that are written at a time. */
+/** Lines per write. */
 const BATCH_LINES = 1_000;
 
-/** Where a log was cut off while it was written there can be megabytes of zeros. */
-const ignore = () => {};
+/** A log truncated by a crash can contain megabytes of zeros. */
+const ignoreLongLine = () => {};
 
-/** The bytes of a log, unpacked where they are those of gzip (RFC 1952 section 2.3.1). */
-async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
+/** The bytes of a log, decompressed if it is gzip (RFC 1952 section 2.3.1). */
+async function* decompressed(file: string): AsyncGenerator<Uint8Array> {
   const chunks = readInput(file);
   const first = await chunks.next();
   if (first.done) return;
@@ -25,7 +25,7 @@ async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
     yield* chunks;
   })();
   const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
-  // The callback keeps an error of a cut file from ending the process: the reader gets it, too.
+  // The callback prevents an uncaught exception on a truncated file; the reader also gets the error.
   const bytes = isGzip ? pipeline(Readable.from(all), createGunzip(), () => {}) : all;
   try {
     yield* bytes;
@@ -35,8 +35,8 @@ async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Sums up audit logs by day, film and territory, exactly. The decisions are kept in a temporary
- * database in `tempDir`: memory grows neither with them nor with the rows.
+ * Aggregates audit logs by day, film and territory. Decisions are stored in a temporary database in `tempDir`, so
+ * that memory usage is constant.
  *
  * @throws {Error} when no line is a decision
  */
@@ -51,21 +51,21 @@ export async function report(
   );
   const store = createDecisionStore(database);
   let count = 0;
-  let understood = 0;
+  let parsed = 0;
   for (const file of files) {
-    for await (const lines of splitLines(unpacked(file), ignore)) {
+    for await (const lines of splitLines(decompressed(file), ignoreLongLine)) {
       for (const line of lines) {
         const decision = line.includes(DECISION) && parse(line.toString());
         if (!decision) continue;
         store.add(toDecision(decision));
-        understood++;
+        parsed++;
       }
       count += lines.length;
       terminal.progress(`${count.toLocaleString('en')} lines`);
     }
   }
   terminal.progress('');
-  if (understood === 0) {
+  if (parsed === 0) {
     throw new Error(
       `${files.join(', ')}: none of ${count} lines is a decision of the service; give what it wrote to standard output`,
     );
@@ -73,7 +73,7 @@ export async function report(
   await printAll(FORMATS[format](store.rows()), terminal);
 }
 
-/** A write is remembered until the event loop goes on, and a pipe without a reader fails only then. */
+/** Yields to the event loop after each batch, which flushes writes and detects a closed pipe. */
 async function printAll(lines: Iterable<string>, terminal: Terminal): Promise<void> {
   let batch: string[] = [];
   for (const line of lines) {
@@ -96,8 +96,8 @@ type LoggedDecision = {
 };
 
 /**
- * A line that is cut or not ours is left out: a log may have been rotated in the middle of one.
- * Docker Compose and Kubernetes put the container, or time and stream, before each line.
+ * Skips truncated and foreign lines: log rotation may split a line. Docker Compose and Kubernetes prefix each
+ * line with the container, or with time and stream.
  */
 function parse(line: string): LoggedDecision | undefined {
   try {

@@ -3,19 +3,18 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { causeOf, describeCause } from '../messages/causes.ts';
 
-/** A database for intermediate results: its `TEMP` tables grow on disk. */
+/** A database for intermediate results, whose `TEMP` tables are on disk. */
 export type TemporaryDatabase = {
   db: DatabaseSync;
-  /** Runs `work`; an error of SQLite names the folder. */
+  /** Runs `work`; errors name the folder. */
   attempt<T>(work: () => T): T;
 };
 
 /**
- * Opens a database whose tables and sorts take at most some 50 MB of memory. SQLite creates its
- * temporary files with mode 0600 and a random name, and unlinks them at once: whatever ends the
- * process, none remains. One transaction is open, and never ends.
+ * Opens a database that uses about 50 MB of memory. SQLite creates its temporary files with mode 0600 and a random
+ * name, and unlinks them immediately, so that none remains after a crash. One transaction stays open.
  *
- * @param onMemory is called with the cause when `folder` cannot be written; all is then in memory
+ * @param onMemory called with the cause when `folder` is not writable and the data stays in memory
  */
 export function openTemporaryDatabase(
   folder: string,
@@ -29,7 +28,7 @@ export function openTemporaryDatabase(
     db.exec('PRAGMA temp_store = MEMORY');
     onMemory(cause);
   }
-  // A sort takes as much memory as the cache of `main`.
+  // A sort uses as much memory as the cache of `main`.
   db.exec(`PRAGMA main.cache_size = -16000; PRAGMA temp.cache_size = -32000;
     PRAGMA temp.journal_mode = OFF; PRAGMA temp.synchronous = OFF; BEGIN`);
   return {
@@ -45,7 +44,7 @@ export function openTemporaryDatabase(
   };
 }
 
-/** Why nothing can be written. SQLite itself would not ask the permission model of Node.js. */
+/** Why a folder is not writable. SQLite ignores the permission model of Node.js. */
 function unwritable(folder: string): string | undefined {
   try {
     rmdirSync(mkdtempSync(join(folder, 'zego-video-token-')));

@@ -1,25 +1,24 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { printable } from '../messages/printable.ts';
 
-/** A terminal without a size says 0; each word would have a line of its own. */
+/** Do not wrap below this width: a terminal of unknown size reports 0. */
 const MIN_COLUMNS = 20;
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Where a command writes; colours only where a person reads. */
+/** The output of a command; uses colours only on a terminal. */
 export type Terminal = {
-  /** A line of the result, on standard output. */
+  /** Prints a line of the result to standard output. */
   print(line?: string): void;
-  /** Lines beside the result, on standard error, without what would steer the terminal. */
+  /** Prints messages to standard error, without control characters. */
   note(lines: string): void;
-  /** Replaces the line below by `text` while a person watches; an empty text takes it away. */
+  /** Shows a progress line on a terminal; an empty text clears it. */
   progress(text: string): void;
   style(style: Style, text: string): string;
-  /** A sentence over several lines where a person's terminal is narrow, broken at word ends. */
+  /** Wraps a sentence at word boundaries on a terminal. */
   wrap(sentence: string, indent?: number): string;
 };
 
-/** How a command shows its result. */
 export type Output = { json: boolean; terminal: Terminal };
 
 export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Terminal {
@@ -40,12 +39,12 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
   };
 }
 
-/** A mark and a sentence: ✓ what holds, ✗ what does not. */
+/** Formats the result of a check with ✓ or ✗. */
 export function verdict({ style, wrap }: Terminal, holds: boolean, text: string): string {
   return wrap(`${holds ? style('green', '✓') : style('red', '✗')} ${text}`);
 }
 
-/** Lines below the first are indented by two. */
+/** Indents continuation lines by two. */
 function wrapAt(sentence: string, columns: number): string {
   let used = 0;
   let text = '';
@@ -59,7 +58,7 @@ function wrapAt(sentence: string, columns: number): string {
   return text;
 }
 
-/** Names and values in two columns; a value that does not fit goes below its name, broken at word ends. */
+/** Formats names and values in two columns; prints long values below their names. */
 export function table({ style, wrap }: Terminal, given: [name: string, value: string][]): string {
   const rows = given.map(([name, value]): [string, string] => [name, printable(value)]);
   const width = Math.max(...rows.map(([name]) => name.length));

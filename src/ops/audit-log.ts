@@ -2,18 +2,18 @@ import type { Logger } from 'pino';
 import { createLogger } from './logger.ts';
 import type { Output } from './output.ts';
 
-/** Lines that may wait for standard output. A crash can lose as much. */
+/** Maximum size of the lines waiting for standard output, which a crash would lose. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
-/** One line for each request for a token, whatever the level of the other lines. */
+/** Writes one line for each token request, regardless of LOG_LEVEL. */
 export type AuditLog = {
-  /** Writes a line. While blocked it writes only those of issued tokens, and counts the others. */
+  /** Writes a line. While blocked, writes only issued tokens and counts the others. */
   write(event: { outcome: string }): void;
-  /** Standard output does not take its lines: no token may be issued. */
+  /** Standard output is blocked: no token may be issued. */
   blocked(): boolean;
 };
 
-/** @param logger says on recovery how many requests were refused without a line */
+/** @param logger logs on recovery how many requests were refused without an audit line */
 export function createAuditLog(output: Output, logger: Logger): AuditLog {
   const lines = createLogger(output, 'info');
   let refused = 0;

@@ -4,11 +4,11 @@ const RESOLUTION_MS = 20;
 const SAMPLE_MS = 500;
 const MAX_DELAY_MS = 500;
 
-/** Watches how late the event loop is. */
+/** Monitors the event-loop delay. */
 export type LoadMonitor = {
-  /** A turn of the last half second came more than half a second late. */
+  /** The maximum delay in the last 500 ms exceeded 500 ms. */
   overloaded(): boolean;
-  /** Forgets what has been measured, such as the start of the process. */
+  /** Discards the measurements, for example of the startup. */
   reset(): void;
   close(): void;
 };
@@ -18,7 +18,7 @@ export function createLoadMonitor(): LoadMonitor {
   let delayMs = 0;
   histogram.enable();
   const timer = setInterval(() => {
-    // The mean would hide the one long turn that everybody waited for.
+    // The mean would hide a single long iteration, which delays all requests.
     delayMs = histogram.max / 1e6 - RESOLUTION_MS;
     histogram.reset();
   }, SAMPLE_MS).unref();

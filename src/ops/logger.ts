@@ -1,6 +1,6 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 
-/** Names under which a credential, a secret or a token could come; no line shows their values. */
+/** Redacted fields: they could contain a credential, a secret or a token. */
 const SENSITIVE = [
   'token',
   'authorization',
@@ -11,7 +11,6 @@ const SENSITIVE = [
   'key',
 ];
 
-/** JSON lines to a destination. */
 export function createLogger(destination: DestinationStream, level: string): Logger {
   const options = {
     level,
@@ -24,7 +23,7 @@ export function createLogger(destination: DestinationStream, level: string): Log
   return pino(options, destination);
 }
 
-/** Where an error was thrown, and its names: a library's message can quote what it was given. */
+/** Logs name, code and stack, but not the message: libraries may quote their input there. */
 function serializeError(error: unknown) {
   const { name, code, stack = '' } = error as { name?: string; code?: string; stack?: string };
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));

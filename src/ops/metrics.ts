@@ -1,15 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { VERSION } from '../version.ts';
 
-/** Seconds; from a warm cache to the longest time-out. */
+/** In seconds, from a cache hit to the longest timeout. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64];
 
-/** What the service counts and measures, in the words of its parts. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** The metrics of one process, in a registry of their own. */
+/** Creates the metrics in a separate registry. */
 export function createMetrics(accessMode: string) {
   const registry = new Registry();
   const registers = [registry];
@@ -49,11 +48,10 @@ export function createMetrics(accessMode: string) {
       verified: (seconds: number) => verify.observe(seconds),
       jwksFetched: (issuer: string, result: 'ok' | 'error') => jwks.inc({ issuer, result }),
     },
-    /** Asks `count` at each scrape. */
     ...createGauges(registry),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
     corsRefused: () => cors.inc(),
-    rateLimitShared: (yes: boolean) => shared.set(yes ? 1 : 0),
+    rateLimitShared: (isShared: boolean) => shared.set(isShared ? 1 : 0),
   };
 }
 
@@ -78,7 +76,7 @@ function createAccessMetrics(registry: Registry, mode: string) {
   };
 }
 
-/** What is read at each scrape. */
+/** Gauges that are read at each scrape. */
 function createGauges(registry: Registry) {
   const gauge = (name: string, help: string) => (read: () => number) => {
     new Gauge({

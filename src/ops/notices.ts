@@ -8,18 +8,18 @@ import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 
-/** An error of a dependency as fields of a log line: a code, and words for people. */
+/** Log fields for an error of a dependency. */
 export function reasonOf(error: unknown): { reason: string; problem: string } {
   const cause = causeOf(error);
   return { reason: cause.code, problem: describeCause(cause) };
 }
 
-/** What was tried and failed, as fields of a log line. */
+/** Log fields for a failed operation. */
 export function fieldsOf({ variable, what, cause }: Failure) {
   return { variable, reason: cause.code, problem: `${what}; ${describeCause(cause)}` };
 }
 
-/** Warns of a directory in which nobody can be allowed anything, most often a mistyped path. */
+/** Warns of an empty directory, usually caused by a wrong path. */
 export async function warnOfEmptyDirectory(
   access: AccessConfig,
   database: Database | undefined,
@@ -38,7 +38,7 @@ export async function warnOfEmptyDirectory(
   }
 }
 
-/** Warns of a backend that does not answer the question of a start. */
+/** Warns if the backend check at startup fails. */
 export async function warnOfFailingBackend(
   config: AccessConfig,
   { probe }: Pick<AccessService, 'probe'>,
@@ -51,7 +51,7 @@ export async function warnOfFailingBackend(
 
 type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown, url?: string) => void;
 
-/** Logs when the keys of an issuer cannot be fetched, and when they can again; passes each fetch on. */
+/** Logs when fetching the keys of an issuer fails and recovers; forwards each event to `next`. */
 export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
   const failing = new Set<string>();
   return (issuer, result, error, url = issuer) => {
@@ -65,7 +65,7 @@ export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
   };
 }
 
-/** Logs when our clock newly differs from that of an issuer. */
+/** Logs when our clock starts to differ from an issuer's clock. */
 export function createClockLog(logger: Logger): (issuer: string, secondsAhead: number) => void {
   const differing = new Set<string>();
   return (issuer, secondsAhead) => {
@@ -78,7 +78,7 @@ export function createClockLog(logger: Logger): (issuer: string, secondsAhead: n
   };
 }
 
-/** Warns of keys that cross a network in the clear (AUTH_ALLOW_HTTP). */
+/** Warns of keys fetched over plain HTTP (AUTH_ALLOW_HTTP). */
 export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
   for (const key of providers.flatMap(({ keys }) => keys)) {
     const url = key.kind === 'jwks' ? key.url : key.kind === 'discovery' ? key.issuer : undefined;

@@ -1,17 +1,17 @@
 import pino from 'pino';
 
-/** Several lines to a write, none later than this. */
+/** Lines are buffered up to this size and time. */
 const BUFFER_BYTES = 4_096;
 const FLUSH_MS = 100;
 
-/** Standard output, written in the background: a line that waits for a slow reader delays no request. */
+/** Asynchronous standard output: a slow reader does not delay requests. */
 export type Output = {
   write(line: string): void;
-  /** What has not been taken yet, in bytes. */
+  /** The number of bytes not yet written. */
   waitingBytes(): number;
-  /** The last write failed; what waits is written again. */
+  /** The last write failed; waiting lines will be retried. */
   failed(): boolean;
-  /** False when not everything was taken within the milliseconds. */
+  /** Resolves to false if not everything was written within `timeoutMs`. */
   flush(timeoutMs: number): Promise<boolean>;
 };
 
@@ -22,7 +22,7 @@ export function createOutput(): Output {
     minLength: BUFFER_BYTES,
     periodicFlush: FLUSH_MS,
   });
-  // pino's own listener discards every line after the first EPIPE; a reader may come back.
+  // The listener of pino discards all lines after the first EPIPE; a new reader may open the pipe.
   destination.removeAllListeners('error');
   let waiting = 0;
   let failed = false;
@@ -42,7 +42,7 @@ export function createOutput(): Output {
     failed: () => failed,
     async flush(timeoutMs) {
       const late = AbortSignal.timeout(timeoutMs);
-      // A flush ends with the write in progress; shorter lines that came meanwhile need another one.
+      // A flush covers only the write in progress; lines added meanwhile need another flush.
       while (waiting > 0 && !failed && !late.aborted) {
         await Promise.race([
           new Promise<void>((resolve) => destination.flush(() => resolve())),

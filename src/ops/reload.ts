@@ -8,17 +8,17 @@ const RETRY_MS = 30_000;
 
 export type ReloadOptions = {
   logger: Logger;
-  /** Reads the configuration anew; throws when it is wrong. */
+  /** Reads the configuration again; throws if it is invalid. */
   read(): Config;
-  /** Applies a configuration; rejects when a dependency prevents it. */
+  /** Applies a configuration; rejects if a dependency fails. */
   apply(config: Config): Promise<void>;
-  /** The files that were read last. */
+  /** The files read by the last `read`. */
   files(): readonly string[];
 };
 
 /**
- * Reloads on SIGHUP and when a file has changed. Polls, as mounted secrets are swapped by links that
- * notifications miss. A wrong configuration changes nothing; what a dependency prevents is tried again.
+ * Reloads on SIGHUP and when a file changes. Polls, because file events miss the symbolic links of mounted secrets.
+ * An invalid configuration is ignored; a failed dependency causes a retry.
  */
 export function installReload({ logger, read, apply, files }: ReloadOptions): () => void {
   let watched: readonly string[] = [];
@@ -46,7 +46,7 @@ export function installReload({ logger, read, apply, files }: ReloadOptions): ()
     try {
       return read();
     } finally {
-      // Before it is applied, which can take seconds in which the files change again.
+      // Before apply, which can take seconds: the files may change meanwhile.
       watch();
     }
   }

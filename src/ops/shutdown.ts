@@ -4,30 +4,30 @@ import type { Logger } from 'pino';
 
 export type ShutdownOptions = {
   logger: Logger;
-  /** How long to go on serving after SIGTERM, so that the load balancer notices. */
+  /** How long to keep serving after SIGTERM, so that the load balancer can remove the replica. */
   delayMs: number;
-  /** How long the rest may take. */
+  /** Timeout for closing. */
   timeoutMs: number;
-  /** From here on the service is not ready. */
+  /** Called when the service stops being ready. */
   onDrain(): void;
-  /** Stops accepting, finishes what is in flight, and closes everything. */
+  /** Stops accepting connections, finishes requests in flight, and closes all resources. */
   close(): Promise<void>;
-  /** Writes the last lines of the log; false when they are not taken. */
+  /** Writes the remaining log lines; resolves to false on timeout. */
   flush(timeoutMs: number): Promise<boolean>;
 };
 
 const FLUSH_MS = 500;
 
 /**
- * SIGTERM drains and exits 0, SIGINT does so without the delay, an uncaught exception exits 1.
- * Signals that come again change nothing: orchestrators and terminals like to send two.
+ * SIGTERM drains and exits 0, SIGINT skips the delay, an uncaught exception exits 1. Repeated signals are
+ * ignored, because orchestrators and terminals often send two.
  */
 export function installShutdown(options: ShutdownOptions): void {
   const { logger, delayMs, timeoutMs, onDrain, close, flush } = options;
   let exitCode = 0;
   async function end(code: number): Promise<never> {
     if (await flush(FLUSH_MS)) process.exit(code);
-    // process.exit would wait for the thread that is blocked in write(1).
+    // process.exit would wait for a thread blocked in write(1).
     process.kill(process.pid, 'SIGKILL');
     return new Promise(() => {});
   }
@@ -44,7 +44,7 @@ export function installShutdown(options: ShutdownOptions): void {
       }
       onDrain();
       const inTime = await Promise.race([closed(), delay(timeoutMs, false)]);
-      // A signal in the middle of a long request is no failure.
+      // Exit 0 even after a timeout: a long request is not a failure.
       if (inTime) logger.info('stopped');
       else logger.warn({ timeoutMs }, 'shutdown timed out');
       await end(exitCode);

@@ -1,9 +1,9 @@
 import type { UnixSeconds } from '../access/access.ts';
 
-/** Less than this left and ZEGO's players have no use for the token. */
+/** A token with a shorter lifetime is useless to ZEGO's players. */
 const MIN_LIFETIME_SECONDS = 10;
 
-/** What bounds a token's life. Times are Unix seconds. */
+/** The limits of a token's lifetime, in Unix seconds. */
 export type LifetimeBounds = {
   now: UnixSeconds;
   ttlSeconds: number;
@@ -13,7 +13,7 @@ export type LifetimeBounds = {
   sessionEndsAt: UnixSeconds | undefined;
 };
 
-/** When the token expires, or which of its bounds leaves too little. */
+/** Computes when the token expires; returns a code if a limit leaves too little time. */
 export function tokenLifetime({
   now,
   ttlSeconds,

@@ -1,12 +1,12 @@
-/** What the `payload` of a ZEGO video token says. */
+/** The `payload` of a ZEGO video token. */
 export type VideoPayload = { roomId: string; videoId: string };
 
-/** The JSON text that ZEGO's video service reads. */
+/** Encodes the JSON text that ZEGO's video service expects. */
 export function encodeVideoPayload({ roomId, videoId }: VideoPayload): string {
   return JSON.stringify({ room_id: roomId, video_id: videoId });
 }
 
-/** The reverse of {@link encodeVideoPayload}; undefined when the text is of another form. */
+/** The inverse of {@link encodeVideoPayload}; undefined if the text is invalid. */
 export function decodeVideoPayload(payload: string): VideoPayload | undefined {
   try {
     const { room_id: roomId, video_id: videoId } = JSON.parse(payload);

@@ -173,7 +173,7 @@ describe('a document', () => {
     [
       'another issuer',
       (origin) => ({ issuer: origin.toUpperCase(), jwks_uri: `${origin}/keys` }),
-      { code: 'OTHER_ISSUER', message: 'the document is of another issuer' },
+      { code: 'OTHER_ISSUER', message: 'the document belongs to another issuer' },
     ],
     [
       'no key set',

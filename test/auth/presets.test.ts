@@ -793,9 +793,9 @@ describe('a preset', () => {
     const given = { issuer: 'us', audience: 'films', keys };
     expect(problems(given)).toBeUndefined();
     const twice = { ...given, keys: [...keys, { secret: `${LEGACY_SECRET}!` }] };
-    expect(problems(twice)).toEqual(['keys: must each have algorithms of their own']);
+    expect(problems(twice)).toEqual(['keys: must have different algorithms']);
     expect(problems({ ...given, secret: LEGACY_SECRET })).toEqual([
-      'keys: stands in place of secret, publicKey and jwksUrl',
+      'keys: cannot be combined with secret, publicKey and jwksUrl',
     ]);
   });
 });

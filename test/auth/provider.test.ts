@@ -20,8 +20,8 @@ function accept(input: object): Provider {
   return providerSchema.parse(input);
 }
 
-const ITS_OWN = /^algorithms: must be what the public key is for, such as (RS256|ES256|EdDSA)$/;
-const HMAC_ONLY = 'algorithms: must be of HS256, HS384 and HS512 with a shared secret';
+const ITS_OWN = /^algorithms: must fit the public key, such as (RS256|ES256|EdDSA)$/;
+const HMAC_ONLY = 'algorithms: must be HS256, HS384 or HS512 with a shared secret';
 const PUBLIC_ONLY = 'algorithms: must be public-key algorithms, such as RS256, PS256, ES256, EdDSA';
 const PRIVATE = 'publicKey: this is a private or secret key; give the public one';
 const NO_KEY = 'publicKey: must be a public key as PEM or JWK';
@@ -61,7 +61,9 @@ describe('a provider', () => {
 
   it('of an issuer alone that is in the clear is refused for its issuer', () => {
     const [message, ...more] = refusal({ issuer: 'http://login.example', audience: 'films' });
-    expect(message).toMatch(/^issuer: must be an https URL, .* its discovery document is read$/);
+    expect(message).toMatch(
+      /^issuer: must be an https URL, .* the service reads its discovery document$/,
+    );
     expect(more).toEqual([]);
   });
 
@@ -127,7 +129,7 @@ describe('a shared secret', () => {
       ssh,
     ]) {
       expect(refusal({ secret })).toEqual([
-        'secret: is a key, not a shared secret; anybody who has a public key could sign with it, so give it as the public key',
+        'secret: is a key, not a shared secret; anybody who has a public key could sign with it, so set it as the public key',
       ]);
     }
   });

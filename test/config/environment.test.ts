@@ -167,7 +167,9 @@ describe('a secret under a name that ends up in the client', () => {
     'vite_zego_server_secret',
   ])('refuses the start: %s', (name) => {
     const lines = refusal({ [name]: SECRET });
-    expect(lines).toEqual([expect.stringContaining(`${name}: a name that ends up in the client`)]);
+    expect(lines).toEqual([
+      expect.stringContaining(`${name}: a variable that bundlers copy into the client`),
+    ]);
     expect(lines.join()).not.toContain(SECRET);
   });
 
@@ -183,7 +185,7 @@ describe('a secret under a name that ends up in the client', () => {
     (name) => {
       const lines = refusal({ [name]: SECRET });
       expect(lines).toEqual([
-        expect.stringContaining(`${name}: a name that ends up in the client`),
+        expect.stringContaining(`${name}: a variable that bundlers copy into the client`),
       ]);
       expect(lines.join()).not.toContain(SECRET);
       const inFile = {

@@ -72,12 +72,12 @@ describe('the AUTH_ variables', () => {
     [
       'an algorithm of another family',
       { AUTH_ALGORITHMS: 'RS256' },
-      'AUTH_ALGORITHMS: must be of HS256, HS384 and HS512 with a shared secret',
+      'AUTH_ALGORITHMS: must be HS256, HS384 or HS512 with a shared secret',
     ],
     [
       'mixed families',
       { AUTH_ALGORITHMS: 'HS256,RS256' },
-      'AUTH_ALGORITHMS: must be of HS256, HS384 and HS512 with a shared secret',
+      'AUTH_ALGORITHMS: must be HS256, HS384 or HS512 with a shared secret',
     ],
     [
       'a private key',
@@ -237,7 +237,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
     );
     expect(lines).toEqual([
       'AUTH_PROVIDERS_FILE: [0.secret] must be at least 32 bytes long',
-      'AUTH_PROVIDERS_FILE: [1.algorithms] must be of HS256, HS384 and HS512 with a shared secret',
+      'AUTH_PROVIDERS_FILE: [1.algorithms] must be HS256, HS384 or HS512 with a shared secret',
       'AUTH_PROVIDERS_FILE: [2.jwksUrl] must be an https URL, or http on loopback, without user and password',
     ]);
   });
@@ -279,7 +279,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
   ])('is refused for prefixes that let users collide: %s', (_name, first, second) => {
     const lines = withList({ ...A, userPrefix: first }, { ...B, userPrefix: second });
     expect(lines).toEqual([
-      expect.stringContaining('[1] userPrefix begins like another one: their users would collide'),
+      expect.stringContaining('[1] userPrefix and another one overlap: user ids could collide'),
     ]);
   });
 
@@ -292,7 +292,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
   ])('is not mixed with a variable that it would leave unread: %s', (name, value) => {
     const files = { 'providers.json': JSON.stringify([A, B]) };
     expect(refusal({ ...variables, [name]: value }, files)).toEqual([
-      `${name}: is not read with AUTH_PROVIDERS_FILE: say it in the entries of the file`,
+      `${name}: is not read with AUTH_PROVIDERS_FILE: set it in the entries of the file`,
     ]);
   });
 

@@ -211,13 +211,13 @@ const MISTAKES: Mistake[] = [
       `a password for PostgreSQL of digits and a ${sign}`,
       { ACCESS_MODE: 'postgres', DATABASE_URL: `postgres://u:1234${sign}${CANARY}@db/x` },
       'DATABASE_URL',
-      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+      /@ after its host.*%2F %3F %23 %40(?!.*1234)/,
     ],
     [
       `a password for Redis of digits and a ${sign}`,
       { REDIS_URL: `redis://default:1234${sign}${CANARY}@redis:6379` },
       'REDIS_URL',
-      /@ behind its host.*%2F %3F %23 %40(?!.*1234)/,
+      /@ after its host.*%2F %3F %23 %40(?!.*1234)/,
     ],
     [
       `a password for a backend of digits and a ${sign}`,
@@ -278,7 +278,7 @@ const MISTAKES: Mistake[] = [
     'a secret in the client bundle',
     { VITE_ZEGO_SERVER_SECRET: SECRET },
     'VITE_ZEGO_SERVER_SECRET',
-    /client bundle/,
+    /copy into the client/,
   ],
   [
     'a secret file that is not there',

@@ -7,7 +7,8 @@ const noFiles = () => {
   throw new Error('ENOENT');
 };
 const LONG_SECRET = 's'.repeat(32);
-const FOR_A_HEADER = 'must be of letters, digits and - . _ ~ + / =, as it travels in a header';
+const FOR_A_HEADER =
+  'must contain only letters, digits and - . _ ~ + / =, because it is sent in a header';
 
 describe('an environment with the least in it', () => {
   const config = load();
@@ -129,8 +130,7 @@ const ACCEPTED: [string, string, unknown][] = [
   ['ZEGO_SERVER_SECRET_PREVIOUS', LONG_SECRET, LONG_SECRET],
 ];
 
-const ORIGIN =
-  'an origin is as browsers write it, without a slash or path at its end; use https://a.example';
+const ORIGIN = 'an origin has no trailing slash and no path; use https://a.example';
 
 const REFUSED: [string, string, string][] = [
   ['LOG_LEVEL', 'INFO', 'must be one of fatal, error, warn, info, debug, trace, silent'],

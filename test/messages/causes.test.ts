@@ -16,7 +16,7 @@ it.each<[string, unknown, RegExp]>([
     /^it answered 302 .*; use the address that it redirects to$/,
   ],
   ['a wrong path', new StatusError(404), /^it answered 404 .*; check the address$/],
-  ['a fault of the server', new StatusError(502), /^it answered 502 .*; look into its log$/],
+  ['a fault of the server', new StatusError(502), /^it answered 502 .*; check its log$/],
   ['a database of Redis', reply('ERR DB index is out of range'), /^there is no database of that/],
   ['too many clients of Redis', reply('ERR max number of clients reached'), /too many clients/],
   ['a reply of Redis that is not known', reply('ERR a secret'), /^it failed \(ERR\)$/],

@@ -93,20 +93,20 @@ const OF_CONFIGURATION: Mistake[] = [
     'a secret file that is a pipe',
     () => secretFile(file('pipe')),
     'ZEGO_SERVER_SECRET_FILE',
-    /no regular/,
+    /not a regular/,
   ],
   [
     'a secret file without an end',
     () => secretFile('/dev/zero'),
     'ZEGO_SERVER_SECRET_FILE',
-    /no regular/,
+    /not a regular/,
   ],
-  ['providers: a pipe', () => providers('pipe'), 'AUTH_PROVIDERS_FILE', /no regular file/],
+  ['providers: a pipe', () => providers('pipe'), 'AUTH_PROVIDERS_FILE', /not a regular file/],
   [
     'providers: a pipe inside',
     () => providers('pipes.json'),
     'AUTH_PROVIDERS_FILE',
-    /no regular file/,
+    /not a regular file/,
   ],
 ];
 
@@ -126,7 +126,7 @@ const OF_THE_WORLD: Mistake[] = [
         '--permission --allow-fs-read=* --disable-warning=ExperimentalWarning --allow-net',
     }),
     'ACCESS_SQLITE_PATH',
-    /outside\.db; the path is outside of what the process may use/,
+    /outside\.db; the process may not access this path/,
   ],
   [
     'PostgreSQL down',
@@ -175,7 +175,7 @@ const OF_THE_WORLD: Mistake[] = [
       `PostgreSQL with a pipe as ${name}`,
       () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
       'DATABASE_URL',
-      /no regular file.*sslrootcert/,
+      /not a regular file.*sslrootcert/,
     ],
   ),
 ];

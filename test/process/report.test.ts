@@ -97,7 +97,7 @@ describe('the temporary file of a report', () => {
         '-',
       ]);
       expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toContain('must be a folder that is there');
+      expect(stderr).toContain('must be an existing folder');
     },
   );
 

@@ -1,4 +1,4 @@
-/** Imported by the service before its own modules: the channel closes with the demo, however that ends. */
+/** Preloaded into the service: stops it when the IPC channel closes, however the demo ends. */
 process.on('disconnect', () => process.kill(process.pid, 'SIGINT'));
-// The listener would keep a service open that has been asked to end.
+// Otherwise the channel would keep the process alive.
 process.channel?.unref();

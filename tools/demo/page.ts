@@ -10,7 +10,7 @@ import { unixSeconds } from '../../src/time.ts';
 const ROOT = new URL('../../', import.meta.url);
 const SAMPLE = new URL('examples/directory.ndjson', ROOT);
 const PAGE = '/examples/watch/index.html';
-// Just what the page is made of, in any case nothing above these folders.
+// Only the files of the page; the pattern excludes path traversal.
 const FILES = /^\/(examples\/watch\/|client\/src\/)[a-z-]+\.(html|css|ts)$/;
 const TYPES: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -27,16 +27,16 @@ const HEADERS = {
   'x-frame-options': 'DENY',
 };
 
-/** A page on loopback, with the sign-in of an app that there is only in the demo. */
+/** A page on loopback with a sign-in for the demo. */
 export type DemoPage = {
   origin: string;
-  /** Tells the page where the service is. */
+  /** Sets the URL of the service for the page. */
   serve(service: string): void;
   close(): void;
 };
 
 /**
- * Signs in a sample user for so many seconds. What an app does after it has checked a password.
+ * Signs a JWT for a sample user, as an app does after checking a password.
  *
  * @example
  * const credential = await signIn('User_123', 3600, secret);
@@ -50,8 +50,8 @@ export function signIn(user: string, seconds: number, secret: string): Promise<s
 }
 
 /**
- * The sample directory with dates that move with `now`: its premiere is tomorrow evening, and the
- * licence that has ended did so with last year.
+ * The sample directory with dates relative to `now`: the premiere is tomorrow evening, and the expired licence
+ * ended with last year.
  */
 export async function sampleDirectory(now: Date): Promise<string> {
   const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()];
@@ -65,7 +65,7 @@ export async function sampleDirectory(now: Date): Promise<string> {
     .join('\n');
 }
 
-/** Serves examples/watch, on any free port. */
+/** Serves examples/watch on a free port. */
 export async function openDemoPage(secret: string): Promise<DemoPage> {
   const service = Promise.withResolvers<string>();
   const server = createServer((request, response) => {
@@ -83,7 +83,7 @@ export async function openDemoPage(secret: string): Promise<DemoPage> {
   };
 }
 
-/** The type and the text of what is at the address; rejects when there is nothing. */
+/** Resolves to the type and the body of a response; rejects for an unknown path. */
 async function answer(
   request: IncomingMessage,
   secret: string,

@@ -23,18 +23,17 @@ const END_MS = 30_000;
 const USER = 'User_123';
 const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
 
-/** How the demo runs. */
 export type DemoOptions = {
-  /** Ends after the reply. */
+  /** Exit after the reply. */
   once: boolean;
-  /** Ends the demo, and the service with it. */
+  /** Ends the demo and the service. */
   signal: AbortSignal;
   terminal: Terminal;
 };
 
 /**
- * Starts the service as it is, on a sample directory and throwaway secrets, asks it for one token
- * over HTTP, and shows the way from the request to the decoded token.
+ * Starts the service with a sample directory and random secrets, requests one token over HTTP, and prints the
+ * request, the reply and the decoded token.
  */
 export async function runDemo(
   environment: Environment,
@@ -70,11 +69,11 @@ export async function runDemo(
       } else stop();
     }
     await ended;
-    // The service has said why; the port is all that the demo takes from outside.
+    // The service has printed the cause; the port is the only setting of the demo.
     if (!origin)
       throw new Error('The demo could not start; PORT=8081 npm run demo takes port 8081.');
   } catch (error) {
-    // A service that is stopped answers no more.
+    // The service does not answer after it has been stopped.
     if (!signal.aborted) throw error;
   } finally {
     stop();
@@ -92,7 +91,7 @@ function randomText(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** Nothing of the user's own configuration may reach the demo, but for the port. */
+/** The environment of the service: ignores the user's own configuration except PORT. */
 function serviceEnvironment(environment: Environment, folder: string, { zego, jwt }: Secrets) {
   const { PORT = '8080', ...others } = environment;
   const foreign = Object.entries(others).filter(([name]) => !isVariable(name));
@@ -112,7 +111,7 @@ function isVariable(name: string): boolean {
   return name.replace(/_FILE$/, '') in variables || name in variables;
 }
 
-/** Where the service listens, once it says so in its log; undefined when it ends before. */
+/** Waits for the address in the log line `ready`; undefined if the service exits before. */
 async function readyOrigin(log: Readable, terminal: Terminal): Promise<string | undefined> {
   const lines = createInterface({ input: log });
   const ready = Promise.withResolvers<string | undefined>();

@@ -12,9 +12,9 @@ import { addHealthRoutes } from '../../src/http/health.ts';
 import { videoTokenRoute } from '../../src/http/video-token.ts';
 import { addExamples, addImportBody, type OpenApi } from './examples.ts';
 
-/** For an application that describes itself and never serves a request. */
+/** A placeholder for dependencies: the application only generates the document. */
 const unused = (): never => {
-  throw new Error('this application only describes itself');
+  throw new Error('this application serves no requests');
 };
 
 const SESSION = { query: unused, parameter: unused, list: unused };
@@ -23,7 +23,7 @@ const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
 
 /** The public API as OpenAPI 3.1, from the schemas that validate the requests. */
 export async function describePublicApi(): Promise<object> {
-  const parts = {
+  const options = {
     verify: unused,
     check: unused,
     generate: unused,
@@ -67,7 +67,7 @@ the end of a body closes the connection too.`,
     async (app) => {
       addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
       await app.register(
-        videoTokenRoute(parts, { enter: unused, byAddress: unused, byUser: unused }),
+        videoTokenRoute(options, { enter: unused, byAddress: unused, byUser: unused }),
       );
     },
   );
@@ -130,9 +130,8 @@ function server(url: string, description: string, internal: boolean) {
 const BEARER = { type: 'http', scheme: 'bearer' };
 
 /**
- * The transform writes each schema twice, as input and as output, and closes outputs to new members.
- * One of each that is used is enough, and a client must not break when an answer says more. Integers
- * go up to 2^53.
+ * Removes unused schemas (the transform emits each as input and output) and `additionalProperties: false`, so that
+ * clients accept new members. Integers go up to 2^53.
  */
 function tidy(generated: object): OpenApi {
   let text = JSON.stringify(generated, (key, value) => {

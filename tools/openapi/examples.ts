@@ -17,8 +17,8 @@ export type OpenApi = { paths: Record<string, Record<string, Operation>> };
 const REQUEST = { roomId: 'room_123', videoId: '249850980283048' };
 
 /**
- * Requests that User_123 of examples/directory.ndjson may send to see these answers. An example of a
- * request and one of an answer that have one name belong together.
+ * Requests of User_123 in examples/directory.ndjson that cause these responses. Request and response examples are
+ * matched by name.
  */
 const REQUESTS: Readonly<Record<string, object>> = {
   issued: REQUEST,
@@ -41,13 +41,13 @@ const IMPORT = {
   content: { 'application/x-ndjson': { schema: { type: 'string' } } },
 };
 
-/** The schema transform knows one media type for bodies, so this one is put in afterwards. */
+/** Adds the NDJSON body of imports, because the schema transform supports only one media type for bodies. */
 export function addImportBody({ paths }: OpenApi): void {
   const operation = paths['/directory/import']?.post;
   if (operation) operation.requestBody = IMPORT;
 }
 
-/** The schema transform drops examples of media types, so they are put in afterwards. */
+/** Adds examples, because the schema transform drops examples of media types. */
 export function addExamples({ paths }: OpenApi): void {
   const operation = paths['/video-token']?.post;
   if (!operation) return;

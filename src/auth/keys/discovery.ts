@@ -17,14 +17,14 @@ const KEEP_MS = 300_000;
 /** The discovery document of an issuer (OpenID Connect Discovery 1.0, RFC 8414). */
 export type Discovery = {
   /**
-   * The address of the key set.
+   * The URL of the key set.
    *
-   * @throws {Error} when the document cannot be had, is another issuer's, or points where it must not
+   * @throws {Error} when the document cannot be fetched, names another issuer, or has a forbidden jwks_uri
    */
   jwksUrl(): Promise<string>;
-  /** The issuer as the document last spelt it. */
+  /** The `issuer` of the last document. */
   issuer(): string | undefined;
-  /** The document is read anew for the next key set. */
+  /** Invalidates the cached document. */
   forget(): void;
 };
 
@@ -37,7 +37,7 @@ export type DiscoveryOptions = {
 
 type Document = { issuer: string; jwksUrl: string; readAt: number };
 
-/** Reads the document when it is first needed, and again after five minutes. */
+/** Fetches the document on first use and caches it for five minutes. */
 export function createDiscovery({
   issuer,
   allowHttp,
@@ -75,7 +75,7 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
   const url = new URL(issuer);
   const response = await discoveryRequest(url, {
     algorithm,
-    // The address has been checked with the configuration.
+    // The configuration has already validated the URL.
     [allowInsecureRequests]: true,
     [customFetch]: async (address) => {
       const text = await fetchText(address, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
@@ -83,12 +83,12 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
     },
   });
   const document = (await response.clone().json()) as { issuer?: unknown } | null;
-  // A last slash too many or too few is no other issuer; the credentials must have the document's.
+  // Ignore a trailing slash here; `iss` in credentials must match the document exactly.
   const bare = (one: unknown) => String(one).replace(/\/$/, '');
   const expected = bare(document?.issuer) === bare(issuer) ? String(document?.issuer) : issuer;
   const checked = await processDiscoveryResponse(new URL(expected), response);
   if (bare(checked.issuer) !== bare(issuer))
-    throw failure('OTHER_ISSUER', 'the document is of another issuer');
+    throw failure('OTHER_ISSUER', 'the document belongs to another issuer');
   if (typeof checked.jwks_uri !== 'string') {
     throw failure('NO_KEY_SET', 'the document has no jwks_uri');
   }
@@ -126,7 +126,7 @@ type Lookup = (host: string) => Promise<readonly { address: string }[]>;
 const lookupAll: Lookup = (host) => lookup(host, { all: true });
 
 /**
- * Refuses a key set that a document places inside the operator's own network, unless the issuer is there too.
+ * Refuses a `jwks_uri` in the internal network unless the issuer is internal too (prevents SSRF).
  *
  * @throws {Error}
  */
@@ -145,11 +145,11 @@ export async function checkKeySetAddress(
 
 async function isInternal(address: string, resolve: Lookup): Promise<boolean> {
   const host = new URL(address).hostname.replace(/^\[|\]$/g, '');
-  // The resolver of the system has a time-out of its own, of many seconds.
+  // The system resolver times out only after many seconds.
   const found = isIP(host)
     ? [{ address: host }]
     : await withDeadline(resolve(host), TIMEOUT_MS, () => {
-        throw failure('EAI_AGAIN', 'no answer of the resolver in time');
+        throw failure('EAI_AGAIN', 'the resolver did not answer in time');
       });
   return found.some((one) =>
     INTERNAL.check(one.address, isIP(one.address) === 6 ? 'ipv6' : 'ipv4'),

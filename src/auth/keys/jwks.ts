@@ -6,7 +6,7 @@ import { withDeadline } from '../../time.ts';
 import { createKeyStore, type FindKey, type KeyStore } from './store.ts';
 
 const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
-/** With the time-outs of a fetch, a key that was taken away is refused within 60 s. */
+/** Including the fetch timeouts, a removed key is refused within 60 s. */
 const REFRESH_MS = 54_000;
 const RETRY_MS = 30_000;
 const RETRY_WITHOUT_KEYS_MS = 2_000;
@@ -21,38 +21,38 @@ export type Jwks = {
   /**
    * The key for a JWS header.
    *
-   * @throws {ServiceError} `dependency_unavailable` when there is nothing to verify with, `retry` when the
-   * key is unknown and it is too early to ask for it
-   * @throws {errors.JWKSNoMatchingKey} and others of jose when no key fits
+   * @throws {ServiceError} `dependency_unavailable` when no keys are available, `key_unknown` when the key is
+   * unknown and the fetch limit does not allow a fetch yet
+   * @throws {errors.JOSEError} when no key or several keys match
    */
   key: FindKey;
-  /** The key for a header without `kid`, after a new fetch if the last is older than 5 s. */
+  /** The key for a header without `kid`; fetches first if the last fetch was more than 5 s ago. */
   latestKey(header: JWTHeaderParameters): Promise<CryptoKey | undefined>;
-  /** Fetches once, then again within every minute in the background. Never rejects. */
+  /** Fetches once, then refreshes every minute in the background. Never rejects. */
   start(): Promise<void>;
-  /** The last fetch went well. */
+  /** The last fetch succeeded. */
   healthy(): boolean;
-  /** There are keys to verify with: the provider's present ones, or those kept during an outage. */
+  /** Keys are available, possibly cached ones during an outage. */
   usable(): boolean;
   close(): void;
 };
 
 export type JwksOptions = {
-  /** The address of the key set; may reject. */
+  /** Returns the URL of the key set; may reject. */
   locate(): Promise<string>;
-  /** Without an error when the fetch went well; with the address, where that was found. */
+  /** Called after each fetch: with the error if it failed, and the URL if it is known. */
   onFetch(error?: unknown, url?: string): void;
   /** How far our clock is ahead of the provider's. */
   onClock(secondsAhead: number): void;
-  /** The keys have changed, or are too old to be used: what they verified must not be trusted any longer. */
+  /** Called when the keys change or expire: cached verifications are no longer valid. */
   onChange(): void;
   /** Monotonic milliseconds. */
   clock?: () => number;
 };
 
 /**
- * Keys by HTTP, kept for an hour when the provider is down. For unknown keys they are fetched every 5 s at
- * most, and every 30 s after ten such fetches in a row have found nothing.
+ * A key set over HTTP, cached for an hour while the provider is down. An unknown key triggers a fetch at most
+ * every 5 s, and at most every 30 s after ten such fetches without a match.
  */
 export function createJwks(options: JwksOptions): Jwks {
   const { onChange, clock = monotonic } = options;
@@ -63,7 +63,7 @@ export function createJwks(options: JwksOptions): Jwks {
 
   const onFetch = (error?: unknown, url?: string) => {
     failed = error !== undefined;
-    // Requests that waited for a slow fetch do not wait for another one.
+    // Requests that waited for a slow fetch must not start another one.
     attemptedAt = clock();
     options.onFetch(error, url);
   };
@@ -76,7 +76,7 @@ export function createJwks(options: JwksOptions): Jwks {
     return failed ? RETRY_MS : REFRESH_MS;
   });
 
-  /** False when it is too early to ask for a key other than the one that is `known`. */
+  /** Fetches a key other than `known`; false when the fetch limit does not allow it yet. */
   async function fetchFor(header: JWTHeaderParameters, known?: CryptoKey): Promise<boolean> {
     const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
     if (clock() - attemptedAt < wait) {
@@ -94,14 +94,14 @@ export function createJwks(options: JwksOptions): Jwks {
       if (!store.usable()) throw unavailable();
       const key = await store.find(header);
       if (key) return key;
-      // It is there, for another use or algorithm: a fetch would find the same.
+      // The key exists for another use or algorithm; a fetch would not change that.
       if (store.has(header.kid)) throw new errors.JWKSNoMatchingKey();
       const wasFetched = await fetchFor(header);
       const fetched = await store.find(header);
       if (fetched) return fetched;
-      // A key that a provider out of reach may just have made can neither be trusted nor refused.
+      // The provider is unreachable: the key may be new, so it can be neither trusted nor refused.
       if (failed || !store.usable()) throw unavailable();
-      if (wasFetched || store.wasTakenAway(header.kid)) throw new errors.JWKSNoMatchingKey();
+      if (wasFetched || store.wasRemoved(header.kid)) throw new errors.JWKSNoMatchingKey();
       throw new ServiceError('key_unknown', { retryAfter: 5, reason: { code: 'key_unknown' } });
     },
     async latestKey(header) {
@@ -147,7 +147,7 @@ function monotonic(): number {
   return performance.now();
 }
 
-/** Runs `work` once at a time, and again by itself after the milliseconds that `delay` says. */
+/** Runs `work` one call at a time, and repeats it `delay()` milliseconds after each run. */
 function createRepeater(work: () => Promise<void>, delay: () => number) {
   let pending: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;

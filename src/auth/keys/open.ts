@@ -6,39 +6,39 @@ import { refuse } from '../claims.ts';
 import { createDiscovery } from './discovery.ts';
 import { createJwks } from './jwks.ts';
 
-/** The keys that signatures of some algorithms are verified with. */
+/** The verification keys for some algorithms. */
 export type KeySource = {
   algorithms: readonly string[];
   /**
    * The key for the header of a JWS.
    *
-   * @throws {ServiceError} `dependency_unavailable` or `retry` when the keys cannot be had now
-   * @throws {errors.JOSEError} when no key fits
+   * @throws {ServiceError} `dependency_unavailable` or `key_unknown` when the keys are not available now
+   * @throws {errors.JOSEError} when no key matches
    */
   find(header: JWTHeaderParameters): KeyObject | Promise<KeyObject>;
   /**
-   * As `find`, after the keys were fetched anew: for a header without `kid`, whose key another one may have replaced.
-   * Absent where keys do not change.
+   * Like `find`, after a new fetch: a key without `kid` may have been replaced. Absent when keys do not
+   * change.
    */
   findLatest?(header: JWTHeaderParameters): Promise<KeyObject | undefined>;
-  /** The issuer as its discovery document spells it. */
+  /** The `issuer` of the discovery document. */
   discoveredIssuer(): string | undefined;
   healthy(): boolean;
-  /** There are keys to verify with. */
+  /** Keys are available. */
   usable(): boolean;
   close(): void;
 };
 
 export type KeyEvents = {
-  /** A key set has been fetched, or why not and from where. */
+  /** A key set was fetched, or the fetch failed with `error`. */
   jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown, url?: string): void;
   /** How far our clock is ahead of the issuer's. */
   clockCompared(issuer: string, secondsAhead: number): void;
-  /** The keys have changed, or are too old to be used. */
+  /** The keys have changed or expired. */
   onChange(): void;
 };
 
-/** Opens a key of a provider; a key set when the first fetch has ended, well or not. */
+/** Opens a provider's key. For a key set, waits for the first fetch, even if it fails. */
 export async function openKeys(
   key: ProviderKey,
   issuer: string,
@@ -106,14 +106,14 @@ function constant(algorithms: readonly string[], key: KeyObject): KeySource {
   };
 }
 
-/** What `find` finds; refuses the credential where that is no key that can be used. */
+/** Calls `find`, and refuses the credential when no usable key matches. */
 export async function findKey<T>(find: () => T | Promise<T>): Promise<T> {
   try {
     return await find();
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_not_in_set');
-    // Several keys fit, or the one that does cannot be read: Web Crypto has errors of its own.
+    // Several keys match, or Web Crypto cannot import the one that does.
     throw refuse('key_unusable', undefined, (error as Error).name);
   }
 }

@@ -8,7 +8,7 @@ import { type KeyEvents, type KeySource, openKeys } from './open.ts';
 /** Longer JWTs are not read. */
 export const MAX_JWT_BYTES = 12 * 1024;
 
-/** A key as it was configured, and opened. */
+/** An opened key with its configuration. */
 type OpenKey = KeySource & { given: ProviderKey };
 
 /** A provider with its keys. */
@@ -37,8 +37,8 @@ export function openSources(
 }
 
 /**
- * Providers in which a key set that cannot be fetched leaves its place to the one that the same provider had `before`,
- * where that is usable: for the same algorithms, or some of them.
+ * Replaces each key set that cannot be fetched by a usable one that the same provider had `before`, for the
+ * same algorithms or some of them.
  */
 export function keepUsable(after: readonly Source[], before: readonly Source[]): Source[] {
   return after.map(({ provider, keys }) => {
@@ -58,12 +58,12 @@ function isKeySet({ given: { kind } }: OpenKey): boolean {
   return kind === 'jwks' || kind === 'discovery';
 }
 
-/** One of their issuers is the same; a provider without any has no key set. */
+/** Providers are the same when they share an issuer; a provider without issuers has no key set. */
 function isSameProvider({ issuers: a }: Provider, { issuers: b }: Provider): boolean {
   return a.some(({ canonical }) => b.some((other) => other.canonical === canonical));
 }
 
-/** Closes the keys that are not among those of the `others`. */
+/** Closes the keys that `others` do not use. */
 export function closeOthers(sources: readonly Source[], others: readonly Source[]): void {
   const kept = keysOf(others);
   for (const key of keysOf(sources)) if (!kept.includes(key)) key.close();
@@ -73,7 +73,7 @@ export function keysOf(sources: readonly Source[]): OpenKey[] {
   return sources.flatMap(({ keys }) => keys);
 }
 
-/** The provider of a JWT: with several, the one that it names as its issuer. */
+/** Selects the provider of a JWT by its `iss`. */
 export function createSelector(sources: readonly Source[]): (token: string) => Source {
   const [only] = sources;
   if (only && sources.length === 1) return () => only;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const KEEP_MS = 3_600_000;
 
-/** The key for a JWS header; rejects with an error of jose when none or several fit. */
+/** The key for a JWS header; rejects with a jose error when none or several match. */
 export type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
 
 type KeySet = { text: string; kids: Set<unknown>; fetchedAt: number; find: FindKey };
@@ -11,19 +11,19 @@ type KeySet = { text: string; kids: Set<unknown>; fetchedAt: number; find: FindK
 export type KeyStore = ReturnType<typeof createKeyStore>;
 
 /**
- * The key set that was read last, for an hour.
+ * Stores the last key set for an hour.
  *
- * @param onChange the keys have changed, or are too old to be used
+ * @param onChange called when the keys change or expire
  * @param clock monotonic milliseconds
  */
 export function createKeyStore(onChange: () => void, clock: () => number) {
   let kept: KeySet | undefined;
-  let takenAway: Set<unknown> = new Set();
+  let removedKids: Set<unknown> = new Set();
   let expiry: NodeJS.Timeout | undefined;
   const current = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
   return {
     usable: () => current() !== undefined,
-    /** Undefined when no key fits. */
+    /** Undefined when no key matches. */
     async find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
       try {
         return await current()?.find(header);
@@ -33,19 +33,19 @@ export function createKeyStore(onChange: () => void, clock: () => number) {
       }
     },
     has: (kid: unknown) => kid !== undefined && current()?.kids.has(kid) === true,
-    /** The provider had such a key, and withdrew it. */
-    wasTakenAway: (kid: unknown) => takenAway.has(kid),
+    /** The provider has removed the key. */
+    wasRemoved: (kid: unknown) => removedKids.has(kid),
     keep(text: string): void {
       if (kept?.text === text) kept.fetchedAt = clock();
       else {
         const fresh = { text, ...parseKeys(text), fetchedAt: clock() };
         if (kept) {
-          takenAway = kept.kids.difference(fresh.kids);
+          removedKids = kept.kids.difference(fresh.kids);
           onChange();
         }
         kept = fresh;
       }
-      // Credentials that these keys verified must not outlive them.
+      // Cached credentials must not outlive the keys that verified them.
       clearTimeout(expiry);
       expiry = setTimeout(onChange, KEEP_MS).unref();
     },
@@ -55,7 +55,7 @@ export function createKeyStore(onChange: () => void, clock: () => number) {
 
 const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
-/** jose picks by algorithm, id and use, and never returns a symmetric, private or encryption key. */
+/** jose selects by `alg`, `kid` and `use`, and never returns a symmetric, private or encryption key. */
 function parseKeys(text: string): Pick<KeySet, 'find' | 'kids'> {
   const set = keySetSchema.parse(JSON.parse(text));
   return { find: createLocalJWKSet(set), kids: new Set(set.keys.map(({ kid }) => kid)) };

@@ -14,7 +14,7 @@ export function familiesOf(algorithms: readonly string[]): Set<Family | undefine
   return new Set(algorithms.map(familyOf));
 }
 
-/** Algorithms that are taken when none are listed, by the kind of the key. */
+/** Default algorithms by kind of key. */
 export const DEFAULT_ALGORITHMS = {
   secret: ['HS256'],
   jwks: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],

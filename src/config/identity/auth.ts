@@ -4,7 +4,7 @@ import { readAll } from '../read.ts';
 import { ID_VARIABLES, userIdRules } from './providers.ts';
 
 /**
- * The settings of authentication alone; reports the errors of them that a start would.
+ * Loads only the AUTH_ settings, with the same validation as a start.
  *
  * @throws {ConfigError}
  */

@@ -5,22 +5,22 @@ import { AUDIENCE_CLAIMS } from './presets.ts';
 import type { Provider } from './provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './provider-keys.ts';
 
-/** An introspection endpoint (RFC 7662), and what its answers are checked with. */
+/** An introspection endpoint (RFC 7662) and the rules for its responses. */
 export type Introspection = {
   url: string;
   clientId: string;
   clientSecret: string;
-  /** A token without `exp` is taken. */
+  /** Accept tokens without `exp`. */
   withoutExpiry: boolean;
   rules: Omit<Provider, 'keys'>;
 };
 
-const TOGETHER = [
+const REQUIRED_TOGETHER = [
   'AUTH_INTROSPECTION_URL',
   'AUTH_INTROSPECTION_CLIENT_ID',
   'AUTH_INTROSPECTION_CLIENT_SECRET',
 ] as const satisfies VariableName[];
-const UNREAD = [
+const UNUSED = [
   'AUTH_AUDIENCE_OPTIONAL',
   'AUTH_TENANTS',
   'AUTH_ALLOW_HTTP',
@@ -28,7 +28,7 @@ const UNREAD = [
 ] as const satisfies VariableName[];
 
 export function hasIntrospection(texts: Readonly<Record<string, string>>): boolean {
-  return TOGETHER.some((name) => texts[name] !== undefined);
+  return REQUIRED_TOGETHER.some((name) => texts[name] !== undefined);
 }
 
 /** Reads the introspection endpoint, if there is one. */
@@ -36,10 +36,10 @@ export function readIntrospection(
   texts: Record<string, string>,
 ): Result<Introspection | undefined> {
   if (!hasIntrospection(texts)) return { value: undefined, problems: [] };
-  const problems: ConfigProblem[] = [...TOGETHER, 'AUTH_AUDIENCE' as const]
+  const problems: ConfigProblem[] = [...REQUIRED_TOGETHER, 'AUTH_AUDIENCE' as const]
     .filter((name) => texts[name] === undefined)
     .map((name) => problem(name, 'is required with introspection'));
-  for (const variable of UNREAD) {
+  for (const variable of UNUSED) {
     if ((texts[variable] ?? 'false') === 'false') continue;
     problems.push({ variable, message: 'is not read with AUTH_INTROSPECTION_URL: remove it' });
   }
@@ -54,7 +54,7 @@ export function readIntrospection(
     rules: {
       issuers: iss === undefined ? [] : [{ iss, canonical: iss }],
       audience: splitList(AUTH_AUDIENCE),
-      // The variable's own rule reports another one.
+      // The schema of the variable reports an invalid value.
       audienceClaim: AUDIENCE_CLAIMS.find((one) => one === texts.AUTH_AUDIENCE_CLAIM) ?? 'aud',
       audienceOptional: false,
       requiredClaims: {},

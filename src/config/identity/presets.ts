@@ -3,29 +3,29 @@ export const AUDIENCE_CLAIMS = ['aud', 'client_id', 'azp'] as const;
 
 export type AudienceClaim = (typeof AUDIENCE_CLAIMS)[number];
 
-/** An identity provider as its credentials are; `value` is what stands after the colon, without a last slash. */
+/** The settings of a known identity provider; `value` is the text after the colon, without a trailing slash. */
 type Preset = {
-  /** How an operator writes it. */
+  /** The syntax in AUTH_PROVIDER. */
   form: string;
-  /** The only values; none has a port, and only those that are URLs have a path. */
+  /** Valid values; none has a port, and only URLs have a path. */
   value: RegExp;
-  /** Every spelling of `iss`; the first is canonical. `{tenantid}` stands for one of several tenants. */
+  /** Valid values of `iss`; the first is canonical. `{tenantid}` is a placeholder for a tenant. */
   issuers(value: string): string[];
   jwksUrl(value: string): string;
   algorithms: readonly string[];
   audienceClaim: AudienceClaim;
-  /** The audience that follows from the value. */
+  /** The audience derived from the value. */
   audience?(value: string): string;
-  /** Which value is the audience, and where the provider's console shows it. */
+  /** Where to find the audience in the provider's console. */
   whichAudience: string;
-  /** Claims that keep other kinds of token out. */
+  /** Claims that exclude other kinds of tokens. */
   requiredClaims?(audienceClaim: AudienceClaim): Record<string, string>;
   userClaim?(value: string): string;
-  /** Reads the value from an `iss`. */
+  /** Extracts the value from an `iss`. */
   fromIssuer: RegExp;
 };
 
-/** A name, not an address: the last label begins with a letter. */
+/** A host name, not an IP address: the last label begins with a letter. */
 const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
 const ADDRESS = /^https?:\/\/[a-z0-9.:[\]-]+(?:\/[\w.~-]+)*$/;
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -34,7 +34,7 @@ const ENTRA = 'https://login.microsoftonline.com';
 
 const isOrigin = (url: string) => URL.parse(url)?.pathname === '/';
 
-/** Amazon runs its regions in China under a domain of their own. */
+/** AWS regions in China use the domain amazonaws.com.cn. */
 function cognitoIssuer(value: string): string {
   const [region = '', pool] = value.split('/');
   return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
@@ -104,7 +104,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     audienceClaim: 'azp',
     whichAudience: 'the client id of your app (Keycloak console, Clients)',
-    // The claim, not the header: an ID token of the same client says ID.
+    // The claim `typ`, not the header: it is "ID" in an ID token of the same client.
     requiredClaims: () => ({ typ: 'Bearer' }),
     fromIssuer: /^(https?:\/\/.+\/realms\/[^/]+)$/,
   },
@@ -147,12 +147,12 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     form: 'okta:AUTHORIZATION_SERVER_URL',
     value: ADDRESS,
     issuers: (url) => [url],
-    // Access tokens of the org server are Okta's own; its ID tokens can be verified.
+    // Access tokens of the org authorization server are opaque to others; its ID tokens can be verified.
     jwksUrl: (url) => `${url}${isOrigin(url) ? '/oauth2' : ''}/v1/keys`,
     algorithms: ['RS256'],
     audienceClaim: 'aud',
     whichAudience: 'the audience of the authorization server (Okta admin console, Security, API)',
-    // In access tokens sub is the login, most often an e-mail address.
+    // In access tokens `sub` is the login, usually an e-mail address.
     userClaim: (url) => (isOrigin(url) ? 'sub' : 'uid'),
     fromIssuer: /^(https:\/\/[^/]+\.okta(?:preview)?\.com(?:\/oauth2\/[^/]+)?)$/,
   },
@@ -168,7 +168,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
 };
 
-/** The preset that an `iss` belongs to, as an operator writes it. */
+/** The AUTH_PROVIDER value for an `iss`. */
 export function presetOf(issuer: string): string | undefined {
   for (const [name, { fromIssuer, value }] of Object.entries(PRESETS)) {
     const found = fromIssuer.exec(issuer)?.slice(1).join('/');

@@ -3,12 +3,12 @@ import { isKeyText, type PublicKey, parsePublicKey } from './public-key.ts';
 
 const MIN_SECRET_BYTES = 32;
 
-/** What signatures are verified with, and the algorithms that are bound to it. */
+/** A verification key and its allowed algorithms. */
 export type ProviderKey = { algorithms: string[] } & (
   | { kind: 'secret'; secret: Buffer<ArrayBuffer> }
   | { kind: 'publicKey'; publicKey: PublicKey }
   | { kind: 'jwks'; url: string }
-  /** The key set that the issuer's discovery document names. */
+  /** The `jwks_uri` of the issuer's discovery document. */
   | { kind: 'discovery'; issuer: string; allowHttp: boolean }
 );
 
@@ -30,7 +30,7 @@ type GivenKeys = KeyInput & {
   allowHttp: boolean;
 };
 
-/** Says what is wrong with a field; `isComplete` where the message says what would be right, and needs no example. */
+/** Reports a problem with a field; with `isComplete`, no example is appended to the message. */
 export type Report = (
   field: string,
   message: string,
@@ -39,14 +39,14 @@ export type Report = (
 
 export const COMPLETE = { isComplete: true };
 
-/** The keys of a provider: one, or several whose algorithms differ. */
+/** Resolves a provider's keys: one, or several with disjoint algorithms. */
 export function resolveKeys(given: GivenKeys, report: Report): ProviderKey[] | undefined {
   const inputs = keyInputs(given, report);
   const keys = inputs?.flatMap((input) => resolveKey(input, given, report) ?? []);
   if (!keys || keys.length !== inputs?.length) return undefined;
   const algorithms = keys.flatMap((key) => key.algorithms);
   if (new Set(algorithms).size === algorithms.length) return keys;
-  return report('keys', 'must each have algorithms of their own');
+  return report('keys', 'must have different algorithms');
 }
 
 function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
@@ -54,7 +54,7 @@ function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
   const single = [secret, publicKey, jwksUrl].filter((value) => value !== undefined);
   if (keys) {
     if (single.length === 0 || provider !== undefined) return keys;
-    return report('keys', 'stands in place of secret, publicKey and jwksUrl');
+    return report('keys', 'cannot be combined with secret, publicKey and jwksUrl');
   }
   if (provider !== undefined) return presetKeys(given);
   if (single.length === 1) return [{ secret, publicKey, jwksUrl, algorithms }];
@@ -62,7 +62,7 @@ function keyInputs(given: GivenKeys, report: Report): KeyInput[] | undefined {
   return report('secret', 'give exactly one of secret, publicKey and jwksUrl');
 }
 
-/** A secret stands beside a preset's key set, each with algorithms of its own; a public key replaces it. */
+/** A secret supplements the key set of a preset, with its own algorithms; a public key replaces it. */
 function presetKeys({ secret, publicKey, jwksUrl, algorithms = [] }: GivenKeys): KeyInput[] {
   const isHmac = (name: string) => familiesOf([name]).has('HMAC');
   const listed = (names: string[]) => (names.length > 0 ? { algorithms: names } : {});
@@ -84,7 +84,7 @@ function resolveSecret(secret: string, listed: string[] | undefined, report: Rep
   if (isKeyText(secret)) {
     const message =
       'is a key, not a shared secret; anybody who has a public key could sign with it';
-    return report('secret', `${message}, so give it as the public key`, COMPLETE);
+    return report('secret', `${message}, so set it as the public key`, COMPLETE);
   }
   const bytes = Buffer.from(secret);
   if (bytes.length < MIN_SECRET_BYTES) {
@@ -92,7 +92,7 @@ function resolveSecret(secret: string, listed: string[] | undefined, report: Rep
   }
   const algorithms = listed ?? [...DEFAULT_ALGORITHMS.secret];
   if ([...familiesOf(algorithms)].some((family) => family !== 'HMAC')) {
-    return report('algorithms', 'must be of HS256, HS384 and HS512 with a shared secret');
+    return report('algorithms', 'must be HS256, HS384 or HS512 with a shared secret');
   }
   return { kind: 'secret', secret: bytes, algorithms };
 }
@@ -103,11 +103,11 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
     const algorithms = listed ?? publicKey.defaultAlgorithms;
     const families = [...familiesOf(algorithms)];
     const fits = families.every((family) => family && publicKey.families.includes(family));
-    // An EC key's curve decides between ES256, ES384 and ES512.
+    // The curve of an EC key determines ES256, ES384 or ES512.
     const curveFits = families[0] !== 'EC' || `${algorithms}` === `${publicKey.defaultAlgorithms}`;
     if (!fits || !curveFits || families.length !== 1) {
       const [usual] = publicKey.defaultAlgorithms;
-      return report('algorithms', `must be what the public key is for, such as ${usual}`, COMPLETE);
+      return report('algorithms', `must fit the public key, such as ${usual}`, COMPLETE);
     }
     return { kind: 'publicKey', publicKey, algorithms };
   } catch (error) {
@@ -115,7 +115,7 @@ function resolvePublicKey(pem: string, listed: string[] | undefined, report: Rep
   }
 }
 
-/** A key set at an address, or the one that the issuer's discovery document names. */
+/** A key set at `jwksUrl`, or from the issuer's discovery document. */
 function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resolved {
   const { jwksUrl, algorithms = [...DEFAULT_ALGORITHMS.jwks] } = input;
   const { issuer, presetIssuers, audience, allowHttp } = given;
@@ -130,7 +130,7 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
   }
   if (jwksUrl !== undefined) return { kind: 'jwks', url: jwksUrl, algorithms };
   if (issuer === undefined || !isSafeUrl(issuer, allowHttp)) {
-    return report('issuer', `${SAFE_URL_RULE}: its discovery document is read`);
+    return report('issuer', `${SAFE_URL_RULE}: the service reads its discovery document`);
   }
   return { kind: 'discovery', issuer, allowHttp, algorithms };
 }
@@ -138,18 +138,18 @@ function resolveKeySet(input: KeyInput, given: GivenKeys, report: Report): Resol
 export const SAFE_URL_RULE = 'must be an https URL, or http on loopback, without user and password';
 
 /**
- * Whether an `@` comes behind the host: the password of `postgres://user:12#3@host` ends at its `#`, and the
- * address has `user` for its host and a part of the password for its port.
+ * Whether an `@` follows the host: in `postgres://user:12#3@host` the `#` starts the fragment, so `user` is parsed
+ * as the host and a part of the password as the port.
  */
 export function hasLateAt({ pathname, search, hash }: URL): boolean {
   return (pathname + search + hash).includes('@');
 }
 
-/** https anywhere, http on loopback only unless allowed, and no credentials inside. */
+/** Requires https (http only on loopback, or with `allowHttp`) and no user or password. */
 export function isSafeUrl(address: string, allowHttp = false): boolean {
   const url = URL.parse(address);
   if (url === null || url.username !== '' || url.password !== '') return false;
-  // Google's key sets have an @ in their path, but no port.
+  // Google's JWKS URLs have an @ in the path, but no port.
   if ((url.port !== '' || url.hash !== '') && hasLateAt(url)) return false;
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || allowHttp));

@@ -2,33 +2,33 @@ import { z } from 'zod';
 import { AUDIENCE_CLAIMS, type AudienceClaim, PRESETS } from './presets.ts';
 import { COMPLETE, type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
 
-/** A spelling of `iss` that a provider's credentials may have. */
+/** A valid `iss` of a provider. */
 export type Issuer = {
   iss: string;
-  /** The one spelling by which users are told apart. */
+  /** The form that identifies the issuer of a user. */
   canonical: string;
-  /** Where several tenants share the keys: what the claim `tid` must be. */
+  /** The required claim `tid` when several tenants share the keys. */
   tenant?: string;
 };
 
-/** One identity provider and everything that is bound to it. */
+/** The settings of one identity provider. */
 export type Provider = {
-  /** None: any, or the issuer of the discovery document. */
+  /** Empty: any issuer, or the one of the discovery document. */
   issuers: Issuer[];
   audience: string[] | undefined;
   audienceClaim: AudienceClaim;
-  /** A credential may be without the audience claim, but not with another one. */
+  /** The audience claim may be missing, but must match if present. */
   audienceOptional: boolean;
   /** Claims that must have exactly these values. */
   requiredClaims: Record<string, string>;
   /** The name of a claim, or a JSON Pointer (RFC 6901) into nested ones. */
   userClaim: string;
   userClaimNumeric: boolean;
-  /** Put before the user claim, so that equal subjects of two providers stay two users. */
+  /** Prepended to the user claim, so that equal subjects of two providers are distinct users. */
   userPrefix: string;
-  /** For `nbf` and `iat`; `exp` has none. */
+  /** Applies to `nbf` and `iat`, not to `exp`. */
   clockToleranceSeconds: number;
-  /** No algorithm appears twice: the algorithm of a credential decides whose key it is verified with. */
+  /** Algorithms are disjoint: `alg` selects the key. */
   keys: ProviderKey[];
 };
 
@@ -43,7 +43,7 @@ const keyFields = {
   algorithms: z.array(text).min(1).optional(),
 };
 
-/** One provider as an operator writes it: an entry of AUTH_PROVIDERS_FILE, or the AUTH_ variables. */
+/** A provider as configured: an entry of AUTH_PROVIDERS_FILE, or the AUTH_ variables. */
 const inputSchema = z.strictObject({
   provider: text.optional(),
   issuer: text.optional(),
@@ -52,7 +52,7 @@ const inputSchema = z.strictObject({
   audienceClaim: z.enum(AUDIENCE_CLAIMS).optional(),
   audienceOptional: z.boolean().default(false),
   ...keyFields,
-  /** Several keys, each with algorithms of its own. */
+  /** Several keys with disjoint algorithms. */
   keys: z.array(z.strictObject(keyFields)).min(1).optional(),
   allowHttp: z.boolean().default(false),
   userClaim: text.optional(),
@@ -61,7 +61,7 @@ const inputSchema = z.strictObject({
   clockToleranceSeconds: z.int().min(0).max(60).default(5),
 });
 
-/** The names that an operator may write. */
+/** The field names of a provider. */
 export const PROVIDER_FIELDS = Object.keys(inputSchema.shape);
 
 export type ProviderInput = z.output<typeof inputSchema>;
@@ -79,7 +79,7 @@ export const providerSchema = inputSchema.transform((input, context): Provider =
   if (!keys) return z.NEVER;
   const { audienceClaim = 'aud', audience, userClaim = 'sub' } = given;
   return {
-    // A discovery document says how its issuer is spelt.
+    // The discovery document determines the exact issuer.
     issuers: keys.some(({ kind }) => kind === 'discovery') ? eitherSlash(issuers) : issuers,
     audience,
     audienceClaim,
@@ -93,7 +93,7 @@ export const providerSchema = inputSchema.transform((input, context): Provider =
   };
 });
 
-/** What an operator wrote, with what a preset says where the operator is silent. */
+/** The operator's settings, with defaults from the preset. */
 type GivenProvider = ProviderInput & { presetIssuers?: string[]; whichAudience?: string };
 
 function readPreset({ provider }: ProviderInput, report: Report) {
@@ -137,7 +137,8 @@ function resolveIssuers(given: GivenProvider, report: Report): Issuer[] {
       report('tenants', `is for an issuer with ${TENANT}, such as entra:common`, COMPLETE);
     return spellings.map((iss) => ({ iss, canonical }));
   }
-  if (!tenants) report('tenants', 'is required where many tenants share an issuer: list who may');
+  if (!tenants)
+    report('tenants', 'is required when tenants share an issuer: list the allowed ones');
   return (tenants ?? []).flatMap((tenant) =>
     spellings.map((spelling) => ({
       iss: spelling.replace(TENANT, tenant),

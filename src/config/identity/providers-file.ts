@@ -26,7 +26,7 @@ export function readProvidersFile(path: string, readFile: ReadFile): Result<Prov
   entries = withAllFiles(entries, readFile, files);
   if (files.length > 0) return wrong(files);
   const { data, error } = listSchema.safeParse(entries, { error: plainIssues(FIELDS) });
-  if (!data) return wrong(withoutFollowers(error.issues).map(describeIssue));
+  if (!data) return wrong(withoutConsequences(error.issues).map(describeIssue));
   return { ...wrong(collisions(data, entries as object[])), value: data };
 }
 
@@ -35,8 +35,8 @@ const listSchema = z
   .min(1, 'must have an entry');
 const FIELDS = [...PROVIDER_FIELDS, 'secretFile', 'publicKeyFile'];
 
-/** A mistyped name explains what else is missing in its entry. */
-function withoutFollowers(issues: z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+/** A misspelt field name also causes "is required" errors in its entry; only the misspelling is reported. */
+function withoutConsequences(issues: z.core.$ZodIssue[]): z.core.$ZodIssue[] {
   const isTypo = ({ code }: z.core.$ZodIssue) => code === 'unrecognized_keys';
   const entries = new Set(issues.filter(isTypo).map(({ path }) => path[0]));
   return issues.filter((issue) => isTypo(issue) || !entries.has(issue.path[0]));
@@ -53,7 +53,7 @@ function positionOf({ message }: Error): string {
   return message.includes('end of JSON') ? ': it ends too early' : '';
 }
 
-/** The entries, with what their files say; what is wrong with the files is added to `problems`. */
+/** Replaces the file fields of all entries by file contents; appends errors to `problems`. */
 function withAllFiles(entries: unknown, readFile: ReadFile, problems: string[]): unknown {
   return mapObjects(entries, (entry, index) => {
     const provider = withFiles(entry, `[${index}]`, readFile, problems);
@@ -66,7 +66,7 @@ function withAllFiles(entries: unknown, readFile: ReadFile, problems: string[]):
 
 type Fields = Record<string, unknown>;
 
-/** Leaves what is no list, and no object in it, to the schema. */
+/** Maps the objects of a list; the schema reports any other value. */
 function mapObjects(list: unknown, map: (item: Fields, index: number) => Fields): unknown {
   if (!Array.isArray(list)) return list;
   return list.map((item, index) =>
@@ -74,7 +74,7 @@ function mapObjects(list: unknown, map: (item: Fields, index: number) => Fields)
   );
 }
 
-/** `secretFile` and `publicKeyFile` become what the files say. */
+/** Replaces `secretFile` and `publicKeyFile` by the contents of the files. */
 function withFiles(value: Fields, place: string, readFile: ReadFile, problems: string[]): Fields {
   const { secretFile, publicKeyFile, ...provider } = value;
   for (const [name, file] of Object.entries({ secret: secretFile, publicKey: publicKeyFile })) {
@@ -92,7 +92,7 @@ function withFiles(value: Fields, place: string, readFile: ReadFile, problems: s
   return provider;
 }
 
-/** What would let one provider's token pass as another's, or two users become one. */
+/** Finds settings that would confuse the tokens or the users of two providers. */
 function collisions(providers: Provider[], entries: object[]): string[] {
   const found: string[] = [];
   for (const [index, { issuers, userPrefix }] of providers.entries()) {
@@ -110,7 +110,7 @@ function collisions(providers: Provider[], entries: object[]): string[] {
         );
       }
       if (overlap(earlier.userPrefix, userPrefix)) {
-        found.push(`[${index}] userPrefix begins like another one: their users would collide`);
+        found.push(`[${index}] userPrefix and another one overlap: user ids could collide`);
       }
     }
   }

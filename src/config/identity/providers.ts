@@ -6,15 +6,15 @@ import { hasIntrospection } from './introspection.ts';
 import { type Provider, providerSchema } from './provider.ts';
 import { readProvidersFile } from './providers-file.ts';
 
-/** How the user of a credential becomes the user of ZEGO. */
+/** How user claims are mapped to ZEGO user ids. */
 export type UserIdRules = {
   /** Refuse ids that ZEGO refuses. */
   strict: boolean;
-  /** Maps every id to one that ZEGO takes; undefined: ids stay as they are. */
+  /** Hash every id with this key; undefined: ids are not hashed. */
   hashKey: string | undefined;
 };
 
-/** Each says who signs in the users; beside AUTH_PROVIDER the first three replace or add keys. */
+/** Sources of verification; with AUTH_PROVIDER, the first three replace or add keys. */
 const KEY_VARIABLES = [
   'AUTH_JWT_SECRET',
   'AUTH_JWT_PUBLIC_KEY',
@@ -46,7 +46,7 @@ const VARIABLE_OF: Record<string, VariableName> = {
 const LISTS: readonly string[] = ['audience', 'algorithms', 'tenants'];
 const FLAGS: readonly string[] = ['audienceOptional', 'allowHttp', 'userClaimNumeric'];
 
-/** Reads the identity providers: none with an introspection endpoint. */
+/** Reads the identity providers; the list is empty with an introspection endpoint. */
 export function readProviders(
   texts: Record<string, string>,
   readFile: ReadFile,
@@ -73,7 +73,7 @@ function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
   const set = Object.values(VARIABLE_OF).filter((variable) => texts[variable] !== undefined);
   return set.map((variable) => ({
     variable,
-    message: 'is not read with AUTH_PROVIDERS_FILE: say it in the entries of the file',
+    message: 'is not read with AUTH_PROVIDERS_FILE: set it in the entries of the file',
   }));
 }
 
@@ -83,10 +83,10 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
     const value = texts[variable];
     if (value === undefined) continue;
     input[field] = LISTS.includes(field) ? splitList(value) : value;
-    // A variable's own rule reports what is neither true nor false.
+    // The schema of the variable reports values other than true and false.
     if (FLAGS.includes(field)) input[field] = value === 'true';
   }
-  // The variable's own rule reports a tolerance that is no number.
+  // The schema of the variable reports an invalid number.
   if ('clockToleranceSeconds' in input) {
     input.clockToleranceSeconds = Number(input.clockToleranceSeconds) || 0;
   }
@@ -95,7 +95,7 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
   const problems = result.error.issues.flatMap((issue) => {
     const { path, message } = issue;
     const variable = VARIABLE_OF[String(path[0])];
-    // Its own rule has reported it, with an example of what would be right.
+    // The schema of the variable has already reported it, with an example.
     const isOwn = variable === 'AUTH_CLOCK_TOLERANCE_SECONDS' || variable === 'AUTH_AUDIENCE_CLAIM';
     if (!variable || isOwn) return [];
     const isComplete = issue.code === 'custom' && issue.params?.isComplete;
@@ -106,7 +106,6 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
 
 export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
 
-/** How user ids are made and which are taken. */
 export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
   const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
   return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };

@@ -8,21 +8,21 @@ const EC_ALGORITHMS: Record<string, string> = {
   secp521r1: 'ES512',
 };
 
-/** A public key, and which algorithms it can serve. */
+/** A public key and its algorithms. */
 export type PublicKey = { key: KeyObject; families: Family[]; defaultAlgorithms: string[] };
 
 /**
  * Reads a public key from PEM (SPKI or certificate) or JWK text.
  *
- * @throws {Error} with a sentence for the operator that quotes nothing of the key
+ * @throws {Error} with a message for the operator that does not quote the key
  */
 export function parsePublicKey(text: string): PublicKey {
   const jwk = text.trimStart().startsWith('{') ? parseJwk(text) : undefined;
-  // createPublicKey would quietly derive the public half, and the private one would live on here.
+  // createPublicKey would accept a private key and derive the public one from it.
   if (jwk ? 'd' in jwk || jwk.kty === 'oct' : text.includes('PRIVATE KEY')) {
     throw new Error('this is a private or secret key; give the public one');
   }
-  // In a variable on one line the line ends are often written as \n.
+  // One-line environment variables often contain the line ends as \n.
   return classify(readKey(jwk ?? text.trim().replaceAll('\\n', '\n')));
 }
 
@@ -62,7 +62,7 @@ function parseJwk(text: string): Record<string, unknown> {
   }
 }
 
-/** Whether a text is a key in one of the forms that keys are published in: PEM, SSH, JWK, key set, base64 of DER. */
+/** Whether a text is a key in a common format: PEM, SSH, JWK, JWKS, or DER in base64. */
 export function isKeyText(text: string): boolean {
   if (/-----BEGIN |^\s*(ssh-|ecdsa-)/.test(text)) return true;
   if (/^\s*[{[]/.test(text)) return /"(kty|keys)"/.test(text);

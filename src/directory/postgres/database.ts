@@ -6,19 +6,19 @@ import { orUnavailable } from './errors.ts';
 const LOCK_TIMEOUT_MS = 2_500;
 const IDLE_SNAPSHOT_MS = 60_000;
 
-/** The advisory lock under which the directory and its schema are changed: any constant. */
+/** The advisory lock for changes of the directory and its schema; an arbitrary constant. */
 const DIRECTORY_LOCK = 4_004;
 
-/** The directory's database over a pool for reading; writers and snapshots have connections of their own. */
+/** The directory's database. `pool` is for reads; writers and snapshots use separate connections. */
 export function createPostgresDatabase(pool: pg.Pool, url: string): Database {
   const prepare = createStatements();
-  // Imports take their time and must not take the connections of the requests.
+  // A separate pool, so that long imports do not block requests.
   const writers = new pg.Pool({
     connectionString: url,
     max: 2,
     connectionTimeoutMillis: LOCK_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
-    // An import of a million lines would wait for three million answers, one after the other.
+    // Without pipelining, an import of a million lines would take three million round trips.
     pipeline: true,
     application_name: 'zego-video-token directory',
   });
@@ -27,7 +27,7 @@ export function createPostgresDatabase(pool: pg.Pool, url: string): Database {
     ...createSession(pool, prepare),
     async transaction(work) {
       const client = await orUnavailable(writers.connect());
-      // Without a listener a connection that breaks would end the process.
+      // Without a listener, a lost connection would end the process.
       const ignore = () => {};
       client.on('error', ignore);
       try {
@@ -36,7 +36,7 @@ export function createPostgresDatabase(pool: pg.Pool, url: string): Database {
         client.release();
         return result;
       } catch (error) {
-        // The connection is closed, and with it whatever the transaction still holds.
+        // Closes the connection, which rolls back the transaction and releases its locks.
         client.release(true);
         throw error;
       }
@@ -60,7 +60,7 @@ function createSession(client: Pick<pg.ClientBase, 'query'>, prepare: Prepare): 
   };
 }
 
-/** On a connection of its own, which PostgreSQL ends when the reader of an export has stopped reading. */
+/** Uses its own connection, which PostgreSQL closes when the client stops reading the export. */
 async function openSnapshot(url: string, prepare: Prepare): Promise<Snapshot> {
   const client = new pg.Client({
     connectionString: url,
@@ -78,13 +78,13 @@ async function openSnapshot(url: string, prepare: Prepare): Promise<Snapshot> {
 type Statement = { name: string; text: string };
 type Prepare = (sql: string) => Statement;
 
-/** PostgreSQL parses and plans a statement that has a name once for each connection. */
+/** Named statements are parsed and planned once per connection. */
 function createStatements(): Prepare {
   const statements = new Map<string, Statement>();
   return (text) => {
     const known = statements.get(text);
     if (known) return known;
-    // Named by its text: behind a pooler another replica may have used the connection.
+    // The name is a hash of the SQL, because a pooler shares connections between replicas.
     const statement = { name: `directory_${hash('md5', text)}`, text };
     statements.set(text, statement);
     return statement;
@@ -94,7 +94,7 @@ function createStatements(): Prepare {
 async function inTransaction<T>(session: Session, work: (session: Session) => Promise<T>) {
   const { query } = session;
   await query('BEGIN');
-  // Plans made while a table is empty, of foreign keys too, would read all of it later in an import.
+  // A plan made while a table is empty, also of a foreign key, would scan the whole table later in an import.
   await query('SET LOCAL enable_seqscan = off');
   await query('SELECT pg_advisory_xact_lock($1)', [DIRECTORY_LOCK]);
   const result = await withinTransaction(session, work);

@@ -8,18 +8,17 @@ import { createQuestionCollector, type Question } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
 
 /**
- * How long a request waits for PostgreSQL: for a connection, for the answer, and in all, should both of `pg`'s limits
- * come late. Then it is 503 `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason`
- * in its audit line. The next request asks again; without one, `createRulesService` in `src/open-access.ts` asks every
- * 2 s until there is an answer.
+ * Timeouts for PostgreSQL: connection, query, and total in case both timeouts of `pg` fire late. A request that times
+ * out gets 503 `dependency_unavailable`, with `CONNECT_TIMEOUT`, `QUERY_TIMEOUT` or `DEADLINE` as the `reason` in its
+ * audit line. The next request queries again; without requests, `createRulesService` in `src/open-access.ts` probes
+ * every 2 s.
  */
 export const TIME_LIMITS = { connectMs: 500, queryMs: 700, totalMs: 1_500 };
 
 /**
- * One row for each question, in their order. Each part of a row is one look-up by its index: LIMIT keeps the
- * planner from joining whole tables when it knows nothing of the number of questions. The
- * sub-selects hide how many there are, so PostgreSQL keeps one plan; for a few questions it would plan each time,
- * which costs more than the answer.
+ * One row for each question, in order, by index lookups. LIMIT keeps the planner from joining whole tables, because
+ * it does not know the number of questions. The sub-selects hide that number, so that PostgreSQL uses a generic plan;
+ * planning each query would cost more than running it.
  */
 const FACTS_SQL = `
 SELECT q.position::int,
@@ -29,10 +28,10 @@ FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]))
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
 ORDER BY q.position`;
 
-/** Named by its text: behind a pooler another release may have used the connection. */
+/** The name is a hash of the SQL, because a pooler shares connections between releases. */
 const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
 
-/** The facts in PostgreSQL; one query answers all questions of a batch. `onBatch` gets its size. */
+/** Facts from PostgreSQL, with one query per batch. `onBatch` is called with the batch size. */
 export function createPostgresFacts(
   pool: Pick<pg.Pool, 'query'>,
   onBatch: (size: number) => void = () => {},
@@ -47,15 +46,19 @@ export function createPostgresFacts(
   return { facts };
 }
 
-/** The rows, each at the place of its question. */
-async function ask(pool: Pick<pg.Pool, 'query'>, asked: readonly Question[]): Promise<FactsRow[]> {
+/** Queries one row for each question, in order. */
+async function ask(
+  pool: Pick<pg.Pool, 'query'>,
+  questions: readonly Question[],
+): Promise<FactsRow[]> {
   const column = (name: 'userId' | 'roomId' | 'videoId') =>
-    asked.map(({ request }) => request[name]);
+    questions.map(({ request }) => request[name]);
   const values = [column('userId'), column('roomId'), column('videoId')];
   const query = { name: FACTS_NAME, text: FACTS_SQL, values, rowMode: 'array' as const };
   const { rows } = await pool.query<unknown[]>(query);
   const inOrder = rows.every(([position], index) => position === index + 1);
-  if (rows.length !== asked.length || !inOrder) throw new Error('rows do not fit their questions');
+  if (rows.length !== questions.length || !inOrder)
+    throw new Error('rows do not match the questions');
   return rows.map(([, ...row]) => row as unknown as FactsRow);
 }
 

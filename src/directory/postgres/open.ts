@@ -14,17 +14,17 @@ const MAX_CONNECTIONS = 10;
 export type PostgresDirectory = { directory: AccessDirectory; database: Database };
 
 export type PostgresOptions = {
-  /** The schema is left as it is. */
+  /** Do not migrate the schema. */
   readOnly?: boolean;
-  /** A connection broke while no request waited for it. */
+  /** Called when an idle connection is lost. */
   onConnectionLost?(error: Error): void;
-  /** How many requests one query answers. */
+  /** Called with the number of requests of each query. */
   onBatch?(size: number): void;
 };
 
 /**
- * Connects to PostgreSQL and brings the schema up to date; of several replicas that start at once one
- * does it and the others wait.
+ * Connects to PostgreSQL and migrates the schema. If several replicas start together, one migrates and the
+ * others wait.
  *
  * @throws {ServiceError} `dependency_unavailable`
  */
@@ -56,7 +56,7 @@ export async function openPostgres(
 }
 
 /**
- * In other encodings, one id that cannot be converted fails every request of its batch.
+ * In other encodings, an id that cannot be converted would fail the whole batch.
  *
  * @throws {ServiceError} `dependency_unavailable` for a database that is neither UTF-8 nor plain bytes
  */
@@ -66,7 +66,7 @@ export async function refuseEncoding({ query }: Database): Promise<void> {
   throw new ServiceError('dependency_unavailable', { reason: { code: 'NOT_UTF8' } });
 }
 
-/** `pg` reads them with every connection, and would wait for a pipe for ever. */
+/** `pg` reads these files for each connection; a pipe would block the process. */
 async function checkTlsFiles(url: string): Promise<void> {
   const { searchParams } = URL.parse(url) ?? {};
   for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
@@ -74,7 +74,7 @@ async function checkTlsFiles(url: string): Promise<void> {
   }
 }
 
-/** `pg` takes these modes for `verify-full`, warns that it will not always do so, and means to be weaker then. */
+/** `pg` treats these modes as `verify-full`, but warns that it will weaken them in a later release. */
 function withStrictTls(url: string): string {
   return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
 }

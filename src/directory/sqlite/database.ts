@@ -12,7 +12,7 @@ const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_RETRY_MS = 20;
 
 /**
- * Opens the directory in a SQLite file, creates it if it does not exist, and brings its schema up to date.
+ * Opens the directory in a SQLite file, which is created if it does not exist, and migrates the schema.
  *
  * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
  */
@@ -50,9 +50,9 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
 }
 
 /**
- * Opens the directory of an existing file without changing it.
+ * Opens an existing file read-only.
  *
- * @throws {ServiceError} `dependency_unavailable` when there is none
+ * @throws {ServiceError} `dependency_unavailable` when the file does not exist
  */
 export function openSqliteReader(path: string): Database {
   const open = () => orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
@@ -75,7 +75,7 @@ export function openSqliteReader(path: string): Database {
   };
 }
 
-/** In place of `recursive`, which never ends where the kernel makes no folder, such as below `/proc`. */
+/** Replaces `recursive: true`, which loops forever where folders cannot be created, such as below `/proc`. */
 function makeFolder(path: string, hasParent = false): void {
   try {
     mkdirSync(path);
@@ -88,22 +88,22 @@ function makeFolder(path: string, hasParent = false): void {
   }
 }
 
-/** SQLite does not say whether it is the owner of the folder or the file system. */
+/** Reports EACCES or EROFS; SQLite does not distinguish them. */
 function refuseReadOnly(folder: string): void {
   try {
     accessSync(folder, constants.W_OK);
   } catch (error) {
-    // Under the permission model of Node.js only what can be read can be looked at.
+    // With the Node.js permission model, accessSync requires the read permission.
     if ((error as { code?: string }).code !== 'ERR_ACCESS_DENIED') throw error;
   }
 }
 
-/** SQLite says no more than that it cannot open it. */
+/** SQLite would only report that it cannot open the file. */
 function refuseFolder(path: string): void {
   if (kindOfPath(path) === 'folder') throw unusable('EISDIR');
 }
 
-/** A file with tables, but not with ours. */
+/** Refuses a database of another program. */
 function refuseForeign(db: DatabaseSync): void {
   const names = orUnavailable(() =>
     db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all(),
@@ -127,7 +127,7 @@ function createSession(db: DatabaseSync): Session {
   };
 }
 
-/** Waits for the transaction before, but not for ever. */
+/** Waits for the previous transaction, with a timeout. */
 async function waitFor(before: Promise<unknown>): Promise<void> {
   await withDeadline(before, LOCK_TIMEOUT_MS, () => {
     throw unusable('WRITER_BUSY');
@@ -140,7 +140,7 @@ async function inTransaction<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
-  // A full disk ends the transaction: what is sent after it would be kept.
+  // A full disk rolls back the transaction; later statements would be committed separately.
   const query: Query = async (sql, values) => {
     if (!db.isTransaction) throw unusable('NO_TRANSACTION');
     return session.query(sql, values);

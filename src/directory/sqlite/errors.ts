@@ -5,7 +5,7 @@ export const NO_WAIT = { timeout: 0 };
 
 const SQLITE_BUSY = 5;
 
-/** Somebody else holds the lock (https://sqlite.org/rescode.html#busy). */
+/** Another connection has the lock (https://sqlite.org/rescode.html#busy). */
 export function isLocked(error: unknown): boolean {
   return ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
 }
@@ -19,7 +19,7 @@ export function orUnavailable<T>(work: () => T): T {
   }
 }
 
-/** The file cannot be used, for a reason that SQLite does not give. */
+/** The file cannot be used; `code` is the reason. */
 export function unusable(code: string): ServiceError {
   return new ServiceError('dependency_unavailable', { reason: { code } });
 }

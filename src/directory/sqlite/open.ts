@@ -7,9 +7,9 @@ import { openSqliteFacts } from './facts.ts';
 export type SqliteDirectory = { directory: AccessDirectory; database: Database };
 
 /**
- * Opens a SQLite file for its owner and for the requests.
+ * Opens a SQLite file.
  *
- * @param readOnly the file must exist, and is not written
+ * @param readOnly the file must exist and is not changed
  * @throws {ServiceError} `dependency_unavailable` when the file cannot be used
  */
 export async function openSqlite(path: string, readOnly: boolean): Promise<SqliteDirectory> {

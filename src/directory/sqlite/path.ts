@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 
-/** What is at a path; unknown where the process may not look. */
+/** The type of file at a path; `unknown` without the permission to read it. */
 export function kindOfPath(path: string): 'file' | 'folder' | 'nothing' | 'unknown' {
   try {
     const stats = statSync(path, { throwIfNoEntry: false });

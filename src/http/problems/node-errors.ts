@@ -11,13 +11,13 @@ const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
-/** Ends the connection with an answer, unless another one is due or has begun. */
+/** Ends the connection with a response, unless another response is pending or has started. */
 type EndWith = (socket: object, answer: Answer) => void;
 
-/** Handles Node's `clientError`. */
+/** Handles the `clientError` event of Node.js. */
 export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
 
-/** Answers what cannot be parsed or comes too late, in the form of every other answer. */
+/** Responds to requests that cannot be parsed or time out, with a problem like any other error. */
 export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -29,7 +29,7 @@ export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
   };
 }
 
-/** Answers what Node.js would answer with an empty body. */
+/** Responds 417 with a problem; Node.js would send an empty body. */
 export const refuseExpectation: RequestListener = (request, response) => {
   const error = invalidRequest('Expect may only be 100-continue');
   const { headers, body } = toAnswer(error, request);
@@ -38,7 +38,7 @@ export const refuseExpectation: RequestListener = (request, response) => {
   response.writeHead(417, { ...headers, 'content-length': length, connection: 'close' }).end(text);
 };
 
-/** Answers CONNECT, for which Node.js would close the connection. */
+/** Responds to CONNECT; without a listener Node.js would close the connection. */
 export function refuseTunnels(server: Server, endTunnel: EndWith): void {
   server.on('connect', ({ socket }: IncomingMessage) => {
     endTunnel(socket, () => toText(new ServiceError('method_not_allowed', { allow: [] })));

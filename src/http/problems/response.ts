@@ -9,7 +9,7 @@ import { type Action, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** An answer that is a problem (RFC 9457). */
+/** A problem response (RFC 9457). */
 export type ProblemResponse = {
   status: number;
   headers: Record<string, string>;
@@ -30,10 +30,10 @@ type Problem = {
   availableFrom?: number;
 };
 
-/** Sentences in place of the usual ones, by code. */
+/** Replacements for the default details, by code. */
 export type ProblemDetails = Readonly<Partial<Record<ErrorCode, string>>>;
 
-/** Turns a refusal into an answer. An unexpected error is reported only as `internal_error`. */
+/** Converts an error to a response. An unexpected error is only reported as `internal_error`. */
 export function toProblemResponse(
   error: ServiceError,
   requestId: string,
@@ -89,26 +89,26 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_NOT_FOUND: 'not_found',
 };
 
-/** Anything thrown, as an error with a code: Fastify's are the client's fault when it says so. */
+/** Converts any thrown value; Fastify's 4xx errors are client errors. */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  return isClientsFault(error)
+  return isFastifyClientError(error)
     ? fromFastify(error)
     : new ServiceError('internal_error', { cause: error });
 }
 
-type FastifysError = { code: string; statusCode: number; message: string };
+type FastifyClientError = { code: string; statusCode: number; message: string };
 
-/** Other libraries' errors have a statusCode too: that of an answer that they got, not ours. */
-function isClientsFault(error: unknown): error is FastifysError {
-  const { code, statusCode = 500 } = (error ?? {}) as Partial<FastifysError>;
+/** Checks the code, because errors of HTTP clients have a statusCode too: that of the response they received. */
+function isFastifyClientError(error: unknown): error is FastifyClientError {
+  const { code, statusCode = 500 } = (error ?? {}) as Partial<FastifyClientError>;
   return String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500;
 }
 
-function fromFastify({ code, message }: FastifysError): ServiceError {
+function fromFastify({ code, message }: FastifyClientError): ServiceError {
   const known = FASTIFY_CODES[code];
   if (known) return new ServiceError(known);
-  // What Fastify says of an address quotes it, and there may be a credential in it.
+  // Fastify's message quotes the URL, which may contain a credential.
   const what = code.startsWith('FST_ERR_CTP_') ? message : 'the address cannot be read';
   return invalidRequest(what);
 }

@@ -30,7 +30,7 @@ const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'A refusal (RFC 9457).' });
 
-/** The answers of a route that refuses with these codes, by status. `details` replaces their sentences. */
+/** The response schemas for these codes, by status. `details` replaces the default ones. */
 export function problemResponses(codes: readonly ErrorCode[], details: ProblemDetails = {}) {
   return Object.fromEntries(
     [...Map.groupBy(codes, (code) => PROBLEM_TYPES[code].status)].map(([status, sharing]) => [

@@ -15,10 +15,10 @@ export const ACTIONS = [
 
 export type Action = (typeof ACTIONS)[number];
 
-/** How a code reads over HTTP. */
+/** The HTTP representation of a code. */
 type ProblemType = { status: number; title: string; detail: string; action: Action };
 
-/** The only place where a code becomes a status. */
+/** The only mapping from codes to statuses. */
 export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
   invalid_request: {
     status: 400,
