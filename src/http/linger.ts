@@ -4,25 +4,26 @@ const LINGER_MS = 1_000;
 const LINGER_BYTES = 256 * 1024;
 const MAX_LINGERING = 1_024;
 
-/** Ends connections when their client has ended them too, or has had the time to. */
+/** Lingering close: after the last response, input is discarded for up to 1 s. */
 export type Linger = {
   /**
-   * Node.js calls `destroySoon` after an answer that closes the connection.
+   * Replaces `destroySoon`, which Node.js calls after a response that closes the connection.
    *
-   * @returns drops what is read at the end; stops reading until the last answer is given
+   * @param onClosing is called when the connection begins to close
+   * @returns discards input; pauses the socket until the last response has been sent
    */
-  watch(socket: Socket, onEnd: () => void): (bytes: Buffer) => void;
+  watch(socket: Socket, onClosing: () => void): (bytes: Buffer) => void;
 };
 
-/** A connection that is closed while bytes come is reset, and its last answer may be lost. */
+/** Closing a socket that has unread input sends a TCP reset, which can destroy the response. */
 export function createLinger(): Linger {
   const lingering = new Set<Socket>();
   return {
-    watch(socket, onEnd) {
+    watch(socket, onClosing) {
       let timer: NodeJS.Timeout | undefined;
       let dropped = 0;
       socket.destroySoon = () => {
-        onEnd();
+        onClosing();
         if (timer || socket.destroyed) return;
         timer = setTimeout(() => socket.destroy(), LINGER_MS);
         socket.once('close', () => {
@@ -34,14 +35,14 @@ export function createLinger(): Linger {
       };
       return ({ length }) => {
         dropped += length;
-        // A client that is disconnected at once connects anew at once: it waits for the timer.
+        // Closing immediately would make a flooding client reconnect immediately: the timer closes the connection.
         if (!timer || dropped > LINGER_BYTES) socket.pause();
       };
     },
   };
 }
 
-/** Bounds a collection to which sockets are added as they come. */
+/** Destroys the socket that was added first once there are more than `max`. */
 export function destroyOldest(
   sockets: { size: number; keys(): Iterable<Socket>; delete(socket: Socket): boolean },
   max: number,

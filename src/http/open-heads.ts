@@ -10,9 +10,9 @@ const LF = 0x0a;
 /** The connections of a server whose request head is incomplete. */
 export type OpenHeads = {
   /**
-   * Counts what is read of a head. Beyond 1,024 connections the one that began first is destroyed.
+   * Counts the lines of an incomplete head. Destroys the oldest of more than 1,024 connections.
    *
-   * @returns whether the head has more lines than a request may have
+   * @returns whether the head exceeds the limit of header lines
    */
   add(socket: Socket, slice: Buffer): boolean;
   has(socket: Socket): boolean;
@@ -24,7 +24,7 @@ export function createOpenHeads(): OpenHeads {
   return {
     add(socket, slice) {
       const known = linesOf.get(socket);
-      // Empty lines before a request are no part of it (RFC 9112 section 2.2).
+      // Empty lines before a request are not part of it (RFC 9112 section 2.2).
       const start = known === undefined ? slice.findIndex((byte) => byte !== CR && byte !== LF) : 0;
       const found = slice.subarray(start).filter((byte) => byte === LF);
       const lines = (known ?? 0) + found.length;

@@ -8,20 +8,20 @@ const SLICE_BYTES = 1_024;
 const TURN_BYTES = 4 * SLICE_BYTES;
 /** How many slices of a body are parsed before its handler reads it. */
 const UNREAD_SLICES = 4;
-/** How often the handler of a client that has ended its side is looked at: does it read on? */
+/** After the client half-closes: how often to check whether the handler is ready for more of the body. */
 const END_POLL_MS = 10;
 
-/** What a connection is doing. */
+/** The state of a connection. */
 export type State = {
   current: { request: IncomingMessage; response: ServerResponse } | undefined;
   unreadSlices: number;
-  /** The last answer is due or given: nothing more is parsed. */
-  isLast: boolean;
+  /** No further requests are parsed: the current response, or one already sent, is the last. */
+  isClosing: boolean;
 };
 
-/** The client may send again what was not answered (RFC 9112 section 9.3.2). */
-export function endAfterAnswer(state: State): void {
-  state.isLast = true;
+/** Closes the connection after the current response; the client may retry the other requests (RFC 9112 section 9.3.2). */
+export function closeAfterResponse(state: State): void {
+  state.isClosing = true;
   const response = state.current?.response;
   if (!response?.headersSent) response?.setHeader('connection', 'close');
 }
@@ -37,18 +37,18 @@ export function parseSlices(
   const [parse] = socket.listeners('data') as [(bytes: Buffer) => void];
   const onSlice = (slice: Buffer) => {
     const isHead = state.current?.request.complete !== false && !isEmptyLines(slice);
-    if (state.current && isHead) endAfterAnswer(state);
-    if (state.isLast) return drop(slice);
+    if (state.current && isHead) closeAfterResponse(state);
+    if (state.isClosing) return drop(slice);
     parse(slice);
-    const { current, isLast } = state;
-    if (isHead && !current && !isLast && openHeads.add(socket, slice)) {
+    const { current, isClosing } = state;
+    if (isHead && !current && !isClosing && openHeads.add(socket, slice)) {
       const error = Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' });
       server.emit('clientError', error, socket);
     }
     const isUnread = current?.request.readableFlowing === null && !current.request.complete;
     if (isUnread && ++state.unreadSlices > UNREAD_SLICES) socket.pause();
   };
-  const canTake = () => state.isLast || !state.current || isWanted(state.current.request);
+  const canTake = () => state.isClosing || !state.current || isWanted(state.current.request);
   readSlices(socket.off('data', parse), onSlice, canTake);
 }
 
@@ -62,9 +62,9 @@ function isEmptyLines(bytes: Buffer): boolean {
 }
 
 /**
- * Passes what is read on in slices, until one of them makes the socket pause.
+ * Forwards incoming bytes in slices until a slice pauses the socket.
  *
- * @param canTake whether a slice may be passed on after the client has ended its side: nothing resumes a socket then
+ * @param canTake is polled after a half-close, when no `resume` event comes
  */
 function readSlices(
   socket: Socket,

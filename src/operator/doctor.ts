@@ -107,8 +107,8 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     await opened.service.check({ ...nobody, requestId: 'doctor' }, 0);
     const duration = `answers in ${(performance.now() - started).toFixed(1)} ms`;
     if (access.mode === 'postgres' && opened.database) {
-      const { refuseEncoding } = await import('../directory/postgres/open.ts');
-      await refuseEncoding(opened.database);
+      const { assertUtf8 } = await import('../directory/postgres/open.ts');
+      await assertUtf8(opened.database);
     }
     const rooms = await opened.database?.query('SELECT 1 FROM rooms LIMIT 1');
     return {

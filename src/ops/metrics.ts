@@ -28,7 +28,7 @@ export function createMetrics(accessMode: string) {
   const cache = counter('auth_cache_total', 'Look-ups of verified JWTs.', ['result']);
   const jwks = counter('jwks_fetch_total', 'Fetches of key sets.', ['issuer', 'result']);
   const limited = counter('rate_limited_total', 'Requests refused by a rate limit.', ['scope']);
-  const cors = counter('cors_refused_total', 'Requests of pages of other origins.', []);
+  const cors = counter('cors_refused_total', 'Requests from disallowed origins.', []);
   const shared = new Gauge({
     name: 'rate_limit_shared',
     help: '1 when replicas share their rate limits, 0 when each counts for itself.',
@@ -59,14 +59,14 @@ function createAccessMetrics(registry: Registry, mode: string) {
   const registers = [registry];
   const access = new Histogram({
     name: 'access_check_duration_seconds',
-    help: 'One decision about access, and those that it was made with.',
+    help: 'Duration of an access check, including its batch.',
     labelNames: ['mode'],
     buckets: BUCKETS,
     registers,
   }).labels(mode);
   const batch = new Histogram({
     name: 'postgres_batch_size',
-    help: 'Requests that one query to PostgreSQL is asked for.',
+    help: 'Requests answered by one PostgreSQL query.',
     buckets: BATCH_BUCKETS,
     registers: mode === 'postgres' ? registers : [],
   });

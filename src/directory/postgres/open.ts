@@ -45,7 +45,7 @@ export async function openPostgres(
   const database = createPostgresDatabase(pool, url);
   try {
     if (!readOnly) {
-      await refuseEncoding(database);
+      await assertUtf8(database);
       await migrate('postgres', database);
     }
   } catch (error) {
@@ -60,7 +60,7 @@ export async function openPostgres(
  *
  * @throws {ServiceError} `dependency_unavailable` for a database that is neither UTF-8 nor plain bytes
  */
-export async function refuseEncoding({ query }: Database): Promise<void> {
+export async function assertUtf8({ query }: Database): Promise<void> {
   const [row] = await query('SHOW server_encoding');
   if (['UTF8', 'SQL_ASCII'].includes(row?.server_encoding as string)) return;
   throw new ServiceError('dependency_unavailable', { reason: { code: 'NOT_UTF8' } });

@@ -19,11 +19,11 @@ const LOCK_RETRY_MS = 20;
 export async function openSqliteDatabase(path: string): Promise<Database> {
   const writer = orUnavailable(() => {
     makeFolder(dirname(path));
-    refuseFolder(path);
-    refuseReadOnly(dirname(path));
+    assertNotFolder(path);
+    assertWritable(dirname(path));
     return new DatabaseSync(path, NO_WAIT);
   });
-  refuseForeign(writer);
+  assertOwnSchema(writer);
   await retryWhileLocked(() =>
     writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL'),
   );
@@ -58,7 +58,7 @@ export function openSqliteReader(path: string): Database {
   const open = () => orUnavailable(() => new DatabaseSync(path, { ...NO_WAIT, readOnly: true }));
   orUnavailable(() => {
     if (kindOfPath(path) === 'nothing') throw unusable('ENOENT');
-    refuseFolder(path);
+    assertNotFolder(path);
   });
   const db = open();
   return {
@@ -89,7 +89,7 @@ function makeFolder(path: string, hasParent = false): void {
 }
 
 /** Reports EACCES or EROFS; SQLite does not distinguish them. */
-function refuseReadOnly(folder: string): void {
+function assertWritable(folder: string): void {
   try {
     accessSync(folder, constants.W_OK);
   } catch (error) {
@@ -99,12 +99,12 @@ function refuseReadOnly(folder: string): void {
 }
 
 /** SQLite would only report that it cannot open the file. */
-function refuseFolder(path: string): void {
+function assertNotFolder(path: string): void {
   if (kindOfPath(path) === 'folder') throw unusable('EISDIR');
 }
 
 /** Refuses a database of another program. */
-function refuseForeign(db: DatabaseSync): void {
+function assertOwnSchema(db: DatabaseSync): void {
   const names = orUnavailable(() =>
     db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all(),
   );
