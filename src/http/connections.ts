@@ -1,8 +1,14 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { createLinger, type Linger } from './linger.ts';
-import { createOpenHeads, type OpenHeads } from './open-heads.ts';
-import { closeAfterResponse, parseSlices, type State } from './slices.ts';
+import { createLinger } from './linger.ts';
+import { createOpenHeads } from './open-heads.ts';
+import {
+  closeAfterResponse,
+  createTurns,
+  parseSlices,
+  type SharedState,
+  type State,
+} from './slices.ts';
 
 /** Builds the raw response to a request, or to bytes that could not be parsed as one. */
 export type Answer = (request: IncomingMessage | undefined) => string;
@@ -13,8 +19,11 @@ type Connection = ReturnType<typeof watchSocket>;
 export function createConnections() {
   const connections = new WeakMap<object, Connection>();
   const connectionOf = (socket: object) => connections.get(socket) as Connection;
-  const openHeads = createOpenHeads();
-  const linger = createLinger();
+  const shared = {
+    openHeads: createOpenHeads(),
+    linger: createLinger(),
+    nextTurn: createTurns(),
+  };
   return {
     /** Wraps a request listener, which then gets one request of a connection at a time. */
     oneAtATime(handler: RequestListener): RequestListener {
@@ -23,7 +32,7 @@ export function createConnections() {
     /** Watches the connections of a server; closes those whose client neither sends nor reads for `stalledMs`. */
     watch(server: Server, stalledMs: number): void {
       server.on('connection', (socket) => {
-        connections.set(socket, watchSocket(server, socket, openHeads, linger));
+        connections.set(socket, watchSocket(server, socket, shared));
       });
       server.setTimeout(stalledMs, (socket) => {
         if (connectionOf(socket).isStalled()) socket.destroy();
@@ -39,7 +48,8 @@ export function createConnections() {
   };
 }
 
-function watchSocket(server: Server, socket: Socket, openHeads: OpenHeads, linger: Linger) {
+function watchSocket(server: Server, socket: Socket, shared: SharedState) {
+  const { openHeads, linger } = shared;
   const state: State = { current: undefined, unreadSlices: 0, isClosing: false };
   const drop = linger.watch(socket, () => (state.isClosing = true));
   const isIdle = () => !state.current && !openHeads.has(socket);
@@ -60,7 +70,7 @@ function watchSocket(server: Server, socket: Socket, openHeads: OpenHeads, linge
       clearTimeout(idle);
       openHeads.delete(socket);
     });
-  parseSlices(server, socket, state, openHeads, drop);
+  parseSlices(server, socket, state, shared, drop);
   return {
     isStalled,
     handle(handler: RequestListener, request: IncomingMessage, response: ServerResponse): void {

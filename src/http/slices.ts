@@ -1,15 +1,35 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Linger } from './linger.ts';
 import type { OpenHeads } from './open-heads.ts';
 
 /** A read of Node.js, 64 KiB, can hold 1,700 of the shortest requests. */
 const SLICE_BYTES = 1_024;
 /** How much of a connection is parsed before others have their turn: 16 kB in chunks of a byte take some 15 ms. */
 const TURN_BYTES = 4 * SLICE_BYTES;
+const TURNS_PER_ITERATION = 8;
 /** How many slices of a body are parsed before its handler reads it. */
 const UNREAD_SLICES = 4;
 /** After the client half-closes: how often to check whether the handler is ready for more of the body. */
 const END_POLL_MS = 10;
+
+/** Calls back in a later event-loop iteration. */
+type NextTurn = (turn: () => void) => void;
+
+/** What the connections of a server share. */
+export type SharedState = { openHeads: OpenHeads; linger: Linger; nextTurn: NextTurn };
+
+/** Gives connections with much to parse their turns, a few in each event-loop iteration. */
+export function createTurns(): NextTurn {
+  const waiting: (() => void)[] = [];
+  const takeTurns = () => {
+    for (const turn of waiting.splice(0, TURNS_PER_ITERATION)) turn();
+    if (waiting.length > 0) setImmediate(takeTurns);
+  };
+  return (turn) => {
+    if (waiting.push(turn) === 1) setImmediate(takeTurns);
+  };
+}
 
 /** The state of a connection. */
 export type State = {
@@ -31,7 +51,7 @@ export function parseSlices(
   server: Server,
   socket: Socket,
   state: State,
-  openHeads: OpenHeads,
+  { openHeads, nextTurn }: Pick<SharedState, 'openHeads' | 'nextTurn'>,
   drop: (slice: Buffer) => void,
 ): void {
   const [parse] = socket.listeners('data') as [(bytes: Buffer) => void];
@@ -49,7 +69,7 @@ export function parseSlices(
     if (isUnread && ++state.unreadSlices > UNREAD_SLICES) socket.pause();
   };
   const canTake = () => state.isClosing || !state.current || isWanted(state.current.request);
-  readSlices(socket.off('data', parse), onSlice, canTake);
+  readSlices(socket.off('data', parse), onSlice, canTake, nextTurn);
 }
 
 function isWanted(request: IncomingMessage): boolean {
@@ -70,15 +90,21 @@ function readSlices(
   socket: Socket,
   onSlice: (slice: Buffer) => void,
   canTake: () => boolean,
+  nextTurn: NextTurn,
 ): void {
   const [onEnd] = socket.listeners('end').slice(-1) as [() => void];
   let rest: Buffer | undefined;
+  let isWaiting = false;
   let hasEnded = false;
   const read = (bytes: Buffer) => {
     for (let start = 0; start < bytes.length && !socket.destroyed; start += SLICE_BYTES) {
       if (start === TURN_BYTES && !socket.isPaused()) {
+        isWaiting = true;
         socket.pause();
-        setImmediate(() => socket.resume());
+        nextTurn(() => {
+          isWaiting = false;
+          socket.resume();
+        });
       }
       if (hasEnded ? start === TURN_BYTES || !canTake() : socket.isPaused()) {
         rest = bytes.subarray(start);
@@ -88,6 +114,8 @@ function readSlices(
     }
   };
   const readRest = () => {
+    // A body that is read resumes its socket.
+    if (isWaiting) return void socket.pause();
     const bytes = rest;
     rest = undefined;
     if (bytes) read(bytes);

@@ -170,6 +170,23 @@ describe('a body', () => {
     expect(held[0]?.req.readableLength).toBeLessThanOrEqual(5 * 1_024);
   });
 
+  it('is parsed 4 kB at a time, however small its chunks are and however fast it is read', async () => {
+    const count = 10_000;
+    let received = 0;
+    const { client } = await open((request, response) => {
+      request.on('data', () => received++).on('end', () => response.end('done'));
+    });
+    client.write(`${POST}Transfer-Encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(count)}0\r\n\r\n`);
+    const inEach: number[] = [];
+    for (let before = 0; received < count; before = received) {
+      await nextIteration();
+      inEach.push(received - before);
+    }
+    // A chunk of a byte takes six; two turns can come between two looks.
+    expect(Math.max(...inEach)).toBeLessThanOrEqual((2 * 4_096) / 6 + 2);
+    expect(String(await once(client, 'data'))).toMatch(/done/);
+  });
+
   it('is read as fast as its handler reads it', async () => {
     const { client, accepted, held } = await openHeld();
     client.write(`${POST}Content-Length: 100000000\r\n\r\n`);
