@@ -108,10 +108,11 @@ export function createBaseApp(options: BaseAppOptions): FastifyInstance {
 /** Sends 100 Continue once only the body itself can still be refused (RFC 9110 section 10.1.1). */
 function addContinue(app: FastifyInstance): void {
   const askForBody: preParsingHookHandler = (request, reply, _payload, done) => {
-    const { raw } = request;
-    const fits = Number(raw.headers['content-length'] ?? 0) <= request.routeOptions.bodyLimit;
-    const isAwaited = raw.headers.expect !== undefined && raw.httpVersion === '1.1';
-    if (isAwaited && hasBody(raw) && fits) reply.raw.writeContinue();
+    const { headers, httpVersion } = request.raw;
+    if (headers.expect !== undefined && httpVersion === '1.1' && hasBody(request.raw)) {
+      const length = Number(headers['content-length'] ?? 0);
+      if (length <= request.routeOptions.bodyLimit) reply.raw.writeContinue();
+    }
     done();
   };
   // After the hooks of the route.
