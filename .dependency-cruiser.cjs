@@ -5,6 +5,13 @@ const only = (name, from, allowed) => ({
   from: { path: from },
   to: { pathNot: allowed },
 });
+/** What a module may never import. */
+const never = (name, from, to) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: to },
+});
 
 module.exports = {
   forbidden: [
@@ -23,62 +30,40 @@ module.exports = {
       '^src/(errors|identifiers)\\.ts$',
       '^src/(auth/user-id\\.ts$|config/identity/)',
     ]),
-    {
-      name: 'http-knows-no-adapter',
-      severity: 'error',
-      from: { path: '^src/http/' },
-      to: {
-        path: '^src/(open-access\\.ts|access/(backend|jwt-claims)|directory/|ops/|config/|admin/|operator/)',
-      },
-    },
-    {
-      name: 'admin-knows-no-database',
-      severity: 'error',
-      from: { path: '^src/admin/' },
-      to: { path: '^src/(open-access\\.ts|directory/(sqlite|postgres)/|ops/|config/|operator/)' },
-    },
-    {
-      name: 'modules-know-no-http',
-      severity: 'error',
-      from: { path: '^src/(token04|token|auth|access|directory|config|ops|messages)/' },
-      to: { path: '^src/(http|admin|operator)/' },
-    },
-    {
-      name: 'access-opens-nothing',
-      severity: 'error',
-      from: { path: '^src/access/' },
-      to: { path: '^src/(directory/|open-access\\.ts|config/)' },
-    },
-    {
-      name: 'config-is-below-all-modules',
-      severity: 'error',
-      from: { path: '^src/config/' },
-      to: { path: '^src/(auth|access|directory|ops|operator)/' },
-    },
-    {
-      name: 'auth-and-access-are-apart',
-      severity: 'error',
-      from: { path: '^src/auth/' },
-      to: { path: '^src/(access|directory)/' },
-    },
-    {
-      name: 'access-and-auth-are-apart',
-      severity: 'error',
-      from: { path: '^src/(access|directory)/' },
-      to: { path: '^src/auth/' },
-    },
+    never(
+      'http-knows-no-adapter',
+      '^src/http/',
+      '^src/(open-access\\.ts|access/(backend|jwt-claims)|directory/|ops/|config/|admin/|operator/)',
+    ),
+    never(
+      'admin-knows-no-database',
+      '^src/admin/',
+      '^src/(open-access\\.ts|directory/(sqlite|postgres)/|ops/|config/|operator/)',
+    ),
+    never(
+      'modules-know-no-http',
+      '^src/(token04|token|auth|access|directory|config|ops|messages)/',
+      '^src/(http|admin|operator)/',
+    ),
+    never('access-opens-nothing', '^src/access/', '^src/(directory/|open-access\\.ts|config/)'),
+    never(
+      'config-is-below-all-modules',
+      '^src/config/',
+      '^src/(auth|access|directory|ops|operator)/',
+    ),
+    never('auth-and-access-are-apart', '^src/auth/', '^src/(access|directory)/'),
+    never('access-and-auth-are-apart', '^src/(access|directory)/', '^src/auth/'),
     {
       name: 'databases-are-apart',
       severity: 'error',
       from: { path: '^src/directory/(sqlite|postgres)/' },
       to: { path: '^src/directory/(sqlite|postgres)/', pathNot: '^src/directory/$1/' },
     },
-    {
-      name: 'the-directory-knows-no-database',
-      severity: 'error',
-      from: { path: '^src/directory/[^/]+\\.ts$' },
-      to: { path: '^src/directory/(sqlite|postgres)/' },
-    },
+    never(
+      'the-directory-knows-no-database',
+      '^src/directory/[^/]+\\.ts$',
+      '^src/directory/(sqlite|postgres)/',
+    ),
     {
       name: 'breakers-are-in-one-place',
       severity: 'error',
@@ -91,12 +76,7 @@ module.exports = {
       from: { pathNot: '^src/start\\.js$' },
       to: { path: '^src/(start\\.js|server\\.ts|cli\\.ts)$' },
     },
-    {
-      name: 'the-image-has-only-src',
-      severity: 'error',
-      from: { path: '^src/' },
-      to: { path: '^(tools|test|bench|client|examples)/' },
-    },
+    never('the-image-has-only-src', '^src/', '^(tools|test|bench|client|examples)/'),
     {
       name: 'no-development-dependency-in-production',
       severity: 'error',
