@@ -95,7 +95,6 @@ function readSlices(
   const [onEnd] = socket.listeners('end').slice(-1) as [() => void];
   let rest: Buffer | undefined;
   let isWaiting = false;
-  let hasEnded = false;
   const read = (bytes: Buffer) => {
     for (let start = 0; start < bytes.length && !socket.destroyed; start += SLICE_BYTES) {
       if (start === TURN_BYTES && !socket.isPaused()) {
@@ -106,7 +105,7 @@ function readSlices(
           socket.resume();
         });
       }
-      if (hasEnded ? start === TURN_BYTES || !canTake() : socket.isPaused()) {
+      if (socket.readableEnded ? start === TURN_BYTES || !canTake() : socket.isPaused()) {
         rest = bytes.subarray(start);
         return;
       }
@@ -121,7 +120,6 @@ function readSlices(
     if (bytes) read(bytes);
   };
   const finish = () => {
-    hasEnded = true;
     readRest();
     if (!rest) onEnd();
     else if (!socket.destroyed) setTimeout(finish, END_POLL_MS);
