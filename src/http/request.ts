@@ -85,23 +85,30 @@ export function addJsonParser(app: FastifyInstance): void {
   const parseText = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', (request, payload, done) => {
-    readBody(payload, request.routeOptions.bodyLimit, (error, body) => {
-      if (!body) return void done(error);
-      const text = body.toString('utf8');
-      // Invalid bytes become U+FFFD, so two different ids could become equal.
-      if (isUtf8(body) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
-      else done(invalidRequest('must be UTF-8 without a byte order mark'));
-    });
+    // Fastify builds the options anew at each access.
+    readBody(
+      payload,
+      () => request.routeOptions.bodyLimit,
+      (error, body) => {
+        if (!body) return void done(error);
+        const text = body.toString('utf8');
+        // Invalid bytes become U+FFFD, so two different ids could become equal.
+        if (isUtf8(body) && text.charCodeAt(0) !== BOM) parseText(request, text, done);
+        else done(invalidRequest('must be UTF-8 without a byte order mark'));
+      },
+    );
   });
 }
 
+/** @param limitOf the limit of the route, never less than {@link BODY_LIMIT_BYTES} */
 function readBody(
   payload: IncomingMessage,
-  limit: number,
+  limitOf: () => number,
   done: (error: Error | null, body?: Buffer) => void,
 ): void {
   const declared = Number(payload.headers['content-length'] ?? 0);
-  if (declared > limit) return void done(new ServiceError('body_too_large'));
+  const isTooLong = (length: number) => length > BODY_LIMIT_BYTES && length > limitOf();
+  if (isTooLong(declared)) return void done(new ServiceError('body_too_large'));
   // A destroyed stream emits no more events.
   if (payload.destroyed) return void done(payload.errored);
   const body = createByteBuffer(declared);
@@ -112,13 +119,13 @@ function readBody(
   };
   const end = () => settle(null);
   const add = (chunk: Buffer) => {
-    if (body.length() + chunk.length > limit) settle(new ServiceError('body_too_large'));
+    if (isTooLong(body.length() + chunk.length)) settle(new ServiceError('body_too_large'));
     else body.add(chunk);
   };
   if (!payload.complete) return void payload.on('data', add).on('end', end).on('error', settle);
   // The body arrived with the headers: read it synchronously.
   for (let chunk = payload.read(); chunk !== null; chunk = payload.read()) body.add(chunk);
-  if (body.length() > limit) done(new ServiceError('body_too_large'));
+  if (isTooLong(body.length())) done(new ServiceError('body_too_large'));
   else done(null, body.take());
 }
 
