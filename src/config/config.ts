@@ -9,7 +9,7 @@ import {
 import type { Introspection } from './identity/introspection.ts';
 import type { Provider } from './identity/provider.ts';
 import type { UserIdRules } from './identity/providers.ts';
-import { userIdRules } from './identity/providers.ts';
+import { ID_VARIABLES, userIdRules } from './identity/providers.ts';
 import { commonMistakes } from './mistakes.ts';
 import { ConfigError } from './problems.ts';
 import { parseVariables, readAll } from './read.ts';
@@ -93,6 +93,23 @@ export function loadAccess(environment: Environment, readFile: ReadFile): Access
   const relevant = problems.filter(({ variable }) => ACCESS_NAMES.includes(variable));
   if (relevant.length > 0) throw new ConfigError(relevant);
   return accessConfig(loadVariables(environment, readFile, ACCESS_VARIABLES));
+}
+
+/**
+ * Loads only the AUTH_ settings, with the same validation as a start.
+ *
+ * @throws {ConfigError}
+ */
+export function loadAuth(
+  environment: Environment,
+  readFile: ReadFile,
+  dotenv: string,
+): Config['auth'] {
+  const { providers, introspection, problems } = readAll(environment, readFile, dotenv);
+  const relevant = problems.filter(({ variable }) => variable.startsWith('AUTH_'));
+  if (relevant.length > 0) throw configError(environment, relevant);
+  const ids = userIdRules(loadVariables(environment, readFile, ID_VARIABLES));
+  return { providers, introspection, ids };
 }
 
 const ACCESS_VARIABLES = [

@@ -1,20 +1,30 @@
+import { probeIntrospection } from '../auth/introspection.ts';
+import { createVerifier } from '../auth/verifier.ts';
+import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
-import { accessFailure, redisFailure } from '../config/failures.ts';
+import { accessFailure, addressOf, redisFailure } from '../config/failures.ts';
+import type { Introspection } from '../config/identity/introspection.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
+import { exportDirectory } from '../directory/export.ts';
+import { createRefusedIds } from '../directory/zego-ids.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
+import { causeOf, describeCause } from '../messages/causes.ts';
 import { printable } from '../messages/printable.ts';
 import { type OpenedAccess, openAccess } from '../open-access.ts';
 import { unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
-import { warnOfIds } from './doctor-ids.ts';
-import { checkClock, checkKeys, type Finding } from './doctor-providers.ts';
 import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const REDIS_MS = 2_000;
 const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
+
+type OnClock = (secondsAhead: number) => void;
+
+/** The result of one check, with a fix if it failed. */
+type Finding = { check: string; ok: boolean; detail: string; fix?: string };
 
 /** Checks configuration and dependencies; returns the exit code. */
 export async function doctor(
@@ -97,6 +107,60 @@ function checkToken({ zego }: Config): Finding {
   };
 }
 
+/** Checks the keys of all providers, or the introspection endpoint. */
+export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
+  if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
+  const { providers } = auth;
+  let failure: { error: unknown; url: string } | undefined;
+  const verifier = await createVerifier(providers, {
+    cache() {},
+    verified() {},
+    clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
+    jwksFetched(issuer, result, error, url = issuer) {
+      if (result === 'error') failure ??= { error, url };
+    },
+  });
+  const ok = verifier.healthy();
+  verifier.close();
+  const check = 'keys';
+  if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
+  const { error, url = '' } = failure ?? {};
+  return {
+    check,
+    ok,
+    detail: `of ${addressOf(url, '')} cannot be fetched; ${describeCause(causeOf(error))}`,
+    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
+  };
+}
+
+async function checkIntrospection(
+  introspection: Introspection,
+  onClock: OnClock,
+): Promise<Finding> {
+  const check = 'keys';
+  try {
+    await probeIntrospection(introspection, onClock);
+    return { check, ok: true, detail: 'the introspection endpoint answers' };
+  } catch (error) {
+    return {
+      check,
+      ok: false,
+      detail: `the introspection endpoint does not answer; ${describeCause(causeOf(error))}`,
+      fix: `check AUTH_INTROSPECTION_CLIENT_ID and its secret, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
+    };
+  }
+}
+
+/** Compares our clock with the Date header of the identity provider. */
+function checkClock(secondsAhead: number | undefined): Finding {
+  const check = 'clock';
+  if (secondsAhead === undefined)
+    return { check, ok: true, detail: 'not compared: no other clock is known' };
+  const ok = isClockRight(secondsAhead);
+  const detail = `differs by ${secondsAhead} s from the identity provider's`;
+  return { check, ok, detail, ...(!ok && { fix: CLOCK_FIX }) };
+}
+
 async function checkAccess({ access }: Config): Promise<Finding> {
   const check = `access (${access.mode})`;
   const nobody = { userId: 'doctor', roomId: 'doctor', videoId: 'doctor', country: undefined };
@@ -159,4 +223,18 @@ async function checkRedis(url: string): Promise<Finding> {
     detail: `${what}; ${words} (${code})`,
     fix: `${variable}: ${fix}; until then each replica counts separately`,
   };
+}
+
+/** A warning about ids that ZEGO refuses; undefined if there are none, or no directory. */
+async function warnOfIds({ access, auth }: Config): Promise<string | undefined> {
+  if (!auth.ids.strict || access.mode === 'http' || access.mode === 'claims') return undefined;
+  const { database, service } = await openAccess(access, { readOnly: true });
+  const refused = createRefusedIds();
+  try {
+    if (database)
+      for await (const line of exportDirectory(database)) refused.check(JSON.parse(line));
+  } finally {
+    await service.close();
+  }
+  return refused.summary();
 }

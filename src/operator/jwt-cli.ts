@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
+import { loadAuth } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
-import { loadAuth } from '../config/identity/auth.ts';
 import { unixSeconds } from '../time.ts';
 import type { Terminal } from './terminal.ts';
 

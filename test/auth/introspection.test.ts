@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createIntrospectionVerifier } from '../../src/auth/introspection.ts';
 import type { Introspection } from '../../src/config/identity/introspection.ts';
-import { checkKeys } from '../../src/operator/doctor-providers.ts';
+import { checkKeys } from '../../src/operator/doctor.ts';
 import { createSecrets } from '../../src/secrets.ts';
 import { load } from '../support/environment.ts';
 import { rejectionOf } from '../support/errors.ts';

@@ -1,5 +1,10 @@
-import { DEFAULT_ALGORITHMS, familiesOf } from './algorithms.ts';
-import { isKeyText, type PublicKey, parsePublicKey } from './public-key.ts';
+import {
+  DEFAULT_ALGORITHMS,
+  familiesOf,
+  isKeyText,
+  type PublicKey,
+  parsePublicKey,
+} from './public-key.ts';
 
 const MIN_SECRET_BYTES = 32;
 
