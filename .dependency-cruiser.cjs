@@ -26,9 +26,9 @@ module.exports = {
     only('token-is-pure', '^src/token/', ['^src/token/', '^src/access/access\\.ts$']),
     only('rules-know-only-the-port', '^src/access/rules\\.ts$', ['^src/access/access\\.ts$']),
     only('the-port-is-a-leaf', '^src/access/access\\.ts$', ['^src/errors\\.ts$']),
-    only('claims-are-pure', '^src/auth/claims\\.ts$', [
+    only('claims-are-pure', '^src/auth/(claims|kinds)\\.ts$', [
       '^src/(errors|identifiers)\\.ts$',
-      '^src/(auth/user-id\\.ts$|config/identity/)',
+      '^src/(auth/(user-id|kinds)\\.ts$|config/identity/)',
     ]),
     never(
       'http-knows-no-adapter',

@@ -2,6 +2,7 @@ import type { Issuer, Provider } from '../config/identity/provider.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
 import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import { checkKind } from './kinds.ts';
 import { subjectProblem, toUserId } from './user-id.ts';
 
 /** The authenticated user of a request. */
@@ -31,6 +32,14 @@ export function refuse(code: string, expected?: string, received?: string): Serv
 /** The provider settings that claim checks use. */
 export type ClaimRules = Omit<Provider, 'keys'>;
 
+/** What the JWS of the claims says besides them; empty for an introspection answer. */
+export type JwsFacts = {
+  /** The header parameter `typ`. */
+  typ?: unknown;
+  /** The only issuers that the key of the signature signs for; undefined: any. */
+  keyIssuers?: readonly string[] | undefined;
+};
+
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
@@ -45,13 +54,15 @@ export function checkClaims(
   rules: ClaimRules,
   ids: UserIdRules,
   now: number,
+  { typ, keyIssuers }: JwsFacts = {},
 ): Credential {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw refuse('claims', 'a JSON object', kindOf(value));
   }
   const claims = value as Claims;
-  const issuer = checkIssuer(claims, rules.issuers);
+  const issuer = checkIssuer(claims, rules.issuers, keyIssuers);
   checkAudience(claims, rules);
+  checkKind(claims, typ, rules);
   checkRequired(claims, rules);
   const expiresAt = checkTimes(claims, rules, now);
   const subject = readSubject(claims, rules, ids);
@@ -59,8 +70,15 @@ export function checkClaims(
   return { userId, subject, issuer, expiresAt, videoAccess: claims.video_access };
 }
 
+const TENANT = '{tenantid}';
+const ENTRA_ISSUER =
+  /^https:\/\/(?:login\.microsoftonline\.(?:com|us)|login\.partner\.microsoftonline\.cn|sts\.windows\.net|sts\.chinacloudapi\.cn)\/([0-9a-f-]{36}|\{tenantid\})\/(?:v2\.0)?$/i;
+
 /** The result of one claim check. */
 export type ExplainedClaim = { claim: string; refusal?: Reason };
+
+/** The check that is listed only when it refuses. */
+const KIND = 'kind of token';
 
 /** Runs every check of {@link checkClaims} and collects the refusals. */
 export function explainClaims(
@@ -68,10 +86,12 @@ export function explainClaims(
   rules: ClaimRules,
   ids: UserIdRules,
   now: number,
+  typ?: unknown,
 ): ExplainedClaim[] {
   const checks: Record<string, () => unknown> = {
     iss: () => checkIssuer(claims, rules.issuers),
     [rules.audienceClaim]: () => checkAudience(claims, rules),
+    [KIND]: () => checkKind(claims, typ, rules),
     ...(Object.keys(rules.requiredClaims).length > 0 && {
       [Object.keys(rules.requiredClaims).join(', ')]: () => checkRequired(claims, rules),
     }),
@@ -82,7 +102,7 @@ export function explainClaims(
       toUserId(subject, { issuer: undefined, prefix: rules.userPrefix }, ids);
     },
   };
-  return Object.entries(checks).map(([claim, check]) => {
+  const explained = Object.entries(checks).map(([claim, check]): ExplainedClaim => {
     try {
       check();
       return { claim };
@@ -91,18 +111,51 @@ export function explainClaims(
       return { claim, refusal: extras.reason ?? { code } };
     }
   });
+  return explained.filter(({ claim, refusal }) => refusal || claim !== KIND);
 }
 
-function checkIssuer({ iss, tid }: Claims, issuers: readonly Issuer[]): string | undefined {
+function checkIssuer(
+  { iss, tid }: Claims,
+  issuers: readonly Issuer[],
+  keyIssuers?: readonly string[],
+): string | undefined {
   if (iss !== undefined && typeof iss !== 'string') {
     throw refuse('claim_iss_type', 'a string', kindOf(iss));
   }
-  if (issuers.length === 0) return iss;
   const issuer = issuers.find((one) => one.iss === iss);
-  if (!issuer) throw refuse('claim_iss', listed(issuers.map((one) => one.iss)), quote(iss));
-  const { canonical, tenant } = issuer;
-  if (tenant !== undefined && tid !== tenant) throw refuse('claim_tid', tenant, quote(tid));
-  return canonical;
+  if (issuers.length > 0 && !issuer) {
+    throw refuse('claim_iss', listed(issuers.map((one) => one.iss)), quote(iss));
+  }
+  if (issuer?.tenant !== undefined && tid !== issuer.tenant) {
+    throw refuse('claim_tid', issuer.tenant, quote(tid));
+  }
+  const spellings = issuers.flatMap((one) => (one.canonical === issuer?.canonical ? one.iss : []));
+  if (keyIssuers && !signsFor(keyIssuers, spellings.length > 0 ? spellings : [String(iss)])) {
+    throw refuse('key_issuer', listed(keyIssuers), quote(iss));
+  }
+  return issuer ? issuer.canonical : iss;
+}
+
+/**
+ * Whether a key with these `issuer` members signs for an issuer with these spellings
+ * (https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer).
+ */
+function signsFor(keyIssuers: readonly string[], spellings: readonly string[]): boolean {
+  return keyIssuers.some((keyIssuer) => {
+    const [start = '', end, ...more] = issuerScope(keyIssuer).split(TENANT);
+    return spellings.map(issuerScope).some((scope) => {
+      if (end === undefined) return scope === start;
+      const tenant = scope.slice(start.length, scope.length - end.length);
+      const fits = scope === start + tenant + end && /^[^/]+$/.test(tenant);
+      return fits && more.length === 0;
+    });
+  });
+}
+
+/** Every spelling of one Entra tenant, in each of Microsoft's clouds, is one issuer; so is a last slash or none. */
+function issuerScope(issuer: string): string {
+  const tenant = ENTRA_ISSUER.exec(issuer)?.[1]?.toLowerCase();
+  return tenant === undefined ? issuer.replace(/\/$/, '') : `entra:${tenant}`;
 }
 
 /** `aud` is a string or a list of strings (RFC 7519 section 4.1.3); other audience claims are one string. */
@@ -122,9 +175,30 @@ function checkAudience(claims: Claims, rules: ClaimRules): void {
 
 function checkRequired(claims: Claims, { requiredClaims }: ClaimRules): void {
   for (const [name, required] of Object.entries(requiredClaims)) {
-    const value = own(claims, name);
-    if (value !== required) throw refuse(`claim_${name}`, required, quote(value));
+    const value = name.startsWith('/') ? atPointer(claims, name) : own(claims, name);
+    if (!hasValue(name, value, required)) {
+      const received = Array.isArray(value)
+        ? value.map(quote).join(', ').slice(0, 200)
+        : quote(value);
+      throw refuse(`claim_${claimName(name)}`, required, received);
+    }
   }
+}
+
+/** `scope` and `scp` are lists, also as text with spaces (RFC 6749 section 3.3); of a list, one member must match. */
+function hasValue(name: string, value: unknown, required: string): boolean {
+  const isScope = (name === 'scope' || name === 'scp') && typeof value === 'string';
+  const values: unknown[] = isScope ? value.split(' ') : Array.isArray(value) ? value : [value];
+  return values.some((one) =>
+    typeof one === 'boolean' || typeof one === 'number'
+      ? String(one) === required
+      : one === required,
+  );
+}
+
+/** A name of a claim as a part of a reason code. */
+function claimName(name: string): string {
+  return /^\w+$/.test(name) ? name : 'required';
 }
 
 /** The clock tolerance applies to `nbf` and `iat` only; `exp` is exact. */

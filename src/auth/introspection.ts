@@ -15,6 +15,7 @@ import { fetchText, StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import { causeOf } from '../messages/causes.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
+import { checkIntrospectedKind } from './kinds.ts';
 import { STRICT_IDS } from './user-id.ts';
 import type { AuthEvents, Verifier } from './verifier.ts';
 
@@ -153,6 +154,7 @@ function judge(
   };
   try {
     if (answer.active !== true) throw refuse('inactive');
+    checkIntrospectedKind(answer);
     return { credential: checkClaims({ ...defaults, ...answer }, rules, ids, now) };
   } catch (refusal) {
     if (!(refusal instanceof ServiceError)) throw refusal;

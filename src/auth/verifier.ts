@@ -156,7 +156,9 @@ async function verifyWith(
     throw refuse('signature');
   }
   const claims = decodeClaims(token.slice(token.indexOf('.') + 1, end));
-  return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now);
+  return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now, {
+    typ: header.typ,
+  });
 }
 
 /** A key without `kid` may have been replaced since the keys were fetched. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
+import { readRequiredClaims, SENDER_CONSTRAINED } from './identity/provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
 import {
   choice,
@@ -62,6 +63,8 @@ export const variables = {
   ),
   AUTH_ALLOW_HTTP: variable('false', flag()),
   AUTH_ALGORITHMS: variable('RS256', list(anything, 'values').optional()),
+  AUTH_REQUIRED_CLAIMS: variable('token_use=access,scope=films:watch', requiredClaims()),
+  AUTH_SENDER_CONSTRAINED: variable('ignore', choice(SENDER_CONSTRAINED).default('refuse')),
   AUTH_USER_CLAIM: variable('sub', z.string().optional()),
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
@@ -115,6 +118,16 @@ export const FILE_VARIABLES = [
   'REDIS_URL',
   'ADMIN_API_KEY',
 ] as const satisfies VariableName[];
+
+function requiredClaims() {
+  return z
+    .string()
+    .superRefine((pairs, context) => {
+      const { problem: message } = readRequiredClaims(pairs);
+      if (message) context.addIssue({ code: 'custom', message });
+    })
+    .optional();
+}
 
 export function exampleOf(name: VariableName): string {
   return String(variables[name].meta()?.example);

@@ -31,6 +31,7 @@ describe('an environment with the least in it', () => {
       AUTH_JWT_SECRET: LEAST.AUTH_JWT_SECRET,
       AUTH_AUDIENCE_OPTIONAL: false,
       AUTH_ALLOW_HTTP: false,
+      AUTH_SENDER_CONSTRAINED: 'refuse',
       AUTH_USER_CLAIM_NUMERIC: false,
       AUTH_USER_ID: 'claim',
       AUTH_CLOCK_TOLERANCE_SECONDS: 5,

@@ -2,7 +2,7 @@ import { type ConfigProblem, problem, type Result } from '../problems.ts';
 import { splitList } from '../schemas.ts';
 import type { VariableName } from '../variables.ts';
 import { AUDIENCE_CLAIMS } from './presets.ts';
-import type { Provider } from './provider.ts';
+import { type Provider, readRequiredClaims } from './provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './provider-keys.ts';
 
 /** An introspection endpoint (RFC 7662) and the rules for its responses. */
@@ -46,7 +46,7 @@ export function readIntrospection(
   const { AUTH_INTROSPECTION_URL: url = '', AUTH_ISSUER: iss, AUTH_AUDIENCE = '' } = texts;
   if (url !== '' && !isSafeUrl(url))
     problems.push(problem('AUTH_INTROSPECTION_URL', SAFE_URL_RULE));
-  const value = {
+  const value: Introspection = {
     url,
     clientId: texts.AUTH_INTROSPECTION_CLIENT_ID ?? '',
     clientSecret: texts.AUTH_INTROSPECTION_CLIENT_SECRET ?? '',
@@ -57,7 +57,10 @@ export function readIntrospection(
       // The schema of the variable reports an invalid value.
       audienceClaim: AUDIENCE_CLAIMS.find((one) => one === texts.AUTH_AUDIENCE_CLAIM) ?? 'aud',
       audienceOptional: false,
-      requiredClaims: {},
+      requiredClaims: readRequiredClaims(texts.AUTH_REQUIRED_CLAIMS ?? '').value,
+      // The schema of the variable reports an invalid value.
+      senderConstrained: texts.AUTH_SENDER_CONSTRAINED === 'ignore' ? 'ignore' : undefined,
+      otherKind: undefined,
       userClaim: texts.AUTH_USER_CLAIM ?? 'sub',
       userClaimNumeric: texts.AUTH_USER_CLAIM_NUMERIC === 'true',
       userPrefix: '',

@@ -1,7 +1,19 @@
 /** The claim that names the app that a credential is for. */
 export const AUDIENCE_CLAIMS = ['aud', 'client_id', 'azp'] as const;
 
+/** What becomes of tokens that are bound to a key of their sender; undefined: they are refused. */
+export type SenderConstrained = 'ignore' | undefined;
+
 export type AudienceClaim = (typeof AUDIENCE_CLAIMS)[number];
+
+/** A token of another kind: a reason code, what was expected and what came. */
+export type OtherKind = [code: string, expected: string, received: string];
+
+/** Recognizes the other kinds of tokens that a provider signs with the same key. */
+export type FindOtherKind = (
+  claims: Readonly<Record<string, unknown>>,
+  typ: unknown,
+) => OtherKind | undefined;
 
 /** The settings of a known identity provider; `value` is the text after the colon, without a trailing slash. */
 type Preset = {
@@ -19,7 +31,12 @@ type Preset = {
   /** Where to find the audience in the provider's console. */
   whichAudience: string;
   /** Claims that exclude other kinds of tokens. */
-  requiredClaims?(audienceClaim: AudienceClaim): Record<string, string>;
+  requiredClaims?(
+    audienceClaim: AudienceClaim,
+    senderConstrained: SenderConstrained,
+  ): Record<string, string>;
+  /** Recognizes other kinds that no required claim excludes. */
+  otherKind?: FindOtherKind;
   userClaim?(value: string): string;
   /** Extracts the value from an `iss`. */
   fromIssuer: RegExp;
@@ -39,6 +56,32 @@ function cognitoIssuer(value: string): string {
   const [region = '', pool] = value.split('/');
   return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
 }
+
+function kindText(kind: unknown): string {
+  if (kind === undefined) return 'missing';
+  return typeof kind === 'string' && /^[\w.+-]{1,40}$/.test(kind) ? kind : 'another one';
+}
+
+/** Sessions that wait for an organization or a second factor are pending; machines and OAuth apps have no session. */
+const clerkKind: FindOtherKind = ({ sts, sub }, typ) => {
+  if (sts !== undefined && sts !== 'active') return ['claim_sts', 'active', kindText(sts)];
+  if (typeof typ === 'string' && /^(?:application\/)?at\+jwt$/i.test(typ)) {
+    return ['header_typ', 'JWT', 'at+jwt'];
+  }
+  if (typeof sub === 'string' && sub.startsWith('mch_')) {
+    return ['claim_sub', 'a user', 'a machine'];
+  }
+  return undefined;
+};
+
+/** A service account gets ID tokens for any audience that it asks for; it is its own `azp`. */
+const googleKind: FindOtherKind = ({ azp, sub, email }) => {
+  const isAccount = azp !== undefined && azp === sub;
+  const hasItsAddress = typeof email === 'string' && email.endsWith('.gserviceaccount.com');
+  return isAccount || hasItsAddress
+    ? ['claim_azp', 'the client id of an app', 'a service account']
+    : undefined;
+};
 
 /** Sources: each provider's page on verifying its tokens; see docs/identity-providers.md. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -84,6 +127,11 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     audienceClaim: 'aud',
     audience: () => 'authenticated',
     whichAudience: 'authenticated, the audience of every signed-in user',
+    // A third-party app of Supabase's OAuth server gets the same audience, and its `client_id`.
+    otherKind: ({ client_id }) =>
+      client_id === undefined
+        ? undefined
+        : ['claim_client_id', 'a session of your app', 'a token of an OAuth client'],
     fromIssuer: /^https:\/\/([^./]+)\.supabase\.co\/auth\/v1$/,
   },
   clerk: {
@@ -94,6 +142,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     algorithms: ['RS256'],
     audienceClaim: 'azp',
     whichAudience: 'the origins of your web app, such as https://app.example',
+    otherKind: clerkKind,
     fromIssuer: /^https:\/\/([^/]+\.clerk\.accounts\.dev|clerk\.[^/]+)$/,
   },
   keycloak: {
@@ -105,7 +154,10 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     audienceClaim: 'azp',
     whichAudience: 'the client id of your app (Keycloak console, Clients)',
     // The claim `typ`, not the header: it is "ID" in an ID token of the same client.
-    requiredClaims: () => ({ typ: 'Bearer' }),
+    requiredClaims: (_claim, senderConstrained) =>
+      senderConstrained === 'ignore' ? {} : { typ: 'Bearer' },
+    otherKind: ({ typ }) =>
+      typ === 'Bearer' || typ === 'DPoP' ? undefined : ['claim_typ', 'Bearer', kindText(typ)],
     fromIssuer: /^(https?:\/\/.+\/realms\/[^/]+)$/,
   },
   google: {
@@ -116,6 +168,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     algorithms: ['RS256'],
     audienceClaim: 'aud',
     whichAudience: 'the OAuth client ids of your apps (Google Cloud console, Clients)',
+    otherKind: googleKind,
     fromIssuer: /^(?:https:\/\/)?accounts\.google\.com()$/,
   },
   apple: {
@@ -126,6 +179,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     algorithms: ['RS256'],
     audienceClaim: 'aud',
     whichAudience: 'the bundle id of your app, or its Services ID (Apple Developer, Identifiers)',
+    // A notification to servers has `events` as a text.
+    otherKind: ({ events }) =>
+      events === undefined ? undefined : ['claim_events', 'an ID token', 'a notification'],
     fromIssuer: /^https:\/\/appleid\.apple\.com()$/,
   },
   entra: {
@@ -140,6 +196,11 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     audienceClaim: 'aud',
     whichAudience:
       'the client id or the Application ID URI of your API (Entra admin center, App registrations)',
+    // An app that signs in as itself gets a token of any API of its tenant.
+    otherKind: ({ idtyp }) =>
+      idtyp === undefined || idtyp === 'user'
+        ? undefined
+        : ['claim_idtyp', 'user', kindText(idtyp)],
     fromIssuer:
       /^https:\/\/(?:login\.microsoftonline\.com|sts\.windows\.net)\/([^/]+)\/(?:v2\.0)?$/,
   },

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { AUDIENCE_CLAIMS, type AudienceClaim, PRESETS } from './presets.ts';
+import {
+  AUDIENCE_CLAIMS,
+  type AudienceClaim,
+  type FindOtherKind,
+  PRESETS,
+  type SenderConstrained,
+} from './presets.ts';
 import { COMPLETE, type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
 
 /** A valid `iss` of a provider. */
@@ -19,8 +25,10 @@ export type Provider = {
   audienceClaim: AudienceClaim;
   /** The audience claim may be missing, but must match if present. */
   audienceOptional: boolean;
-  /** Claims that must have exactly these values. */
+  /** Claims that must have these values, by name or JSON Pointer; of a list, one member. */
   requiredClaims: Record<string, string>;
+  senderConstrained: SenderConstrained;
+  otherKind: FindOtherKind | undefined;
   /** The name of a claim, or a JSON Pointer (RFC 6901) into nested ones. */
   userClaim: string;
   userClaimNumeric: boolean;
@@ -43,6 +51,15 @@ const keyFields = {
   algorithms: z.array(text).min(1).optional(),
 };
 
+export const SENDER_CONSTRAINED = ['refuse', 'ignore'] as const;
+
+/** A flag or a number may be given as it is in the JWT. */
+const requiredValue = z.union(
+  [text, z.boolean(), z.number()],
+  'must be a text, a flag or a number',
+);
+const requiredClaimsSchema = z.record(text, requiredValue.transform(String));
+
 /** A provider as configured: an entry of AUTH_PROVIDERS_FILE, or the AUTH_ variables. */
 const inputSchema = z.strictObject({
   provider: text.optional(),
@@ -55,6 +72,8 @@ const inputSchema = z.strictObject({
   /** Several keys with disjoint algorithms. */
   keys: z.array(z.strictObject(keyFields)).min(1).optional(),
   allowHttp: z.boolean().default(false),
+  requiredClaims: requiredClaimsSchema.optional(),
+  senderConstrained: z.enum(SENDER_CONSTRAINED).default('refuse'),
   userClaim: text.optional(),
   userClaimNumeric: z.boolean().default(false),
   userPrefix: z.string().max(32).default(''),
@@ -78,13 +97,19 @@ export const providerSchema = inputSchema.transform((input, context): Provider =
   checkAudienceFields(given, report);
   if (!keys) return z.NEVER;
   const { audienceClaim = 'aud', audience, userClaim = 'sub' } = given;
+  const senderConstrained = input.senderConstrained === 'ignore' ? 'ignore' : undefined;
   return {
     // The discovery document determines the exact issuer.
     issuers: keys.some(({ kind }) => kind === 'discovery') ? eitherSlash(issuers) : issuers,
     audience,
     audienceClaim,
     audienceOptional: input.audienceOptional,
-    requiredClaims: preset?.requiredClaims?.(audienceClaim) ?? {},
+    requiredClaims: {
+      ...preset?.requiredClaims?.(audienceClaim, senderConstrained),
+      ...input.requiredClaims,
+    },
+    senderConstrained,
+    otherKind: preset?.otherKind,
     userClaim,
     userClaimNumeric: input.userClaimNumeric,
     userPrefix: input.userPrefix,
@@ -93,8 +118,31 @@ export const providerSchema = inputSchema.transform((input, context): Provider =
   };
 });
 
+/**
+ * Reads `name=value` pairs, separated by commas. The problem is undefined when all are in order.
+ */
+export function readRequiredClaims(pairs: string): {
+  value: Record<string, string>;
+  problem: string | undefined;
+} {
+  const value: Record<string, string> = {};
+  let problem: string | undefined;
+  if (pairs === '') return { value, problem };
+  for (const pair of pairs.split(',')) {
+    const [, name = '', required] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
+    if (name === '' || !required) problem ??= 'must be pairs of a claim and its value';
+    else if (Object.hasOwn(value, name)) problem ??= 'names a claim twice; keep one';
+    else if (name === '__proto__') problem ??= 'names a claim that no JWT can have';
+    else value[name] = required;
+  }
+  return { value, problem };
+}
+
 /** The operator's settings, with defaults from the preset. */
-type GivenProvider = ProviderInput & { presetIssuers?: string[]; whichAudience?: string };
+type GivenProvider = Omit<ProviderInput, 'requiredClaims'> & {
+  presetIssuers?: string[];
+  whichAudience?: string;
+};
 
 function readPreset({ provider }: ProviderInput, report: Report) {
   if (provider === undefined) return undefined;
@@ -119,6 +167,7 @@ function readPreset({ provider }: ProviderInput, report: Report) {
     whichAudience: preset.whichAudience,
     ...(audience && { audience }),
     ...(preset.requiredClaims && { requiredClaims: preset.requiredClaims }),
+    ...(preset.otherKind && { otherKind: preset.otherKind }),
     ...(preset.userClaim && { userClaim: preset.userClaim(value) }),
   };
 }

@@ -3,7 +3,7 @@ import { type ConfigProblem, problem, type Result } from '../problems.ts';
 import { splitList } from '../schemas.ts';
 import type { VariableName, Variables } from '../variables.ts';
 import { hasIntrospection } from './introspection.ts';
-import { type Provider, providerSchema } from './provider.ts';
+import { type Provider, providerSchema, readRequiredClaims } from './provider.ts';
 import { readProvidersFile } from './providers-file.ts';
 
 /** How user claims are mapped to ZEGO user ids. */
@@ -38,6 +38,8 @@ const VARIABLE_OF: Record<string, VariableName> = {
   audienceOptional: 'AUTH_AUDIENCE_OPTIONAL',
   allowHttp: 'AUTH_ALLOW_HTTP',
   algorithms: 'AUTH_ALGORITHMS',
+  requiredClaims: 'AUTH_REQUIRED_CLAIMS',
+  senderConstrained: 'AUTH_SENDER_CONSTRAINED',
   userClaim: 'AUTH_USER_CLAIM',
   userClaimNumeric: 'AUTH_USER_CLAIM_NUMERIC',
   clockToleranceSeconds: 'AUTH_CLOCK_TOLERANCE_SECONDS',
@@ -45,6 +47,13 @@ const VARIABLE_OF: Record<string, VariableName> = {
 
 const LISTS: readonly string[] = ['audience', 'algorithms', 'tenants'];
 const FLAGS: readonly string[] = ['audienceOptional', 'allowHttp', 'userClaimNumeric'];
+
+/** Variables whose own schema reports an invalid value, with an example. */
+const CHECKED_ALONE: readonly VariableName[] = [
+  'AUTH_CLOCK_TOLERANCE_SECONDS',
+  'AUTH_AUDIENCE_CLAIM',
+  'AUTH_SENDER_CONSTRAINED',
+];
 
 /** Reads the identity providers; the list is empty with an introspection endpoint. */
 export function readProviders(
@@ -90,14 +99,16 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
   if ('clockToleranceSeconds' in input) {
     input.clockToleranceSeconds = Number(input.clockToleranceSeconds) || 0;
   }
+  // The schemas of the variables report invalid values of these.
+  if (texts.AUTH_REQUIRED_CLAIMS !== undefined) {
+    input.requiredClaims = readRequiredClaims(texts.AUTH_REQUIRED_CLAIMS).value;
+  }
   const result = providerSchema.safeParse(input);
   if (result.success) return { value: [result.data], problems: [] };
   const problems = result.error.issues.flatMap((issue) => {
     const { path, message } = issue;
     const variable = VARIABLE_OF[String(path[0])];
-    // The schema of the variable has already reported it, with an example.
-    const isOwn = variable === 'AUTH_CLOCK_TOLERANCE_SECONDS' || variable === 'AUTH_AUDIENCE_CLAIM';
-    if (!variable || isOwn) return [];
+    if (!variable || CHECKED_ALONE.includes(variable)) return [];
     const isComplete = issue.code === 'custom' && issue.params?.isComplete;
     return [isComplete ? { variable, message } : problem(variable, message)];
   });
