@@ -7,9 +7,9 @@ const MAX_BYTES = 1 << 20;
  *
  * @throws {Error} with a `code` that causes.ts knows
  */
-export function readRegularFile(path: string): string {
+export function readRegularFile(path: string): Buffer {
   checkRegularFile(path);
-  return readFileSync(path, 'utf8');
+  return readFileSync(path);
 }
 
 /** Follows symbolic links, which Kubernetes uses for mounted secrets. Reading a folder fails anyway. */

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -6,7 +5,8 @@ import type { Provider } from '../config/identity/provider.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
 import { ServiceError } from '../errors.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
-import { findKey, type KeyEvents, type KeySource } from './keys/open.ts';
+import type { UnverifiedJws } from './keys/jwks.ts';
+import type { KeyEvents, KeySource, VerificationKey } from './keys/open.ts';
 import {
   closeOthers,
   createSelector,
@@ -76,7 +76,10 @@ export async function createVerifier(
   ids: UserIdRules = STRICT_IDS,
 ): Promise<Required<Verifier>> {
   let cache = createCache();
+  /** What the keys before these vouched for. */
+  let retired = cache;
   const clear = () => {
+    retired = cache;
     cache = createCache();
   };
   const keyEvents = { ...events, onChange: clear };
@@ -95,7 +98,8 @@ export async function createVerifier(
     const target = cache;
     const started = performance.now();
     try {
-      const credential = await verifyWith(current.select(token), current.ids, token, now);
+      const jwt = { token, now, wasVerified: retired.has(token) };
+      const credential = await verifyWith(current.select(token), current.ids, jwt);
       target.set(token, credential);
       return credential;
     } finally {
@@ -137,39 +141,86 @@ function createCache(): LRUCache<string, Credential> {
 async function verifyWith(
   { provider, keys }: Source,
   ids: UserIdRules,
-  token: string,
-  now: number,
+  jwt: Pick<UnverifiedJws, 'token' | 'now' | 'wasVerified'>,
 ): Promise<Credential> {
+  const { token, now } = jwt;
   if (token.length > MAX_JWT_BYTES) throw refuse('too_long', `at most ${MAX_JWT_BYTES} bytes`);
   const signature = decodeSignature(token);
   const header = decodeHeader(token);
   const { alg } = header;
-  const source = keys.find(({ algorithms }) => algorithms.includes(alg));
-  if (!source) {
-    const algorithms = keys.flatMap((one) => one.algorithms);
+  const sources = keys.filter(({ algorithms }) => algorithms.includes(alg));
+  if (sources.length === 0) {
+    const algorithms = [...new Set(keys.flatMap((one) => one.algorithms))];
     throw refuse('alg_not_allowed', algorithms.join(' or '), alg.slice(0, 20));
   }
   const end = token.lastIndexOf('.');
-  const isSignedBy = (one: KeyObject) => verifySignature(alg, one, token.slice(0, end), signature);
-  const key = await findKey(() => source.find(header));
-  if (!isSignedBy(key) && !(await isSignedByLatest(source, header, isSignedBy))) {
-    throw refuse('signature');
-  }
-  const claims = decodeClaims(token.slice(token.indexOf('.') + 1, end));
-  return checkClaims(claims, rulesOf(provider, source.discoveredIssuer()), ids, now, {
-    typ: header.typ,
+  const input = token.slice(0, end);
+  const payload = token.slice(token.indexOf('.') + 1, end);
+  const { source, key } = await findSigner(sources, {
+    ...jwt,
+    header,
+    isSignedBy: (one) => verifySignature(alg, one.key, input, signature),
+    get issuedAt() {
+      return issuedBefore(payload, now);
+    },
   });
+  const rules = rulesOf(provider, source.discoveredIssuer());
+  const facts = { typ: header.typ, keyIssuers: key.issuers };
+  return checkClaims(decodeClaims(payload), rules, ids, now, facts);
 }
 
-/** A key without `kid` may have been replaced since the keys were fetched. */
-async function isSignedByLatest(
-  { findLatest }: KeySource,
-  header: JWTHeaderParameters,
-  isSignedBy: (key: KeyObject) => boolean,
-): Promise<boolean> {
-  if (header.kid !== undefined || !findLatest) return false;
-  const latest = await findKey(() => findLatest(header));
-  return latest !== undefined && isSignedBy(latest);
+/**
+ * Finds the key that verifies a JWS, and its source.
+ *
+ * @throws {ServiceError} `credential_invalid` when none does; where it may be a key that we do not have yet,
+ * `dependency_unavailable` or `key_unknown`
+ */
+async function findSigner(sources: readonly KeySource[], jws: SignedJws) {
+  const failures: ServiceError[] = [];
+  const latest: KeySource[] = [];
+  let hasCandidates = false;
+  for (const source of sources) {
+    try {
+      const found = source.find(jws.header);
+      const candidates = found instanceof Promise ? await found : found;
+      const key = candidates.find(jws.isSignedBy);
+      if (key) return { source, key };
+      hasCandidates ||= candidates.length > 0;
+      if (source.findLatest) latest.push(source);
+    } catch (error) {
+      failures.push(asServiceError(error));
+    }
+  }
+  for (const source of latest) {
+    try {
+      const key = await source.findLatest?.(jws);
+      if (key) return { source, key };
+    } catch (error) {
+      failures.push(asServiceError(error));
+    }
+  }
+  throw (
+    failures.find(({ code }) => code !== 'credential_invalid') ??
+    failures[0] ??
+    refuse(hasCandidates ? 'signature' : 'key_not_in_set')
+  );
+}
+
+type SignedJws = Omit<UnverifiedJws, 'isSignedBy'> & { isSignedBy(key: VerificationKey): boolean };
+
+function asServiceError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  throw error;
+}
+
+/** The claim `iat` of a JWS that is not verified; undefined unless it is a time in the past. */
+function issuedBefore(payload: string, now: number): number | undefined {
+  try {
+    const { iat } = decodeClaims(payload) as { iat?: unknown };
+    return typeof iat === 'number' && iat <= now ? iat : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** With discovery, `iss` must equal the `issuer` of the document exactly. */

@@ -4,19 +4,46 @@ import { FILE_VARIABLES, type VariableName } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The text of a file; throws when it cannot be read. */
-export type ReadFile = (path: string) => string;
+/** The contents of a file; throws when it cannot be read. */
+export type ReadFile = (path: string) => string | Uint8Array;
 
 const CLIENT_PREFIX =
   /^(NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|EXPO_PUBLIC|VUE_APP|GATSBY|PUBLIC)_/i;
 const ZEGO_SECRET = /ZEGO.*SECRET/i;
 
-/** Reads a file without the byte order mark and the final newline that editors add. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads a text file without the byte order mark and the final newline that editors add.
+ *
+ * @throws {Error} when the file cannot be read, or is not text in UTF-8: replacement characters would stand for
+ * any bytes, and weaken a secret
+ */
 export function readTrimmed(path: string, readFile: ReadFile): string {
-  return readFile(path)
-    .replace(/^\ufeff/, '')
-    .replace(/\r?\n$/, '');
+  const content = readFile(path);
+  const text = decodeText(content);
+  // UTF-16 of ASCII has a NUL in every other byte.
+  if (text === undefined || /[\0\ufffd]/.test(text)) {
+    throw Object.assign(new Error('not text'), { code: 'NOT_TEXT' });
+  }
+  return text.replace(/^\ufeff/, '').replace(/\r?\n$/, '');
 }
+
+function decodeText(content: string | Uint8Array): string | undefined {
+  try {
+    return typeof content === 'string' ? content : utf8.decode(content);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the bytes of a file, as hex digits: the form of a secret in `binary`. */
+export function readHex(path: string, readFile: ReadFile): string {
+  return Buffer.from(readFile(path)).toString('hex');
+}
+
+/** Secrets to which AUTH_JWT_SECRET_ENCODING applies. */
+const ENCODED: readonly VariableName[] = ['AUTH_JWT_SECRET', 'AUTH_JWT_SECRET_PREVIOUS'];
 
 /** Resolves `NAME_FILE` variables; an empty variable counts as unset. */
 export function resolveFiles(
@@ -28,7 +55,15 @@ export function resolveFiles(
   for (const [name, value] of Object.entries(environment)) if (value) texts[name] = value;
   for (const name of FILE_VARIABLES) {
     const path = texts[`${name}_FILE`];
-    if (path === undefined) continue;
+    const isBinary = ENCODED.includes(name) && texts.AUTH_JWT_SECRET_ENCODING === 'binary';
+    if (path === undefined) {
+      if (isBinary && texts[name] !== undefined) {
+        const message = `with AUTH_JWT_SECRET_ENCODING=binary is read from a file: set ${name}_FILE`;
+        problems.push({ variable: name, message });
+        delete texts[name];
+      }
+      continue;
+    }
     if (texts[name] !== undefined) {
       problems.push(problem(name, `and ${name}_FILE are both set: keep one`));
       continue;
@@ -37,7 +72,7 @@ export function resolveFiles(
     // Counts as set, so that no second error is reported.
     texts[name] = '';
     try {
-      texts[name] = readTrimmed(path, readFile);
+      texts[name] = isBinary ? readHex(path, readFile) : readTrimmed(path, readFile);
       if (texts[name] === '') wrong('the file is empty; put the value into it');
     } catch (error) {
       wrong(unreadable(error));

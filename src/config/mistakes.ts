@@ -3,16 +3,16 @@ import { type ConfigProblem, problem } from './problems.ts';
 import { splitList } from './schemas.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
-const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
+const PUBLIC_KEYS = ['AUTH_JWT_PUBLIC_KEY', 'AUTH_JWT_PUBLIC_KEY_PREVIOUS'] as const;
+const isPublicKey = (name: string) => (PUBLIC_KEYS as readonly string[]).includes(name);
+const SECRETS = FILE_VARIABLES.filter((name) => !isPublicKey(name));
 /** Placeholders in our examples and in common templates. */
 const PLACEHOLDER =
   /replace[-_ ]?me|change[-_ ]?me|placeholder|random[- ]characters|characters[- ]of[- ](the[- ]console|before)|at-least-32-bytes|your[-_ ][\w -]{0,40}(secret|key)/i;
 const PATH = /^[\w./~-]+\.(pem|pub|key|crt|cer|json)$|^[.~]?\/[\w./-]+$/;
 const HMAC = ['HS256', 'HS384', 'HS512'];
 /** A PEM may end with a newline. */
-const NAMES = (Object.keys(variables) as VariableName[]).filter(
-  (name) => name !== 'AUTH_JWT_PUBLIC_KEY',
-);
+const NAMES = (Object.keys(variables) as VariableName[]).filter((name) => !isPublicKey(name));
 const WILDCARDS = ['0.0.0.0', '::'];
 
 /** Detects common mistakes that deserve a specific message. */
@@ -28,8 +28,13 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
       add(name, 'is a publicly known placeholder; set your own secret');
     }
   }
-  if (PATH.test(texts.AUTH_JWT_PUBLIC_KEY ?? '')) {
-    add('AUTH_JWT_PUBLIC_KEY', 'is a path, not a key; give the path as AUTH_JWT_PUBLIC_KEY_FILE');
+  for (const name of SECRETS) {
+    if (texts[name]?.includes('\ufffd')) {
+      add(name, 'is not UTF-8: a character of it was replaced; give a secret of ASCII characters');
+    }
+  }
+  for (const name of PUBLIC_KEYS.filter((one) => PATH.test(texts[one] ?? ''))) {
+    add(name, `is a path, not a key; give the path as ${name}_FILE`);
   }
   const algorithms = splitList(texts.AUTH_ALGORITHMS ?? '');
   // With a preset, the secret is one of several keys.

@@ -3,6 +3,7 @@ import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
 import { readRequiredClaims, SENDER_CONSTRAINED } from './identity/provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
+import { SECRET_ENCODINGS } from './identity/secret.ts';
 import {
   choice,
   flag,
@@ -47,7 +48,11 @@ export const variables = {
   TOKEN_OUTLIVES_SESSION: variable('false', flag()),
   AUTH_PROVIDER: variable('auth0:example.eu.auth0.com', z.string().optional()),
   AUTH_JWT_SECRET: variable('32 or more random characters', z.string().optional()),
+  AUTH_JWT_SECRET_PREVIOUS: variable('32 or more random characters', z.string().optional()),
+  AUTH_JWT_SECRET_ENCODING: variable('base64', choice(SECRET_ENCODINGS).default('text')),
   AUTH_JWT_PUBLIC_KEY: variable('-----BEGIN PUBLIC KEY-----…', z.string().optional()),
+  AUTH_JWT_PUBLIC_KEY_PREVIOUS: variable('-----BEGIN PUBLIC KEY-----…', z.string().optional()),
+  AUTH_JWKS_FILE: variable('/run/config/jwks.json', z.string().optional()),
   AUTH_JWKS_URL: variable('https://login.example/jwks', z.string().optional()),
   AUTH_PROVIDERS_FILE: variable('/run/config/providers.json', z.string().optional()),
   AUTH_INTROSPECTION_URL: variable('https://login.example/introspect', z.string().optional()),
@@ -110,7 +115,9 @@ export const FILE_VARIABLES = [
   'ZEGO_SERVER_SECRET',
   'ZEGO_SERVER_SECRET_PREVIOUS',
   'AUTH_JWT_SECRET',
+  'AUTH_JWT_SECRET_PREVIOUS',
   'AUTH_JWT_PUBLIC_KEY',
+  'AUTH_JWT_PUBLIC_KEY_PREVIOUS',
   'AUTH_INTROSPECTION_CLIENT_SECRET',
   'AUTH_USER_ID_KEY',
   'DATABASE_URL',

@@ -56,6 +56,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   EEXIST: ['a part of the path is a file, not a folder', 'check the path'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
   EISDIR: ['it is a folder, not a file', 'give the path of a file'],
+  NOT_TEXT: [
+    'it is not text in UTF-8',
+    'save it as UTF-8, or for a JWT secret of random bytes set AUTH_JWT_SECRET_ENCODING=binary, in the providers file secretEncoding',
+  ],
   NOT_REGULAR_FILE: [
     'it is not a regular file',
     'give the path of a file, not of a pipe or a device',
@@ -103,6 +107,11 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   OAUTH_INVALID_RESPONSE: ['the answer is not of the expected form', ADDRESS],
   OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED: ISSUER,
   OTHER_ISSUER: ISSUER,
+  NOT_KEY_SET: ['the answer is no key set', ADDRESS],
+  NO_USABLE_KEY: [
+    'the key set has no key that fits an allowed algorithm',
+    'check the key set, and AUTH_ALGORITHMS',
+  ],
   NO_KEY_SET: ['the discovery document names no key set', 'give its address in AUTH_JWKS_URL'],
   KEY_SET_IN_CLEAR: [
     'the discovery document names a key set without https',

@@ -160,7 +160,7 @@ describe('when the keys of a provider change', () => {
   it('a key that is too weak to trust refuses its credentials', async () => {
     const { server, verifier, time } = await open();
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    server.answer = keySet({ ...publicKey.export({ format: 'jwk' }), kid: 'weak' });
+    server.answer = keySet(old.publicJwk, { ...publicKey.export({ format: 'jwk' }), kid: 'weak' });
     time.advance(31_000);
     const claims = { ...CLAIMS, iss: 'us', aud: 'video' };
     const token = compact({ alg: 'RS256', kid: 'weak' }, claims, signer(privateKey, 'RS256'));
@@ -170,7 +170,7 @@ describe('when the keys of a provider change', () => {
   it('a key that cannot be read refuses its credentials', async () => {
     const { server, verifier, time } = await open();
     const { x: _x, ...broken } = fresh.publicJwk;
-    server.answer = keySet(broken);
+    server.answer = keySet(old.publicJwk, broken);
     time.advance(31_000);
     await expectRefused(verifier, tokenOf(fresh, 'fresh'));
   });

@@ -255,7 +255,7 @@ describe('a document', () => {
     routes[OIDC] = json({ issuer: origin, jwks_uri: `${origin}/moved` });
     routes['/moved'] = keySet(keys.publicJwk);
     time.advance(5_000);
-    await expectRefused(verifier, unknown('b'), 'dependency_unavailable');
+    await expectRefused(verifier, unknown('b'), 'key_unknown');
     time.advance(5_000);
     await expectRefused(verifier, unknown('c'));
     expect(asked.slice(3)).toEqual(['/keys', OIDC, '/moved']);

@@ -10,6 +10,8 @@ import { expectRefused, openVerifier } from '../support/verifier.ts';
 
 const OURS = { issuer: 'us', audience: 'video' };
 const claims = { ...CLAIMS, iss: 'us', aud: 'video' };
+/** Of a JWT that is older than the last fetch of keys. */
+const older = { ...claims, iat: NOW - 60 };
 const ours = newKeys('ES256', 'ours');
 const attacker = newKeys('ES256', 'ours');
 const sign = signer(ours.privateKey, 'ES256');
@@ -59,29 +61,32 @@ describe('a key id looked up in a key set', () => {
   it('that is ours is no proof: another key under its name is refused', async () => {
     const { verifier } = await open();
     const head = { alg: 'ES256', kid: 'ours' };
-    await expectRefused(verifier, compact(head, claims, signAsAttacker));
+    await expectRefused(verifier, compact(head, older, signAsAttacker));
     const jwk = attacker.publicJwk;
-    await expectRefused(verifier, compact({ ...head, jwk }, claims, signAsAttacker));
+    await expectRefused(verifier, compact({ ...head, jwk }, older, signAsAttacker));
     const { verify } = verifier;
     expect(await verify(compact({ ...head, jwk }, claims, sign), NOW)).toMatchObject({
       userId: 'alice',
     });
   });
 
-  it('that is ours has no other key fetched for a signature that is not', async () => {
+  it('that is ours has the keys fetched for a signature that is not, every 5 s at most', async () => {
     const time = jumpingTime();
     const { verifier, server } = await open();
-    time.advance(5_000);
-    await expectRefused(verifier, compact({ alg: 'ES256', kid: 'ours' }, claims, signAsAttacker));
+    const forged = compact({ alg: 'ES256', kid: 'ours' }, claims, signAsAttacker);
+    await expectRefused(verifier, forged, 'key_unknown');
     expect(server.requests()).toBe(1);
+    time.advance(5_000);
+    await expectRefused(verifier, forged);
+    expect(server.requests()).toBe(2);
   });
 
-  it('may be left out while one key fits, and not when two do', async () => {
+  it('may be left out while one key fits, and when several do', async () => {
     const token = compact({ alg: 'ES256' }, claims, sign);
     const { verify } = (await open()).verifier;
     expect(await verify(token, NOW)).toMatchObject({ userId: 'alice' });
     const { verifier } = await open(newKeys('ES256', 'second').publicJwk);
-    await expectRefused(verifier, token);
+    expect(await verifier.verify(token, NOW)).toMatchObject({ userId: 'alice' });
   });
 
   it('may be left out where a key replaces another: it is fetched for its first JWT, every 5 s at most', async () => {
@@ -92,7 +97,7 @@ describe('a key id looked up in a key set', () => {
     const byOurs = compact({ alg: 'ES256' }, claims, sign);
     const byNext = compact({ alg: 'ES256' }, claims, signAsAttacker);
     expect(await verifier.verify(byOurs, NOW)).toMatchObject({ userId: 'alice' });
-    await expectRefused(verifier, byNext);
+    await expectRefused(verifier, byNext, 'key_unknown');
     expect(server.requests()).toBe(1);
     server.answer = keySet(bare(attacker.publicJwk));
     time.advance(5_000);
@@ -113,7 +118,7 @@ describe('a key id looked up in a key set', () => {
     const { verifier } = await open();
     for (const pointer of [{ jku: url }, { x5u: url }]) {
       const head = { alg: 'ES256', kid: 'ours', ...pointer };
-      await expectRefused(verifier, compact(head, claims, signAsAttacker));
+      await expectRefused(verifier, compact(head, older, signAsAttacker));
     }
     expect(connections).toBe(0);
   });
@@ -129,6 +134,6 @@ describe('a key id looked up in a key set', () => {
     const keys = newKeys('ES256', 'enc');
     const { verifier } = await open({ ...keys.publicJwk, use: 'enc' });
     const byEncryptionKey = signer(keys.privateKey, 'ES256');
-    await expectRefused(verifier, compact({ alg: 'ES256', kid: 'enc' }, claims, byEncryptionKey));
+    await expectRefused(verifier, compact({ alg: 'ES256', kid: 'enc' }, older, byEncryptionKey));
   });
 });

@@ -449,7 +449,8 @@ describe('Supabase while it migrates', () => {
     });
     const legacy = compact({ alg: 'HS256', typ: 'JWT' }, supabase, hmac(LEGACY_SECRET));
     expect(await verifier.verify(legacy, NOW)).toMatchObject({ userId: supabase.sub });
-    expect(verifier.healthy()).toBe(true);
+    // A key set without a key is a failed fetch; it is shown, and stops nobody.
+    expect(verifier.healthy()).toBe(false);
   });
 });
 
@@ -787,15 +788,19 @@ describe('a preset', () => {
     expect(problems(given)).toEqual(['audienceOptional: is for the audience claim azp alone']);
   });
 
-  it('of several keys binds each algorithm to one of them', () => {
+  it('may have several keys, at most eight for one algorithm', () => {
     const jwksUrl = 'https://login.example/jwks';
     const keys = [{ jwksUrl, algorithms: ['RS256'] }, { secret: LEGACY_SECRET }];
     const given = { issuer: 'us', audience: 'films', keys };
     expect(problems(given)).toBeUndefined();
-    const twice = { ...given, keys: [...keys, { secret: `${LEGACY_SECRET}!` }] };
-    expect(problems(twice)).toEqual(['keys: must have different algorithms']);
+    const secrets = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ secret: `${LEGACY_SECRET}${i}` }));
+    expect(problems({ ...given, keys: [...keys, ...secrets(7)] })).toBeUndefined();
+    expect(problems({ ...given, keys: [...keys, ...secrets(8)] })).toEqual([
+      'keys: must be at most 8 for one algorithm',
+    ]);
     expect(problems({ ...given, secret: LEGACY_SECRET })).toEqual([
-      'keys: cannot be combined with secret, publicKey and jwksUrl',
+      'keys: cannot be combined with secret, publicKey, jwksFile and jwksUrl',
     ]);
   });
 });

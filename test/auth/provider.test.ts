@@ -80,7 +80,7 @@ describe('a provider', () => {
   });
 
   it('has exactly one key', () => {
-    const message = ['secret: give exactly one of secret, publicKey and jwksUrl'];
+    const message = ['secret: give exactly one of secret, publicKey, jwksFile and jwksUrl'];
     expect(refusal({})).toEqual(message);
     expect(refusal({ secret: SECRET, publicKey: rsa.publicPem })).toEqual(message);
     expect(refusal({ secret: SECRET, ...JWKS })).toEqual(message);

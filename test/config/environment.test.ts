@@ -55,7 +55,9 @@ describe('a secret in a file', () => {
       ZEGO_SERVER_SECRET: SECRET,
       ZEGO_SERVER_SECRET_PREVIOUS: SECRET,
       AUTH_JWT_SECRET: SECRET,
+      AUTH_JWT_SECRET_PREVIOUS: SECRET,
       AUTH_JWT_PUBLIC_KEY: 'a key',
+      AUTH_JWT_PUBLIC_KEY_PREVIOUS: 'a key',
       AUTH_INTROSPECTION_CLIENT_SECRET: 'the secret of that client',
       AUTH_USER_ID_KEY: SECRET,
       DATABASE_URL: 'postgres://db/access',
@@ -63,7 +65,7 @@ describe('a secret in a file', () => {
       REDIS_URL: 'redis://redis',
       ADMIN_API_KEY: SECRET,
     };
-    for (const name of FILE_VARIABLES.filter((each) => each !== 'AUTH_JWT_PUBLIC_KEY')) {
+    for (const name of FILE_VARIABLES.filter((each) => values[each] !== 'a key')) {
       const found = loadValues(
         { [name]: undefined, [`${name}_FILE`]: 'f' },
         { f: `${values[name]}\n` },

@@ -50,6 +50,7 @@ describe('the AUTH_ variables', () => {
   const KEYS = {
     AUTH_JWT_SECRET: SECRET,
     AUTH_JWT_PUBLIC_KEY: rsa.publicPem,
+    AUTH_JWKS_FILE: 'keys.json',
     AUTH_JWKS_URL: 'https://login.example/jwks',
     AUTH_PROVIDERS_FILE: 'providers.json',
   };
@@ -311,7 +312,7 @@ describe('AUTH_PROVIDERS_FILE', () => {
     const files = { b: OTHER, 'c.pem': rsa.publicPem };
     const entry = { ...C, secretFile: 'b' };
     expect(withText(JSON.stringify([entry]), files)).toEqual([
-      'AUTH_PROVIDERS_FILE: [0.secret] give exactly one of secret, publicKey and jwksUrl',
+      'AUTH_PROVIDERS_FILE: [0.secret] give exactly one of secret, publicKey, jwksFile and jwksUrl',
     ]);
   });
 

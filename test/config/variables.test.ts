@@ -32,6 +32,7 @@ describe('an environment with the least in it', () => {
       AUTH_AUDIENCE_OPTIONAL: false,
       AUTH_ALLOW_HTTP: false,
       AUTH_SENDER_CONSTRAINED: 'refuse',
+      AUTH_JWT_SECRET_ENCODING: 'text',
       AUTH_USER_CLAIM_NUMERIC: false,
       AUTH_USER_ID: 'claim',
       AUTH_CLOCK_TOLERANCE_SECONDS: 5,
@@ -271,7 +272,7 @@ describe('all problems', () => {
     expect(refusal(empty).map((line) => line.replace(/ \(.*/, ''))).toEqual([
       'ZEGO_APP_ID: is required',
       'ZEGO_SERVER_SECRET: is required',
-      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE, AUTH_PROVIDER, AUTH_INTROSPECTION_URL must be set, or AUTH_ISSUER alone; none is set',
+      'AUTH_JWT_SECRET: exactly one of AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY, AUTH_JWKS_FILE, AUTH_JWKS_URL, AUTH_PROVIDERS_FILE, AUTH_PROVIDER, AUTH_INTROSPECTION_URL must be set, or AUTH_ISSUER alone; none is set',
     ]);
   });
 });

@@ -8,6 +8,7 @@ import { readRegularFile } from '../../src/regular-file.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
+import { newKeys } from '../support/keys.ts';
 
 const folder = temporaryFolder();
 const path = join(folder.path, 'access.db');
@@ -103,7 +104,7 @@ describe('the doctor', () => {
   it('notices a clock that differs from that of the OpenID provider', async () => {
     const server = createServer((_request, response) => {
       response.setHeader('date', new Date(Date.now() - 60_000).toUTCString());
-      response.end('{"keys":[]}');
+      response.end(JSON.stringify({ keys: [newKeys('ES256').publicJwk] }));
     });
     const port = await freePort();
     server.listen(port, '127.0.0.1');

@@ -8,7 +8,7 @@ import {
 import { thrownBy } from './errors.ts';
 
 export type Variables = Record<string, string | undefined>;
-export type Files = Record<string, string>;
+export type Files = Record<string, string | Uint8Array>;
 
 /** The least that the service starts with. */
 export const LEAST: Variables = {
@@ -17,7 +17,7 @@ export const LEAST: Variables = {
   AUTH_JWT_SECRET: 'a secret of at least 32 bytes, yes',
 };
 
-function reader(files: Files): (path: string) => string {
+function reader(files: Files): (path: string) => string | Uint8Array {
   return (path) => {
     const text = Object.hasOwn(files, path) ? files[path] : undefined;
     if (text === undefined) throw new Error('ENOENT');

@@ -1,9 +1,10 @@
-import { KeyObject } from 'node:crypto';
-import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { SetKey } from '../../config/identity/key-set.ts';
 import { ServiceError } from '../../errors.ts';
 import { fetchText } from '../../fetch.ts';
 import { withDeadline } from '../../time.ts';
-import { createKeyStore, type FindKey, type KeyStore } from './store.ts';
+import { createKeyStore, type KeyHeader, type KeyStore, type OnSkipped } from './store.ts';
 
 const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
 /** Including the fetch timeouts, a removed key is refused within 60 s. */
@@ -15,19 +16,40 @@ const UNKNOWN_AFTER_MISSES_MS = 30_000;
 const MAX_MISSES = 10;
 /** How long a request waits for keys. */
 const WAIT_MS = 2_500;
+/** JWTs without `iat` whose first refusal is remembered. */
+const REMEMBERED = 10_000;
+
+/** A JWS that no known key has verified. */
+export type UnverifiedJws = {
+  token: string;
+  header: KeyHeader;
+  /** The claim `iat`, which nobody has verified; undefined if it is missing or in the future. */
+  issuedAt: number | undefined;
+  /** Unix seconds. */
+  now: number;
+  /** An earlier key set verified it. */
+  wasVerified: boolean;
+  isSignedBy(key: SetKey): boolean;
+};
 
 /** The current keys of an OpenID provider (RFC 7517 section 5). */
 export type Jwks = {
   /**
-   * The key for a JWS header.
+   * The keys that may have made a signature.
    *
-   * @throws {ServiceError} `dependency_unavailable` when no keys are available, `key_unknown` when the key is
-   * unknown and the fetch limit does not allow a fetch yet
-   * @throws {errors.JOSEError} when no key or several keys match
+   * @throws {ServiceError} `dependency_unavailable` when no keys are available, `credential_invalid` when
+   * different keys have the `kid`
    */
-  key: FindKey;
-  /** The key for a header without `kid`; fetches first if the last fetch was more than 5 s ago. */
-  latestKey(header: JWTHeaderParameters): Promise<CryptoKey | undefined>;
+  find(header: KeyHeader): readonly SetKey[] | Promise<readonly SetKey[]>;
+  /**
+   * The key of a JWS whose key is not known, or whose signature fails: the provider may have a new key, under a
+   * known `kid` too. Fetches first, if the fetch limit allows it.
+   *
+   * @returns undefined when a key set that was fetched after the JWS was made has no key for it
+   * @throws {ServiceError} `key_unknown` when no key set has been fetched since, `dependency_unavailable` when no
+   * keys are available
+   */
+  findLatest(jws: UnverifiedJws): Promise<SetKey | undefined>;
   /** Fetches once, then refreshes every minute in the background. Never rejects. */
   start(): Promise<void>;
   /** The last fetch succeeded. */
@@ -38,6 +60,8 @@ export type Jwks = {
 };
 
 export type JwksOptions = {
+  /** A set without a key for one of these counts as a failed fetch. */
+  algorithms: readonly string[];
   /** Returns the URL of the key set; may reject. */
   locate(): Promise<string>;
   /** Called after each fetch: with the error if it failed, and the URL if it is known. */
@@ -46,18 +70,21 @@ export type JwksOptions = {
   onClock(secondsAhead: number): void;
   /** Called when the keys change or expire: cached verifications are no longer valid. */
   onChange(): void;
+  onSkipped?: OnSkipped;
   /** Monotonic milliseconds. */
   clock?: () => number;
 };
 
 /**
- * A key set over HTTP, cached for an hour while the provider is down. An unknown key triggers a fetch at most
- * every 5 s, and at most every 30 s after ten such fetches without a match.
+ * A key set over HTTP, cached for an hour while the provider is down. A JWS without a known key triggers a fetch at
+ * most every 5 s, and at most every 30 s after ten such fetches without its key.
  */
 export function createJwks(options: JwksOptions): Jwks {
-  const { onChange, clock = monotonic } = options;
-  const store = createKeyStore(onChange, clock);
+  const { algorithms, onChange, onSkipped = () => {}, clock = () => performance.now() } = options;
+  const store = createKeyStore({ algorithms, onChange, onSkipped, clock });
+  const wasFetchedSince = createFreshness(store, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
+  let secondsAhead = 0;
   let failed = false;
   let misses = 0;
 
@@ -67,46 +94,39 @@ export function createJwks(options: JwksOptions): Jwks {
     attemptedAt = clock();
     options.onFetch(error, url);
   };
-  const work = () => {
-    attemptedAt = clock();
-    return fetchKeys(store, { ...options, onFetch });
+  const onClock = (seconds: number) => {
+    secondsAhead = Math.max(0, seconds);
+    options.onClock(seconds);
   };
-  const fetching = createRepeater(work, () => {
-    if (!store.usable()) return RETRY_WITHOUT_KEYS_MS;
-    return failed ? RETRY_MS : REFRESH_MS;
-  });
-
-  /** Fetches a key other than `known`; false when the fetch limit does not allow it yet. */
-  async function fetchFor(header: JWTHeaderParameters, known?: CryptoKey): Promise<boolean> {
-    const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
-    if (clock() - attemptedAt < wait) {
-      await inTime(fetching.pending());
-      return false;
-    }
-    if (!(await inTime(fetching.run()))) return false;
-    misses = isSameKey(await store.find(header), known) ? misses + 1 : 0;
-    return true;
-  }
+  const fetching = createRepeater(
+    () => {
+      attemptedAt = clock();
+      return fetchKeys(store, { ...options, onFetch, onClock }, attemptedAt);
+    },
+    () => {
+      if (!store.usable()) return RETRY_WITHOUT_KEYS_MS;
+      return failed ? RETRY_MS : REFRESH_MS;
+    },
+  );
 
   return {
-    async key(header) {
-      if (!store.usable()) await inTime(fetching.pending());
-      if (!store.usable()) throw unavailable();
-      const key = await store.find(header);
-      if (key) return key;
-      // The key exists for another use or algorithm; a fetch would not change that.
-      if (store.has(header.kid)) throw new errors.JWKSNoMatchingKey();
-      const wasFetched = await fetchFor(header);
-      const fetched = await store.find(header);
-      if (fetched) return fetched;
-      // The provider is unreachable: the key may be new, so it can be neither trusted nor refused.
-      if (failed || !store.usable()) throw unavailable();
-      if (wasFetched || store.wasRemoved(header.kid)) throw new errors.JWKSNoMatchingKey();
-      throw new ServiceError('key_unknown', { retryAfter: 5, reason: { code: 'key_unknown' } });
+    find(header) {
+      const found = () => store.find(header);
+      if (store.usable()) return found();
+      return inTime(fetching.pending()).then(() => (store.usable() ? found() : refuse()));
     },
-    async latestKey(header) {
-      await fetchFor(header, await store.find(header));
-      return store.find(header);
+    async findLatest(jws) {
+      const arrivedAt = clock();
+      const wait = misses < MAX_MISSES ? UNKNOWN_MS : UNKNOWN_AFTER_MISSES_MS;
+      const mayFetch = arrivedAt - attemptedAt >= wait;
+      const isDone = await inTime(mayFetch ? fetching.run() : fetching.pending());
+      const key = store.find(jws.header).find(jws.isSignedBy);
+      if (mayFetch && isDone) misses = key ? 0 : misses + 1;
+      if (key) return key;
+      if (!store.usable()) refuse();
+      const isOwnFetch = mayFetch && store.askedAt() >= arrivedAt;
+      if (isOwnFetch || wasFetchedSince(jws, arrivedAt, secondsAhead)) return undefined;
+      throw new ServiceError('key_unknown', { retryAfter: 5, reason: { code: 'key_unknown' } });
     },
     start: fetching.run,
     healthy: () => store.usable() && !failed,
@@ -118,33 +138,46 @@ export function createJwks(options: JwksOptions): Jwks {
   };
 }
 
+/**
+ * Tells whether the last key set was asked for after a JWS had been made: after an earlier set verified it, after this
+ * request arrived, or after its `iat`. Without an `iat` in the past, after the JWS was first refused.
+ */
+function createFreshness({ askedAt }: Pick<KeyStore, 'askedAt'>, clock: () => number) {
+  const firstRefusals = new LRUCache<string, number>({ max: REMEMBERED });
+  return (jws: UnverifiedJws, arrivedAt: number, secondsAhead: number): boolean => {
+    if (jws.wasVerified || askedAt() > arrivedAt) return true;
+    const { issuedAt, now } = jws;
+    // The JWS was made within the second of its `iat`, by a clock that may be behind ours.
+    const made = issuedAt === undefined ? undefined : issuedAt + 1 + secondsAhead;
+    if (made !== undefined && made <= now) return now + (askedAt() - arrivedAt) / 1000 >= made;
+    if (issuedAt !== undefined) return false;
+    const id = createHash('sha256').update(jws.token).digest('base64');
+    const first = firstRefusals.get(id);
+    if (first === undefined) firstRefusals.set(id, clock());
+    return first !== undefined && askedAt() >= first;
+  };
+}
+
 /** Fetches the keys into the store. Never rejects. */
 async function fetchKeys(
   { keep }: Pick<KeyStore, 'keep'>,
-  { locate, onFetch, onClock }: Omit<JwksOptions, 'onChange'>,
+  { locate, onFetch, onClock }: Pick<JwksOptions, 'locate' | 'onFetch' | 'onClock'>,
+  askedAt: number,
 ): Promise<void> {
   let url: string | undefined;
   try {
     url = await locate();
-    keep(await fetchText(url, { ...LIMITS, onClock }));
+    keep(await fetchText(url, { ...LIMITS, onClock }), askedAt);
     onFetch();
   } catch (error) {
     onFetch(error, url);
   }
 }
 
-function isSameKey(a: CryptoKey | undefined, b: CryptoKey | undefined): boolean {
-  return a === b || (a && b && KeyObject.from(a).equals(KeyObject.from(b))) === true;
-}
-
 /** Resolves to false if `fetching` takes longer than a request may wait. */
 function inTime(fetching: Promise<void> | undefined): Promise<boolean> {
   const ended = Promise.resolve(fetching).then(() => true);
   return withDeadline(ended, WAIT_MS, () => false);
-}
-
-function monotonic(): number {
-  return performance.now();
 }
 
 /** Runs `work` one call at a time, and repeats it `delay()` milliseconds after each run. */
@@ -170,6 +203,6 @@ function createRepeater(work: () => Promise<void>, delay: () => number) {
   };
 }
 
-function unavailable(): ServiceError {
-  return new ServiceError('dependency_unavailable', { reason: { code: 'jwks_unavailable' } });
+function refuse(): never {
+  throw new ServiceError('dependency_unavailable', { reason: { code: 'jwks_unavailable' } });
 }

@@ -1,26 +1,22 @@
-import { createSecretKey, KeyObject } from 'node:crypto';
-import { type CryptoKey, errors, type JWTHeaderParameters } from 'jose';
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { SetKey } from '../../config/identity/key-set.ts';
 import type { ProviderKey } from '../../config/identity/provider-keys.ts';
-import { ServiceError } from '../../errors.ts';
-import { refuse } from '../claims.ts';
 import { createDiscovery } from './discovery.ts';
-import { createJwks } from './jwks.ts';
+import { createJwks, type Jwks } from './jwks.ts';
+import { selectKeys } from './store.ts';
+
+/** A key, and the only issuers that it signs for. */
+export type VerificationKey = Pick<SetKey, 'key' | 'issuers'>;
 
 /** The verification keys for some algorithms. */
 export type KeySource = {
   algorithms: readonly string[];
-  /**
-   * The key for the header of a JWS.
-   *
-   * @throws {ServiceError} `dependency_unavailable` or `key_unknown` when the keys are not available now
-   * @throws {errors.JOSEError} when no key matches
-   */
-  find(header: JWTHeaderParameters): KeyObject | Promise<KeyObject>;
-  /**
-   * Like `find`, after a new fetch: a key without `kid` may have been replaced. Absent when keys do not
-   * change.
-   */
-  findLatest?(header: JWTHeaderParameters): Promise<KeyObject | undefined>;
+  /** The keys that may have made the signature of a JWS; see {@link Jwks.find}. */
+  find(
+    header: Parameters<Jwks['find']>[0],
+  ): readonly VerificationKey[] | Promise<readonly VerificationKey[]>;
+  /** The key of a JWS that no known key has verified; absent when keys do not change. */
+  findLatest?: Jwks['findLatest'];
   /** The `issuer` of the discovery document. */
   discoveredIssuer(): string | undefined;
   healthy(): boolean;
@@ -32,6 +28,8 @@ export type KeySource = {
 export type KeyEvents = {
   /** A key set was fetched, or the fetch failed with `error`. */
   jwksFetched(issuer: string, result: 'ok' | 'error', error?: unknown, url?: string): void;
+  /** Entries of a new key set are skipped, each for a reason. */
+  keysSkipped?(issuer: string, skipped: readonly string[]): void;
   /** How far our clock is ahead of the issuer's. */
   clockCompared(issuer: string, secondsAhead: number): void;
   /** The keys have changed or expired. */
@@ -49,6 +47,11 @@ export async function openKeys(
       return constant(key.algorithms, createSecretKey(key.secret));
     case 'publicKey':
       return constant(key.algorithms, key.publicKey.key);
+    case 'keySet': {
+      const { keys, skipped } = key.keySet;
+      if (skipped.length > 0) events.keysSkipped?.(issuer, skipped);
+      return fixed(key.algorithms, (header) => selectKeys(keys, header));
+    }
     case 'jwks':
       return openKeySet(key.algorithms, async () => key.url, issuer, events);
     case 'discovery': {
@@ -70,50 +73,32 @@ async function openKeySet(
   algorithms: readonly string[],
   locate: () => Promise<string>,
   issuer: string,
-  { jwksFetched, clockCompared, onChange }: KeyEvents,
+  { jwksFetched, keysSkipped, clockCompared, onChange }: KeyEvents,
 ): Promise<KeySource> {
-  const onFetch = (error?: unknown, url?: string) =>
-    jwksFetched(issuer, error === undefined ? 'ok' : 'error', error, url);
-  const onClock = (secondsAhead: number) => clockCompared(issuer, secondsAhead);
-  const { key, latestKey, start, ...jwks } = createJwks({ locate, onFetch, onClock, onChange });
-  const objects = new WeakMap<CryptoKey, KeyObject>();
-  const toObject = (found: CryptoKey) => {
-    const object = objects.get(found) ?? KeyObject.from(found);
-    objects.set(found, object);
-    return object;
-  };
-  await start();
-  return {
-    ...jwks,
+  const { start, ...jwks } = createJwks({
     algorithms,
-    discoveredIssuer: () => undefined,
-    find: async (header) => toObject(await key(header)),
-    async findLatest(header) {
-      const found = await latestKey(header);
-      return found && toObject(found);
-    },
-  };
+    locate,
+    onFetch: (error, url) => jwksFetched(issuer, error === undefined ? 'ok' : 'error', error, url),
+    onSkipped: (skipped) => keysSkipped?.(issuer, skipped),
+    onClock: (secondsAhead) => clockCompared(issuer, secondsAhead),
+    onChange,
+  });
+  await start();
+  return { ...jwks, algorithms, discoveredIssuer: () => undefined };
 }
 
 function constant(algorithms: readonly string[], key: KeyObject): KeySource {
+  const keys = [{ key, issuers: undefined }];
+  return fixed(algorithms, () => keys);
+}
+
+function fixed(algorithms: readonly string[], find: KeySource['find']): KeySource {
   return {
     algorithms,
-    find: () => key,
+    find,
     discoveredIssuer: () => undefined,
     healthy: () => true,
     usable: () => true,
     close: () => {},
   };
-}
-
-/** Calls `find`, and refuses the credential when no usable key matches. */
-export async function findKey<T>(find: () => T | Promise<T>): Promise<T> {
-  try {
-    return await find();
-  } catch (error) {
-    if (error instanceof ServiceError) throw error;
-    if (error instanceof errors.JWKSNoMatchingKey) throw refuse('key_not_in_set');
-    // Several keys match, or Web Crypto cannot import the one that does.
-    throw refuse('key_unusable', undefined, (error as Error).name);
-  }
 }

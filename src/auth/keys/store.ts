@@ -1,49 +1,54 @@
-import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose';
-import { z } from 'zod';
+import { candidatesOf, parseKeySet, type SetKey } from '../../config/identity/key-set.ts';
+import { refuse } from '../claims.ts';
 
 const KEEP_MS = 3_600_000;
 
-/** The key for a JWS header; rejects with a jose error when none or several match. */
-export type FindKey = (header: JWTHeaderParameters) => Promise<CryptoKey>;
+type Kept = {
+  text: string;
+  keys: readonly SetKey[];
+  /** When the request of the set was sent, and when its answer was read. */
+  askedAt: number;
+  fetchedAt: number;
+};
 
-type KeySet = { text: string; kids: Set<unknown>; fetchedAt: number; find: FindKey };
+/** The header parameters that select a key. */
+export type KeyHeader = { alg?: string; kid?: string };
+
+/** Why entries of a set are skipped; called when the set has changed. */
+export type OnSkipped = (skipped: readonly string[]) => void;
+
+export type KeyStoreOptions = {
+  algorithms: readonly string[];
+  /** Called when the keys change or expire. */
+  onChange(): void;
+  onSkipped: OnSkipped;
+  /** Monotonic milliseconds. */
+  clock(): number;
+};
 
 export type KeyStore = ReturnType<typeof createKeyStore>;
 
-/**
- * Stores the last key set for an hour.
- *
- * @param onChange called when the keys change or expire
- * @param clock monotonic milliseconds
- */
-export function createKeyStore(onChange: () => void, clock: () => number) {
-  let kept: KeySet | undefined;
-  let removedKids: Set<unknown> = new Set();
+/** Stores the last key set for an hour. */
+export function createKeyStore({ algorithms, onChange, onSkipped, clock }: KeyStoreOptions) {
+  let kept: Kept | undefined;
   let expiry: NodeJS.Timeout | undefined;
   const current = () => (kept && clock() - kept.fetchedAt < KEEP_MS ? kept : undefined);
   return {
     usable: () => current() !== undefined,
-    /** Undefined when no key matches. */
-    async find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
-      try {
-        return await current()?.find(header);
-      } catch (error) {
-        if (error instanceof errors.JWKSNoMatchingKey) return undefined;
-        throw error;
-      }
-    },
-    has: (kid: unknown) => kid !== undefined && current()?.kids.has(kid) === true,
-    /** The provider has removed the key. */
-    wasRemoved: (kid: unknown) => removedKids.has(kid),
-    keep(text: string): void {
-      if (kept?.text === text) kept.fetchedAt = clock();
+    /** @throws {ServiceError} `credential_invalid` when different keys have the `kid` */
+    find: (header: KeyHeader) => selectKeys(current()?.keys ?? [], header),
+    /** When the last set was asked for. */
+    askedAt: () => kept?.askedAt ?? Number.NEGATIVE_INFINITY,
+    /** @throws {Error} when the text is no key set, or no key of it fits an algorithm */
+    keep(text: string, askedAt: number): void {
+      if (kept?.text === text) Object.assign(kept, { askedAt, fetchedAt: clock() });
       else {
-        const fresh = { text, ...parseKeys(text), fetchedAt: clock() };
-        if (kept) {
-          removedKids = kept.kids.difference(fresh.kids);
-          onChange();
-        }
-        kept = fresh;
+        const { keys, skipped } = parseKeySet(text);
+        const fits = (key: SetKey) => key.algorithms.some((name) => algorithms.includes(name));
+        if (!keys.some(fits)) throw noUsableKey(skipped);
+        if (kept) onChange();
+        kept = { text, keys, askedAt, fetchedAt: clock() };
+        if (skipped.length > 0) onSkipped(skipped);
       }
       // Cached credentials must not outlive the keys that verified them.
       clearTimeout(expiry);
@@ -53,10 +58,14 @@ export function createKeyStore(onChange: () => void, clock: () => number) {
   };
 }
 
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+/** @throws {ServiceError} `credential_invalid` when different keys have the `kid` */
+export function selectKeys(keys: readonly SetKey[], header: KeyHeader): readonly SetKey[] {
+  const candidates = candidatesOf(keys, header);
+  if (!candidates) throw refuse('key_unusable', 'one key', 'different keys with this kid');
+  return candidates;
+}
 
-/** jose selects by `alg`, `kid` and `use`, and never returns a symmetric, private or encryption key. */
-function parseKeys(text: string): Pick<KeySet, 'find' | 'kids'> {
-  const set = keySetSchema.parse(JSON.parse(text));
-  return { find: createLocalJWKSet(set), kids: new Set(set.keys.map(({ kid }) => kid)) };
+function noUsableKey(skipped: readonly string[]): Error {
+  const message = ['no key fits an allowed algorithm', ...skipped.slice(0, 3)].join('; ');
+  return Object.assign(new Error(message), { code: 'NO_USABLE_KEY' });
 }

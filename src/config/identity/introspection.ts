@@ -25,6 +25,8 @@ const UNUSED = [
   'AUTH_TENANTS',
   'AUTH_ALLOW_HTTP',
   'AUTH_ALGORITHMS',
+  'AUTH_JWT_SECRET_PREVIOUS',
+  'AUTH_JWT_PUBLIC_KEY_PREVIOUS',
 ] as const satisfies VariableName[];
 
 export function hasIntrospection(texts: Readonly<Record<string, string>>): boolean {

@@ -7,6 +7,7 @@ import {
   type SenderConstrained,
 } from './presets.ts';
 import { COMPLETE, type ProviderKey, type Report, resolveKeys } from './provider-keys.ts';
+import { SECRET_ENCODINGS } from './secret.ts';
 
 /** A valid `iss` of a provider. */
 export type Issuer = {
@@ -36,7 +37,7 @@ export type Provider = {
   userPrefix: string;
   /** Applies to `nbf` and `iat`, not to `exp`. */
   clockToleranceSeconds: number;
-  /** Algorithms are disjoint: `alg` selects the key. */
+  /** `alg` selects the keys that are tried. */
   keys: ProviderKey[];
 };
 
@@ -46,7 +47,9 @@ const TENANT = '{tenantid}';
 
 const keyFields = {
   secret: text.optional(),
+  secretEncoding: z.enum(SECRET_ENCODINGS).optional(),
   publicKey: text.optional(),
+  jwksFile: text.optional(),
   jwksUrl: text.optional(),
   algorithms: z.array(text).min(1).optional(),
 };
@@ -69,7 +72,9 @@ const inputSchema = z.strictObject({
   audienceClaim: z.enum(AUDIENCE_CLAIMS).optional(),
   audienceOptional: z.boolean().default(false),
   ...keyFields,
-  /** Several keys with disjoint algorithms. */
+  secretPrevious: text.optional(),
+  publicKeyPrevious: text.optional(),
+  /** Several keys. */
   keys: z.array(z.strictObject(keyFields)).min(1).optional(),
   allowHttp: z.boolean().default(false),
   requiredClaims: requiredClaimsSchema.optional(),

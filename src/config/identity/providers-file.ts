@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plainIssues } from '../../messages/issues.ts';
-import { type ReadFile, readTrimmed, unreadable } from '../environment.ts';
+import { type ReadFile, readHex, readTrimmed, unreadable } from '../environment.ts';
 import type { Result } from '../problems.ts';
 import { PROVIDER_FIELDS, type Provider, providerSchema } from './provider.ts';
 
@@ -30,10 +30,19 @@ export function readProvidersFile(path: string, readFile: ReadFile): Result<Prov
   return { ...wrong(collisions(data, entries as object[])), value: data };
 }
 
+/** Fields that can be given as the path of a file. */
+const FILE_FIELDS = {
+  secret: 'secretFile',
+  secretPrevious: 'secretPreviousFile',
+  publicKey: 'publicKeyFile',
+  publicKeyPrevious: 'publicKeyPreviousFile',
+};
+const BINARY = 'with "secretEncoding": "binary" is read from a file: give';
+
 const listSchema = z
   .array(providerSchema, 'must be a list of providers')
   .min(1, 'must have an entry');
-const FIELDS = [...PROVIDER_FIELDS, 'secretFile', 'publicKeyFile'];
+const FIELDS = [...PROVIDER_FIELDS, ...Object.values(FILE_FIELDS)];
 
 /** A misspelt field name also causes "is required" errors in its entry; only the misspelling is reported. */
 function withoutConsequences(issues: z.core.$ZodIssue[]): z.core.$ZodIssue[] {
@@ -74,21 +83,28 @@ function mapObjects(list: unknown, map: (item: Fields, index: number) => Fields)
   );
 }
 
-/** Replaces `secretFile` and `publicKeyFile` by the contents of the files. */
+/** Replaces the paths in {@link FILE_FIELDS} and in `jwksFile` by the contents of the files. */
 function withFiles(value: Fields, place: string, readFile: ReadFile, problems: string[]): Fields {
-  const { secretFile, publicKeyFile, ...provider } = value;
-  for (const [name, file] of Object.entries({ secret: secretFile, publicKey: publicKeyFile })) {
-    if (file === undefined) continue;
-    if (provider[name] !== undefined) {
-      problems.push(`${place} ${name} and ${name}File are both set: keep one`);
-      continue;
-    }
+  const provider = { ...value };
+  const isBinary = value.secretEncoding === 'binary';
+  const read = (name: string, field: string, asHex = false) => {
     try {
-      provider[name] = readTrimmed(String(file), readFile);
+      const path = String(value[field]);
+      provider[name] = asHex ? readHex(path, readFile) : readTrimmed(path, readFile);
     } catch (error) {
-      problems.push(`${place} ${name}File ${unreadable(error)}`);
+      problems.push(`${place} ${field} ${unreadable(error)}`);
     }
+  };
+  for (const [name, field] of Object.entries(FILE_FIELDS)) {
+    const isSecret = name.startsWith('secret');
+    delete provider[field];
+    if (value[name] !== undefined && value[field] !== undefined) {
+      problems.push(`${place} ${name} and ${field} are both set: keep one`);
+    } else if (value[name] !== undefined && isSecret && isBinary) {
+      problems.push(`${place} ${name} ${BINARY} ${field}`);
+    } else if (value[field] !== undefined) read(name, field, isSecret && isBinary);
   }
+  if (value.jwksFile !== undefined) read('jwksFile', 'jwksFile');
   return provider;
 }
 

@@ -1,4 +1,4 @@
-import type { ReadFile } from '../environment.ts';
+import { type ReadFile, readTrimmed, unreadable } from '../environment.ts';
 import { type ConfigProblem, problem, type Result } from '../problems.ts';
 import { splitList } from '../schemas.ts';
 import type { VariableName, Variables } from '../variables.ts';
@@ -14,22 +14,27 @@ export type UserIdRules = {
   hashKey: string | undefined;
 };
 
-/** Sources of verification; with AUTH_PROVIDER, the first three replace or add keys. */
+/** Sources of verification; with AUTH_PROVIDER, the first four replace or add keys. */
 const KEY_VARIABLES = [
   'AUTH_JWT_SECRET',
   'AUTH_JWT_PUBLIC_KEY',
+  'AUTH_JWKS_FILE',
   'AUTH_JWKS_URL',
   'AUTH_PROVIDERS_FILE',
   'AUTH_PROVIDER',
   'AUTH_INTROSPECTION_URL',
 ] as const satisfies VariableName[];
-const KEYS_BESIDE_PRESET: readonly string[] = KEY_VARIABLES.slice(0, 3);
+const KEYS_BESIDE_PRESET: readonly string[] = KEY_VARIABLES.slice(0, 4);
 
 /** The AUTH_ variables that describe a single provider, by the field of the provider schema. */
 const VARIABLE_OF: Record<string, VariableName> = {
   provider: 'AUTH_PROVIDER',
   secret: 'AUTH_JWT_SECRET',
+  secretPrevious: 'AUTH_JWT_SECRET_PREVIOUS',
+  secretEncoding: 'AUTH_JWT_SECRET_ENCODING',
   publicKey: 'AUTH_JWT_PUBLIC_KEY',
+  publicKeyPrevious: 'AUTH_JWT_PUBLIC_KEY_PREVIOUS',
+  jwksFile: 'AUTH_JWKS_FILE',
   jwksUrl: 'AUTH_JWKS_URL',
   issuer: 'AUTH_ISSUER',
   tenants: 'AUTH_TENANTS',
@@ -53,6 +58,7 @@ const CHECKED_ALONE: readonly VariableName[] = [
   'AUTH_CLOCK_TOLERANCE_SECONDS',
   'AUTH_AUDIENCE_CLAIM',
   'AUTH_SENDER_CONSTRAINED',
+  'AUTH_JWT_SECRET_ENCODING',
 ];
 
 /** Reads the identity providers; the list is empty with an introspection endpoint. */
@@ -73,7 +79,7 @@ export function readProviders(
     return { value: [], problems: [{ variable: mode ?? 'AUTH_JWT_SECRET', message }] };
   }
   if (mode === 'AUTH_INTROSPECTION_URL') return { value: [], problems: [] };
-  if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts);
+  if (mode !== 'AUTH_PROVIDERS_FILE') return readSingle(texts, readFile);
   const { value, problems } = readProvidersFile(texts.AUTH_PROVIDERS_FILE ?? '', readFile);
   return { value, problems: [...unreadVariables(texts), ...problems] };
 }
@@ -86,7 +92,7 @@ function unreadVariables(texts: Record<string, string>): ConfigProblem[] {
   }));
 }
 
-function readSingle(texts: Record<string, string>): Result<Provider[]> {
+function readSingle(texts: Record<string, string>, readFile: ReadFile): Result<Provider[]> {
   const input: Record<string, unknown> = {};
   for (const [field, variable] of Object.entries(VARIABLE_OF)) {
     const value = texts[variable];
@@ -102,6 +108,13 @@ function readSingle(texts: Record<string, string>): Result<Provider[]> {
   // The schemas of the variables report invalid values of these.
   if (texts.AUTH_REQUIRED_CLAIMS !== undefined) {
     input.requiredClaims = readRequiredClaims(texts.AUTH_REQUIRED_CLAIMS).value;
+  }
+  if (texts.AUTH_JWKS_FILE !== undefined) {
+    try {
+      input.jwksFile = readTrimmed(texts.AUTH_JWKS_FILE, readFile) || 'empty';
+    } catch (error) {
+      return { value: [], problems: [{ variable: 'AUTH_JWKS_FILE', message: unreadable(error) }] };
+    }
   }
   const result = providerSchema.safeParse(input);
   if (result.success) return { value: [result.data], problems: [] };
