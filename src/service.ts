@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import {
   createClockLog,
   createJwksLog,
+  createKeysSkippedLog,
   reasonOf,
   warnOfEmptyDirectory,
   warnOfFailingBackend,
@@ -114,7 +115,8 @@ function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<
   warnOfPlainHttp(config.auth.providers, logger);
   const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
   const clockCompared = createClockLog(logger);
-  return createSecrets(config, { ...metrics.auth, jwksFetched, clockCompared });
+  const keysSkipped = createKeysSkippedLog(logger);
+  return createSecrets(config, { ...metrics.auth, jwksFetched, keysSkipped, clockCompared });
 }
 
 async function openAccessAndWarn(

@@ -78,7 +78,7 @@ const ENTRA_ISSUER =
 export type ExplainedClaim = { claim: string; refusal?: Reason };
 
 /** The check that is listed only when it refuses. */
-const KIND = 'kind of token';
+export const KIND = 'kind of token';
 
 /** Runs every check of {@link checkClaims} and collects the refusals. */
 export function explainClaims(

@@ -112,10 +112,12 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
   if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
   const { providers } = auth;
   let failure: { error: unknown; url: string } | undefined;
+  const skipped: string[] = [];
   const verifier = await createVerifier(providers, {
     cache() {},
     verified() {},
     clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
+    keysSkipped: (_issuer, entries) => void skipped.push(...entries),
     jwksFetched(issuer, result, error, url = issuer) {
       if (result === 'error') failure ??= { error, url };
     },
@@ -123,7 +125,13 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
   const ok = verifier.healthy();
   verifier.close();
   const check = 'keys';
-  if (ok) return { check, ok, detail: `of ${providers.length} provider(s) can be used` };
+  if (ok) {
+    const detail = `of ${providers.length} provider(s) can be used`;
+    if (skipped.length === 0) return { check, ok, detail };
+    const entries = skipped.slice(0, 10).join(', ');
+    const fix = `skipped in the key set: ${entries}; nobody can sign in with these entries`;
+    return { check, ok, detail, fix };
+  }
   const { error, url = '' } = failure ?? {};
   return {
     check,

@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { type ExplainedClaim, explainClaims } from '../auth/claims.ts';
+import { type ExplainedClaim, explainClaims, KIND } from '../auth/claims.ts';
 import { toUserId } from '../auth/user-id.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +16,7 @@ const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared()
 
 /** Refusals that no setting can fix: an expired credential, or one without expiry. */
 const TIME_REFUSAL = /^(credential_expired|claim_(exp|nbf|iat)(_\w+)?)$/;
+const CLAIM_REFUSAL = /^(claim|header_typ|key_issuer|credential_expired|user_id)/;
 /** Common user claims besides `sub`. */
 const USER_CLAIMS = ['user_id', 'userId', 'uid', 'id', 'username'];
 
@@ -65,6 +66,7 @@ function describeRefusal({ code, expected, received }: Reason): string {
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   signature: 'it was not signed with the configured key',
   key_not_in_set: 'the key set of the provider has no such key',
+  key_unknown: 'the provider may have a new key that could not be fetched yet; doctor says why',
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };
 
@@ -81,11 +83,12 @@ async function diagnose(
   }
   const { alg, claims } = read;
   try {
-    const checks = await check(token, claims, loadAuth(), now);
+    const checks = await check(token, read, loadAuth(), now);
     const refusals = checks.flatMap(({ refusal }) => refusal ?? []);
-    const settings = refusals.every(({ code }) => TIME_REFUSAL.test(code))
-      ? []
-      : settingsFor(alg, claims, checks);
+    const hasNone =
+      checks.some(({ claim, refusal }) => refusal && claim === KIND) ||
+      refusals.every(({ code }) => TIME_REFUSAL.test(code));
+    const settings = hasNone ? [] : settingsFor(alg, claims, checks);
     return { accepted: refusals.length === 0, checks, settings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -97,9 +100,12 @@ async function diagnose(
   }
 }
 
-function readToken(token: string): { alg: string; claims: Claims } | undefined {
+type ReadToken = { alg: string; typ: unknown; claims: Claims };
+
+function readToken(token: string): ReadToken | undefined {
   try {
-    return { alg: String(decodeProtectedHeader(token).alg), claims: decodeJwt(token) };
+    const { alg, typ } = decodeProtectedHeader(token);
+    return { alg: String(alg), typ, claims: decodeJwt(token) };
   } catch {
     return undefined;
   }
@@ -108,18 +114,18 @@ function readToken(token: string): { alg: string; claims: Claims } | undefined {
 /** Verifies the signature, then checks every claim. */
 async function check(
   token: string,
-  claims: Claims,
+  { claims, typ }: ReadToken,
   { providers, ids }: Config['auth'],
   now: number,
 ): Promise<ExplainedClaim[]> {
   const verifier = await createVerifier(providers, NO_EVENTS, ids);
   const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
   verifier.close();
-  const isClaimRefusal = refusal && /^(claim|credential_expired|user_id)/.test(refusal.code);
+  const isClaimRefusal = refusal && CLAIM_REFUSAL.test(refusal.code);
   const signature =
     refusal && !isClaimRefusal ? { claim: 'signature', refusal } : { claim: 'signature' };
   const provider = providerOf(claims, providers);
-  const explained = provider ? explainClaims(claims, provider, ids, now) : [];
+  const explained = provider ? explainClaims(claims, provider, ids, now, typ) : [];
   const isExplained = explained.some((one) => one.refusal);
   // explainClaims accepts the issuer with and without a trailing slash; the verifier requires the exact one.
   const rest = isClaimRefusal && !isExplained ? [{ claim: 'iss', refusal }] : [];

@@ -65,6 +65,14 @@ export function createJwksLog(logger: Logger, next: JwksFetched): JwksFetched {
   };
 }
 
+/** Logs entries of a key set that cannot be used, whenever the set has changed. */
+export function createKeysSkippedLog(logger: Logger) {
+  return (issuer: string, skipped: readonly string[]): void => {
+    const shown = { issuer, count: skipped.length, skipped: skipped.slice(0, 10) };
+    logger.warn(shown, 'jwks entries skipped');
+  };
+}
+
 /** Logs when our clock starts to differ from an issuer's clock. */
 export function createClockLog(logger: Logger): (issuer: string, secondsAhead: number) => void {
   const differing = new Set<string>();
