@@ -154,7 +154,7 @@ function createFreshness({ askedAt }: Pick<KeyStore, 'askedAt'>, clock: () => nu
     const id = createHash('sha256').update(jws.token).digest('base64');
     const first = firstRefusals.get(id);
     if (first === undefined) firstRefusals.set(id, clock());
-    return first !== undefined && askedAt() >= first;
+    return first !== undefined && askedAt() > first;
   };
 }
 
