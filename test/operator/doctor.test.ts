@@ -101,6 +101,37 @@ describe('the doctor', () => {
     expect(existsSync(missing)).toBe(false);
   });
 
+  it('names a key set without a usable key, and entries that cannot be used', async () => {
+    let answer = '{"keys":[]}';
+    const server = createServer((_request, response) => response.end(answer));
+    const port = await freePort();
+    server.listen(port, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    const variables = {
+      AUTH_JWT_SECRET: '',
+      AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks`,
+      AUTH_ISSUER: 'issuer',
+      AUTH_AUDIENCE: 'audience',
+    };
+    const empty = await examine(variables);
+    expect([empty.code, empty.wrong.map(([check]) => check)]).toEqual([1, ['keys']]);
+    const { stdout } = await runCommand((terminal) =>
+      doctor({ ...ENV, ...variables }, readRegularFile, '', { json: false, terminal }),
+    );
+    expect(stdout).toContain('no key that fits an allowed algorithm (NO_USABLE_KEY)');
+    answer = JSON.stringify({ keys: [null, { kty: 'EC' }, newKeys('ES256').publicJwk] });
+    const skipped = await runCommand((terminal) =>
+      doctor({ ...ENV, ...variables }, readRegularFile, '', { json: true, terminal }),
+    );
+    const { findings } = JSON.parse(skipped.stdout);
+    expect(findings).toContainEqual({
+      check: 'keys',
+      ok: true,
+      detail: expect.any(String),
+      fix: expect.stringContaining('keys[0]: not an object, keys[1]: an unknown type or curve'),
+    });
+  });
+
   it('notices a clock that differs from that of the OpenID provider', async () => {
     const server = createServer((_request, response) => {
       response.setHeader('date', new Date(Date.now() - 60_000).toUTCString());

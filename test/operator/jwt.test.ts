@@ -78,6 +78,23 @@ describe('explain --jwt', () => {
     expect(broken).toMatchObject([{ claim, refusal }]);
   });
 
+  it.each<[string, object, object, string]>([
+    ['a refresh token', {}, { token_type: 'refresh' }, 'claim_token_type'],
+    ['a logout token', { typ: 'logout+jwt' }, {}, 'header_typ'],
+    ['a token that is bound to a key', {}, { cnf: { jkt: 'x' } }, 'claim_cnf'],
+  ])('proposes no setting that would take %s', async (_what, header, more, code) => {
+    const claims = { ...ours, aud: 'songs', ...more };
+    const { stdout } = await walk(compact({ alg: 'HS256', ...header }, claims, hmac(SECRET)));
+    const { accepted, checks, settings } = JSON.parse(stdout);
+    expect([accepted, settings]).toEqual([false, []]);
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        claim: 'kind of token',
+        refusal: expect.objectContaining({ code }),
+      }),
+    );
+  });
+
   it('shows every claim that is wrong, not the first alone', async () => {
     const { stdout } = await walk(make({ aud: 'songs', exp: undefined, sub: 7 }));
     const broken = JSON.parse(stdout).checks.filter((one: { refusal?: object }) => one.refusal);
