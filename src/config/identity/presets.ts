@@ -57,6 +57,11 @@ function cognitoIssuer(value: string): string {
   return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
 }
 
+/** Some serializers write a claim that is absent as null. */
+function isMissing(claim: unknown): boolean {
+  return claim === undefined || claim === null;
+}
+
 function kindText(kind: unknown): string {
   if (kind === undefined) return 'missing';
   return typeof kind === 'string' && /^[\w.+-]{1,40}$/.test(kind) ? kind : 'another one';
@@ -64,7 +69,7 @@ function kindText(kind: unknown): string {
 
 /** Sessions that wait for an organization or a second factor are pending; machines and OAuth apps have no session. */
 const clerkKind: FindOtherKind = ({ sts, sub }, typ) => {
-  if (sts !== undefined && sts !== 'active') return ['claim_sts', 'active', kindText(sts)];
+  if (!isMissing(sts) && sts !== 'active') return ['claim_sts', 'active', kindText(sts)];
   if (typeof typ === 'string' && /^(?:application\/)?at\+jwt$/i.test(typ)) {
     return ['header_typ', 'JWT', 'at+jwt'];
   }
@@ -76,7 +81,7 @@ const clerkKind: FindOtherKind = ({ sts, sub }, typ) => {
 
 /** A service account gets ID tokens for any audience that it asks for; it is its own `azp`. */
 const googleKind: FindOtherKind = ({ azp, sub, email }) => {
-  const isAccount = azp !== undefined && azp === sub;
+  const isAccount = !isMissing(azp) && azp === sub;
   const hasItsAddress = typeof email === 'string' && email.endsWith('.gserviceaccount.com');
   return isAccount || hasItsAddress
     ? ['claim_azp', 'the client id of an app', 'a service account']
@@ -129,7 +134,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     whichAudience: 'authenticated, the audience of every signed-in user',
     // A third-party app of Supabase's OAuth server gets the same audience, and its `client_id`.
     otherKind: ({ client_id }) =>
-      client_id === undefined
+      isMissing(client_id)
         ? undefined
         : ['claim_client_id', 'a session of your app', 'a token of an OAuth client'],
     fromIssuer: /^https:\/\/([^./]+)\.supabase\.co\/auth\/v1$/,
@@ -181,7 +186,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     whichAudience: 'the bundle id of your app, or its Services ID (Apple Developer, Identifiers)',
     // A notification to servers has `events` as a text.
     otherKind: ({ events }) =>
-      events === undefined ? undefined : ['claim_events', 'an ID token', 'a notification'],
+      isMissing(events) ? undefined : ['claim_events', 'an ID token', 'a notification'],
     fromIssuer: /^https:\/\/appleid\.apple\.com()$/,
   },
   entra: {
@@ -198,9 +203,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
       'the client id or the Application ID URI of your API (Entra admin center, App registrations)',
     // An app that signs in as itself gets a token of any API of its tenant.
     otherKind: ({ idtyp }) =>
-      idtyp === undefined || idtyp === 'user'
-        ? undefined
-        : ['claim_idtyp', 'user', kindText(idtyp)],
+      isMissing(idtyp) || idtyp === 'user' ? undefined : ['claim_idtyp', 'user', kindText(idtyp)],
     fromIssuer:
       /^https:\/\/(?:login\.microsoftonline\.com|sts\.windows\.net)\/([^/]+)\/(?:v2\.0)?$/,
   },
