@@ -1,10 +1,10 @@
 import { probeIntrospection } from '../auth/introspection.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { addressOf } from '../config/failures.ts';
 import type { Introspection } from '../config/identity/introspection.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
+import { CLOCK_FIX, isClockRight } from '../time.ts';
 
 type OnClock = (secondsAhead: number) => void;
 

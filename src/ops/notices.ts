@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { AccessService } from '../access/access.ts';
-import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
 import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
 import type { Provider } from '../config/identity/provider.ts';
 import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
+import { CLOCK_FIX, isClockRight } from '../time.ts';
 
 /** Log fields for an error of a dependency. */
 export function reasonOf(error: unknown): { reason: string; problem: string } {
