@@ -124,9 +124,11 @@ program
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')
   .option('--temp-dir <folder>', 'folder for temporary files', parseFolder, tmpdir())
-  .action(async (files, { csv = false, json = false, tempDir }) => {
+  .option('--skip-unreadable', 'exit 0 even if lines that mention a decision cannot be read')
+  .action(async (files, { csv = false, json = false, tempDir, skipUnreadable = false }) => {
     const { report } = await import('./operator/report.ts');
-    await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
+    const format = csv ? 'csv' : json ? 'json' : 'table';
+    succeed(await report(files, { format, tempDir, skipUnreadable, terminal }));
   });
 
 await program.parseAsync().catch((error) => {
