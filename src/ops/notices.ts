@@ -78,6 +78,37 @@ export function createClockLog(logger: Logger): (issuer: string, secondsAhead: n
   };
 }
 
+const NAME_EVERY_MS = 60_000;
+
+/** What a load balancer is configured to send, and what to change. */
+const WRONG_PROTOCOLS: Readonly<Record<string, [message: string, fix: string]>> = {
+  tls: [
+    'TLS on a plain HTTP port',
+    'end TLS at the load balancer, and let it speak http:// to this port',
+  ],
+  proxy_protocol: [
+    'PROXY protocol on a plain HTTP port',
+    'switch it off at the load balancer (HAProxy: send-proxy), which should send X-Forwarded-For instead',
+  ],
+};
+
+/** Counts errors of clients; logs a wrong protocol at most once a minute. `clock` is monotonic milliseconds. */
+export function createClientErrorLog(
+  logger: Logger,
+  next: (kind: string) => void,
+  clock = () => performance.now(),
+): (kind: string) => void {
+  const loggedAt = new Map<string, number>();
+  return (kind) => {
+    next(kind);
+    const [message, fix] = WRONG_PROTOCOLS[kind] ?? [];
+    const now = clock();
+    if (!message || now - (loggedAt.get(kind) ?? Number.NEGATIVE_INFINITY) < NAME_EVERY_MS) return;
+    loggedAt.set(kind, now);
+    logger.warn({ fix }, message);
+  };
+}
+
 /** Warns of keys fetched over plain HTTP (AUTH_ALLOW_HTTP). */
 export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
   for (const key of providers.flatMap(({ keys }) => keys)) {
