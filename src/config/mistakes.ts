@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts';
 import { type ConfigProblem, problem } from './problems.ts';
-import { splitList } from './schemas.ts';
+import { originOf, splitList } from './schemas.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const SECRETS = FILE_VARIABLES.filter((name) => name !== 'AUTH_JWT_PUBLIC_KEY');
@@ -66,8 +66,8 @@ function quotedOrPadded(text: string): string | undefined {
 
 /** The correct form of an origin that is not normalized or has a path. */
 function normalizedOrigin(item: string): string | undefined {
-  const url = /^https?:\/\/[^*@?#;\s]+$/i.test(item) ? URL.parse(item) : null;
-  return url !== null && url.origin !== item ? url.origin : undefined;
+  const origin = /^[a-z]+:\/\/[^*@?#;\s]+$/i.test(item) ? originOf(item) : undefined;
+  return origin !== item && origin !== 'null' ? origin : undefined;
 }
 
 function sharePort(texts: Readonly<Record<string, string>>): boolean {

@@ -112,7 +112,19 @@ export function serverSecret() {
 
 /** An origin as browsers send it. A wildcard would silently match nothing. */
 export function isOrigin(item: string): boolean {
-  return !item.includes('*') && URL.parse(item)?.origin === item;
+  return !item.includes('*') && originOf(item) === item;
+}
+
+/** What pages in the WebViews of Capacitor, Ionic, Tauri and Electron send; URL knows no origin of such schemes. */
+const WEBVIEW_ORIGIN = /^((?:capacitor|ionic|tauri|app):\/\/[\w.-]+(?::\d+)?)(?:\/.*)?$/i;
+
+/** The origin of a URL, as a browser or a WebView sends it. */
+export function originOf(url: string): string | undefined {
+  const { protocol = '', origin } = URL.parse(url) ?? {};
+  return (
+    WEBVIEW_ORIGIN.exec(url)?.[1]?.toLowerCase() ??
+    (/^https?:$/.test(protocol) ? origin : undefined)
+  );
 }
 
 /** The shortest prefixes, in bits: wider ranges would trust large parts of the internet. */
