@@ -142,6 +142,7 @@ async function checkRedis(url: string): Promise<Finding> {
       if (shared) resolve();
     },
   });
+  counter.checkWhenReady();
   const probe = setInterval(() => counter.increment('doctor', 1_000), 200);
   // The first attempts fail until the connection is established.
   const late = setTimeout(resolve, REDIS_MS);
