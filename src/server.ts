@@ -1,5 +1,10 @@
 import type { Logger } from 'pino';
-import { type Config, changesRequiringRestart, loadConfig } from './config/config.ts';
+import {
+  type Config,
+  changesRequiringRestart,
+  ignoredUrlOptions,
+  loadConfig,
+} from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
@@ -50,6 +55,7 @@ async function main(config: Config): Promise<void> {
   const { flush } = output;
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
   for (const unused of unusedVariables(process.env)) logger.warn(unused, 'variable not used');
+  for (const ignored of ignoredUrlOptions(config)) logger.warn(ignored, 'option of a URL not used');
   const starting = Promise.withResolvers<Service>();
   // Before the start, which can take seconds: files may change meanwhile.
   const stopReloading = installReload({

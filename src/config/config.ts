@@ -1,4 +1,5 @@
 import type { Token04Mode } from '../token04/index.ts';
+import { ignoredOptions } from './connection-url.ts';
 import {
   configError,
   crossRules,
@@ -155,6 +156,17 @@ export function changesRequiringRestart(current: Config, next: Config): string[]
   return Object.entries(NEEDS_RESTART)
     .filter(([, read]) => read(current) !== read(next))
     .map(([variable]) => variable);
+}
+
+/** The options in connection URLs that are meant for other tools. */
+export function ignoredUrlOptions({ access, limits: { redisUrl } }: Config) {
+  const urls = [
+    ['DATABASE_URL', access.mode === 'postgres' ? access.url : undefined],
+    ['REDIS_URL', redisUrl],
+  ] as const;
+  return urls.flatMap(([variable, url]) =>
+    ignoredOptions(variable, url ?? '').map((option) => ({ variable, option })),
+  );
 }
 
 function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {

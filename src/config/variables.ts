@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
+import { postgresUrl, redisUrl } from './connection-url.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
 import {
@@ -11,10 +12,8 @@ import {
   isOrigin,
   list,
   path,
-  redisUrl,
   secret,
   serverSecret,
-  url,
 } from './schemas.ts';
 
 const anything = () => true;
@@ -72,10 +71,7 @@ export const variables = {
     choice(['sqlite', 'postgres', 'http', 'claims']).default('sqlite'),
   ),
   ACCESS_SQLITE_PATH: variable('data/access.db', path().default('data/access.db')),
-  DATABASE_URL: variable(
-    'postgres://user:password@db.example/access',
-    url('postgres://', /^postgres(ql)?:$/).optional(),
-  ),
+  DATABASE_URL: variable('postgres://user:password@db.example/access', postgresUrl().optional()),
   ACCESS_HTTP_URL: variable(
     'https://backend.example/video-access',
     z.string().refine(isSafeUrl, SAFE_URL_RULE).optional(),
