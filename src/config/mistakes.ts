@@ -1,5 +1,6 @@
 import type { Environment } from './environment.ts';
 import { type ConfigProblem, problem } from './problems.ts';
+import { unresolvedPart, unresolvedReference } from './references.ts';
 import { originOf, splitList } from './schemas.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
@@ -22,6 +23,12 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   for (const name of NAMES) {
     const mistake = quotedOrPadded(texts[name] ?? '');
     if (mistake) problems.push(problem(name, mistake));
+  }
+  for (const name of FILE_VARIABLES) {
+    const text = texts[name] ?? '';
+    const isUrl = name === 'DATABASE_URL' || name === 'REDIS_URL';
+    const reference = unresolvedReference(text) ?? (isUrl ? unresolvedPart(text) : undefined);
+    if (reference) add(name, reference);
   }
   for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
