@@ -7,16 +7,17 @@ import type {
   UnixSeconds,
 } from './access.ts';
 
-type Question = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
+/** The ids and the country of a request. */
+type RuleContext = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
 
 /** One condition for access. */
 type Rule = {
   name: string;
   /** The deny code when the rule fails. */
   code: AccessDenial;
-  holds(facts: AccessFacts, question: Pick<Question, 'country'>, now: UnixSeconds): boolean;
+  holds(facts: AccessFacts, question: Pick<RuleContext, 'country'>, now: UnixSeconds): boolean;
   /** A sentence for operators; never sent to clients. */
-  fact(facts: AccessFacts, question: Question): string;
+  fact(facts: AccessFacts, question: RuleContext): string;
 };
 
 /**
@@ -98,7 +99,7 @@ export const RULES: readonly Rule[] = [
 /** Applies the rules; the first rule that fails denies access. */
 export function decide(
   facts: AccessFacts,
-  question: Pick<Question, 'country'>,
+  question: Pick<RuleContext, 'country'>,
   now: UnixSeconds,
 ): AccessDecision {
   const broken = RULES.find(({ holds }) => !holds(facts, question, now));
@@ -116,7 +117,7 @@ export function decide(
 }
 
 /** The decision, with the result and the fact of every rule. */
-export function explain(facts: AccessFacts, question: Question, now: UnixSeconds): Explanation {
+export function explain(facts: AccessFacts, question: RuleContext, now: UnixSeconds): Explanation {
   const rules = RULES.map(({ name, holds, fact }) => ({
     rule: name,
     holds: holds(facts, question, now),

@@ -80,7 +80,7 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
         bodyLimit: MAX_IMPORT_BYTES,
         schema: {
           operationId: 'importDirectory',
-          summary: 'Read users, videos and rooms, a JSON object a line, all or nothing',
+          summary: 'Import users, videos and rooms from NDJSON; one invalid line refuses all',
           tags: ['Directory'],
           consumes: [NDJSON],
           response: {
@@ -104,10 +104,10 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
       {
         schema: {
           operationId: 'exportDirectory',
-          summary: 'The directory as lines that import reads',
+          summary: 'Export the directory as NDJSON, which import accepts',
           tags: ['Directory'],
           response: {
-            200: { description: 'A JSON object a line.', content: lines },
+            200: { description: 'NDJSON: one JSON object per line.', content: lines },
             ...REFUSED,
           },
         },

@@ -2,7 +2,18 @@ import { z } from 'zod';
 import type { FieldError } from '../errors.ts';
 import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { listColumn, shapeOf, textColumn, timeColumn } from './columns.ts';
-import { COUNTRIES } from './countries.ts';
+
+/** The officially assigned ISO 3166-1 alpha-2 codes, and XK, the user-assigned code for Kosovo. */
+const ISO_3166_1 =
+  'AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ ' +
+  'CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO ' +
+  'FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE ' +
+  'JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO ' +
+  'MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW ' +
+  'PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM ' +
+  'TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW';
+
+export const COUNTRIES: ReadonlySet<string> = new Set(ISO_3166_1.split(' '));
 
 /** ISO 3166-1 alpha-2. */
 export const countrySchema = z
@@ -57,7 +68,7 @@ export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil'
   const index = regions?.findIndex((country) => !COUNTRIES.has(country)) ?? -1;
   if (index < 0) return undefined;
   const hint = regions?.[index] === 'UK' ? '; the United Kingdom is GB' : '';
-  return wrong(`regions.${index}`, `${regions?.[index]} is no country of ISO 3166-1${hint}`);
+  return wrong(`regions.${index}`, `${regions?.[index]} is not a country of ISO 3166-1${hint}`);
 }
 
 /** A room. Omitted lists stay unchanged, or empty in a new room. */

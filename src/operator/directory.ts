@@ -29,14 +29,16 @@ export function addDirectoryCommands(
 ): void {
   const directory = program
     .command('directory')
-    .description('move the directory in and out as NDJSON');
+    .description('import and export the directory as NDJSON');
   directory
     .command('import')
-    .description('read users, videos and rooms, all or nothing; what the file does not name stays')
+    .description(
+      'import users, videos and rooms in one transaction; entries that the file does not name are kept',
+    )
     .argument('<file>', 'an NDJSON file, or - for standard input')
-    .option('--dry-run', 'check every line, and change nothing')
-    .option('--replace', 'delete what the file does not name')
-    .option('--restore', 'take what an older release exported, with a warning where it is wrong')
+    .option('--dry-run', 'check every line without changing anything')
+    .option('--replace', 'delete entries that the file does not name')
+    .option('--restore', 'accept exports of older releases; invalid values cause warnings')
     .option('--json', 'print JSON')
     .action((file, { json = false, dryRun = false, replace = false, restore = false }) =>
       withAccess(false, (access) =>
@@ -45,7 +47,7 @@ export function addDirectoryCommands(
     );
   directory
     .command('export')
-    .description('write the whole directory to standard output')
+    .description('write the directory to standard output')
     .action(() => withAccess(true, (access) => exportTo(databaseOf(access), process.stdout)));
 }
 
@@ -83,12 +85,12 @@ async function importFile(
   const warning = refused.summary();
   if (warning) terminal.note(`warning: ${warning}`);
   const counts = `${user} users, ${video} videos and ${room} rooms`;
-  const rest = replace ? 'deleted' : 'left as it is';
+  const rest = replace ? 'deleted' : 'kept';
   terminal.print(
     json
       ? JSON.stringify({ users: user, videos: video, rooms: room })
       : terminal.wrap(
-          `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
+          `${dryRun ? 'Would import' : 'Imported'} ${counts}; entries that the file does not name are ${rest}.`,
         ),
   );
 }

@@ -281,7 +281,7 @@ describe('a bad line', () => {
     [
       'the country XX',
       '{"type":"video","id":"v","regions":["XX"]}',
-      /regions\.0: XX is no country/,
+      /regions\.0: XX is not a country/,
     ],
     ['an unknown video', '{"type":"room","id":"r","videoIds":["no"]}', /there is no video no/],
     ['an unknown member', '{"type":"room","id":"r","memberIds":["no"]}', /there is no user no/],
