@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { FieldError } from '../errors.ts';
-import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import {
+  countrySchema,
+  plainText,
+  roomIdSchema,
+  userIdSchema,
+  videoIdSchema,
+} from '../identifiers.ts';
 import { listColumn, shapeOf, textColumn, timeColumn } from './columns.ts';
 
 /** The officially assigned ISO 3166-1 alpha-2 codes, and XK, the user-assigned code for Kosovo. */
@@ -15,30 +21,25 @@ const ISO_3166_1 =
 
 export const COUNTRIES: ReadonlySet<string> = new Set(ISO_3166_1.split(' '));
 
-/** ISO 3166-1 alpha-2. */
-export const countrySchema = z
-  .string()
-  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
-
 const USER_COLUMNS = {
-  status: textColumn('status', z.enum(['active', 'suspended']).default('active')),
+  status: textColumn('status', z.enum(['active', 'suspended'])),
 };
 
 const VIDEO_COLUMNS = {
-  title: textColumn('title', plainText().max(500).nullable().default(null)),
-  status: textColumn('status', z.enum(['available', 'withdrawn']).default('available')),
+  title: textColumn('title', plainText().max(500).nullable()),
+  status: textColumn('status', z.enum(['available', 'withdrawn'])),
   availableFrom: timeColumn('available_from'),
   availableUntil: timeColumn('available_until'),
   regions: listColumn('regions', countrySchema),
 };
 
 const ROOM_COLUMNS = {
-  status: textColumn('status', z.enum(['open', 'closed']).default('open')),
+  status: textColumn('status', z.enum(['open', 'closed'])),
 };
 
 /**
  * The table of each type of entry. Schemas, SQL statements and rows are derived from these columns. Every table also
- * has an `id`.
+ * has an `id`. A new row gets the default of the table for each column that is not given.
  */
 export const TABLES = {
   user: { name: 'users', columns: USER_COLUMNS },
@@ -58,40 +59,56 @@ export const userSchema = z.strictObject(shapeOf(USER_COLUMNS));
 /** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
 export const videoSchema = z.strictObject(shapeOf(VIDEO_COLUMNS));
 
-/** Rejects what release 0.1.0 accepted: an empty licence window, an unknown country. */
-export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
-  const { availableFrom, availableUntil, regions } = video;
+/** A room with its lists. */
+export const roomSchema = z.strictObject({
+  ...shapeOf(ROOM_COLUMNS),
+  videoIds: z.array(videoIdSchema),
+  memberIds: z.array(userIdSchema),
+});
+
+/** Changes of an entry. A field that is left out stays as it is, or has its default in a new entry. */
+export const changeSchemas = {
+  user: userSchema.partial(),
+  video: videoSchema.partial(),
+  room: roomSchema.partial(),
+};
+
+/** Finds what the schema cannot: an empty licence window, an unknown country. Release 0.1.0 accepted both. */
+export function checkVideo({ availableFrom, availableUntil, regions }: VideoChange) {
   const wrong = (path: string, message: string): FieldError => ({ path, message });
-  if (availableFrom !== null && availableUntil !== null && availableUntil <= availableFrom) {
-    return wrong('availableUntil', 'must be later than availableFrom');
-  }
+  if (isEmptyWindow(availableFrom, availableUntil)) return wrong('availableUntil', EMPTY_WINDOW);
   const index = regions?.findIndex((country) => !COUNTRIES.has(country)) ?? -1;
   if (index < 0) return undefined;
   const hint = regions?.[index] === 'UK' ? '; the United Kingdom is GB' : '';
   return wrong(`regions.${index}`, `${regions?.[index]} is not a country of ISO 3166-1${hint}`);
 }
 
-/** A room. Omitted lists stay unchanged, or empty in a new room. */
-export const roomSchema = z.strictObject({
-  ...shapeOf(ROOM_COLUMNS),
-  videoIds: z.array(videoIdSchema).optional(),
-  memberIds: z.array(userIdSchema).optional(),
-});
+export const EMPTY_WINDOW = 'must be later than availableFrom';
+
+/** The window never opens. */
+export function isEmptyWindow(from?: number | null, until?: number | null): boolean {
+  return from != null && until != null && until <= from;
+}
 
 /** One line of import and export. */
 export const entrySchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('user'), id: userIdSchema, ...userSchema.shape }),
-  z.strictObject({ type: z.literal('video'), id: videoIdSchema, ...videoSchema.shape }),
-  z.strictObject({ type: z.literal('room'), id: roomIdSchema, ...roomSchema.shape }),
+  z.strictObject({ type: z.literal('user'), id: userIdSchema, ...changeSchemas.user.shape }),
+  z.strictObject({ type: z.literal('video'), id: videoIdSchema, ...changeSchemas.video.shape }),
+  z.strictObject({ type: z.literal('room'), id: roomIdSchema, ...changeSchemas.room.shape }),
 ]);
 
-export type User = z.output<typeof userSchema>;
-export type Video = z.output<typeof videoSchema>;
-export type Room = z.output<typeof roomSchema>;
+export type VideoChange = z.output<typeof changeSchemas.video>;
 export type Entry = z.output<typeof entrySchema>;
 
 /** A kind of entry. */
 export type EntryType = Entry['type'];
 
-/** The values of each type of entry, without the id. */
-export type Values = { user: User; video: Video; room: Room };
+/** Each type of entry as it is stored, without the id. */
+export type Values = {
+  user: z.output<typeof userSchema>;
+  video: z.output<typeof videoSchema>;
+  room: z.output<typeof roomSchema>;
+};
+
+/** The fields of each type of entry that a change gives. */
+export type Changes = { [T in EntryType]: z.output<(typeof changeSchemas)[T]> };

@@ -19,7 +19,21 @@ type WithAccess = (
   work: (access: OpenedAccess) => Promise<void>,
 ) => Promise<void>;
 
-type ImportFlags = { json: boolean; dryRun: boolean; replace: boolean; restore: boolean };
+type ImportFlags = {
+  json: boolean;
+  dryRun: boolean;
+  replace: boolean;
+  restore: boolean;
+  allowEmpty: boolean;
+};
+
+const NO_FLAGS: ImportFlags = {
+  json: false,
+  dryRun: false,
+  replace: false,
+  restore: false,
+  allowEmpty: false,
+};
 
 /** Adds `directory import` and `directory export`. */
 export function addDirectoryCommands(
@@ -39,10 +53,11 @@ export function addDirectoryCommands(
     .option('--dry-run', 'check every line without changing anything')
     .option('--replace', 'delete entries that the file does not name')
     .option('--restore', 'accept exports of older releases; invalid values cause warnings')
+    .option('--allow-empty', 'accept a file without entries')
     .option('--json', 'print JSON')
-    .action((file, { json = false, dryRun = false, replace = false, restore = false }) =>
+    .action((file, options) =>
       withAccess(false, (access) =>
-        importFile(databaseOf(access), file, { json, dryRun, replace, restore, terminal }),
+        importFile(databaseOf(access), file, { ...NO_FLAGS, ...options, terminal }),
       ),
     );
   directory
@@ -60,7 +75,7 @@ function databaseOf({ database }: OpenedAccess): Database {
 async function importFile(
   database: Database,
   file: string,
-  { json, dryRun, replace, restore, terminal }: ImportFlags & Output,
+  { json, dryRun, replace, restore, allowEmpty, terminal }: ImportFlags & Output,
 ): Promise<void> {
   const refused = createRefusedIds();
   const options: ImportOptions = {
@@ -68,6 +83,7 @@ async function importFile(
     dryRun,
     onEntry: refused.check,
     replace,
+    allowEmpty,
     onLine(line) {
       if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
     },
@@ -80,7 +96,7 @@ async function importFile(
     createStore(database),
     readInput(file),
     options,
-  ).catch(listLines);
+  ).catch((error) => listLines(error, replace));
   terminal.progress('');
   const warning = refused.summary();
   if (warning) terminal.note(`warning: ${warning}`);
@@ -105,11 +121,15 @@ export function cliActor(readUser: () => { username: string } = userInfo): Actor
 }
 
 /** Throws one error that lists all invalid lines. */
-function listLines(error: unknown): never {
+function listLines(error: unknown, replace: boolean): never {
   if (!(error instanceof ImportError)) throw error;
   const lines = error.problems.map(({ line, message }) => printable(`line ${line}: ${message}`));
-  if (lines.length === 0)
-    throw new Error('The file has no entries, and --replace would delete everything.');
+  if (lines.length === 0) {
+    const rest = replace
+      ? 'and --replace would delete everything'
+      : 'so nothing would change; add --allow-empty if that is intended';
+    throw new Error(`The file has no entries, ${rest}.`);
+  }
   if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);
   throw new Error(lines.join('\n'));
 }

@@ -120,9 +120,21 @@ const LONG_ID = '🎬'.repeat(32);
 const CHANGING = { userId: 'carol', roomId: 'changing', videoId: 'changing' };
 
 const CHANGEABLE = [
-  { type: 'user', id: 'carol' },
-  { type: 'video', id: 'changing', availableUntil: NOW + 60 },
-  { type: 'room', id: 'changing', videoIds: ['changing'], memberIds: ['carol'] },
+  { type: 'user', id: 'carol', status: 'active' },
+  {
+    type: 'video',
+    id: 'changing',
+    status: 'available',
+    availableUntil: NOW + 60,
+    regions: null,
+  },
+  {
+    type: 'room',
+    id: 'changing',
+    status: 'open',
+    videoIds: ['changing'],
+    memberIds: ['carol'],
+  },
 ];
 
 const DIRECTORY = [

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
@@ -73,9 +74,17 @@ describe('an import', () => {
     expect(await exported()).toHaveLength(3);
   });
 
-  it('of nothing is one of nothing', async () => {
-    expect(await read()).toEqual({ user: 0, video: 0, room: 0 });
-    expect(await read('')).toEqual({ user: 0, video: 0, room: 0 });
+  it('of nothing is refused unless it is allowed', async () => {
+    const NOTHING = { user: 0, video: 0, room: 0 };
+    for (const text of ['', '\n', '\ufeff', ' \r\n\t']) {
+      expect((await refusal(text)).problems).toEqual([]);
+      const options = { allowEmpty: true };
+      expect(await importLines(chunks(text), options)).toEqual(NOTHING);
+      const replacing = importLines(chunks(text), { ...options, replace: true });
+      expect(await rejectionOf(replacing)).toMatchObject({ name: 'ImportError', count: 0 });
+      const dry = importLines(chunks(text), { dryRun: true });
+      expect(await rejectionOf(dry)).toMatchObject({ name: 'ImportError', count: 0 });
+    }
   });
 
   it('reads lines that are split anywhere, inside a character too', async () => {
@@ -323,6 +332,35 @@ describe('a bad line', () => {
   });
 });
 
+describe('a file that is not text', () => {
+  const lines = Array.from({ length: 2_000 }, (_, i) => `{"type":"user","id":"user-${i}"}\n`).join(
+    '',
+  );
+  it.each([
+    ['gzip', gzipSync(lines), 'it is compressed by gzip; decompress it first'],
+    ['zstd', zstdCompressSync(lines), 'it is compressed by zstd; decompress it first'],
+    [
+      'zip',
+      Buffer.concat([Buffer.from('PK\x03\x04'), gzipSync(lines)]),
+      'it is a ZIP file; extract it first',
+    ],
+    ['UTF-16', Buffer.from(`\ufeff${lines}`, 'utf16le'), 'it is in UTF-16; convert it to UTF-8'],
+    [
+      'a SQLite database',
+      Buffer.from('SQLite format 3\0\n\0'),
+      'it is a SQLite database; export it first',
+    ],
+    ['random bytes', Buffer.from(Array.from({ length: 5_000 }, (_, i) => (i * 7919) % 251)), ''],
+  ])('is refused once, by its line: %s', async (_name, bytes, hint) => {
+    const message = hint === '' ? 'is not JSON in UTF-8' : `is not JSON in UTF-8; ${hint}`;
+    const first = await refusal(bytes);
+    expect([first.count, first.problems]).toEqual([1, [{ line: 1, message }]]);
+    const later = await refusal(`${ALICE}\n{\n`, bytes, `\n${FILM}`);
+    expect(later.problems.map(({ line }) => line)).toEqual([2, 3]);
+    expect(later.count).toBe(2);
+  });
+});
+
 describe('the bad lines of an import', () => {
   it('are all listed, and up to 100 of them with their number', async () => {
     const few = await refusal(`{\n${ALICE}\n[]\n{"type":"room","id":"r","memberIds":["no"]}\n`);
@@ -444,7 +482,7 @@ describe('for any bytes', () => {
       fc.asyncProperty(fc.array(fragment, { maxLength: 12 }), async (pieces) => {
         await empty();
         try {
-          await read(...pieces);
+          await importLines(chunks(...pieces), { allowEmpty: true });
         } catch (error) {
           if (!(error instanceof ImportError)) throw error;
           const lines = Buffer.concat(pieces).toString('latin1').split('\n').length;

@@ -10,7 +10,7 @@ import { directoryRoutes } from '../../src/admin/directory.ts';
 import { createStore } from '../../src/directory/store.ts';
 import { addHealthRoutes } from '../../src/http/health.ts';
 import { videoTokenRoute } from '../../src/http/video-token.ts';
-import { addExamples, addImportBody, type OpenApi } from './examples.ts';
+import { addExamples, addInternalBodies, type OpenApi } from './examples.ts';
 
 /** A placeholder for dependencies: the application only generates the document. */
 const unused = (): never => {
@@ -96,7 +96,7 @@ ADMIN_API_KEY set. A change holds from the next request on.`,
       await app.register(directoryRoutes({ ...options, service, now: unused }));
     },
   );
-  addImportBody(document);
+  addInternalBodies(document);
   return document;
 }
 
@@ -144,6 +144,6 @@ function tidy(generated: object): OpenApi {
   );
   const document = JSON.parse(text);
   for (const name of unused) delete document.components.schemas[name];
-  text = JSON.stringify(document).replaceAll('RequestInput"', 'Request"');
+  text = JSON.stringify(document).replaceAll(/(Request|Change)Input"/g, '$1"');
   return JSON.parse(text);
 }

@@ -36,15 +36,23 @@ const REPLY = {
 
 const IMPORT = {
   description:
-    'A JSON object a line; a later line may name what an earlier one made. No line at all changes nothing.',
+    'NDJSON: one JSON object per line. A line may refer to entries of earlier lines. A body without entries is refused, unless allowEmpty is true.',
   required: true,
   content: { 'application/x-ndjson': { schema: { type: 'string' } } },
 };
 
-/** Adds the NDJSON body of imports, because the schema transform supports only one media type for bodies. */
-export function addImportBody({ paths }: OpenApi): void {
+/**
+ * Adds the NDJSON body of imports and the second media type of PATCH, because the schema transform supports only one
+ * media type for bodies.
+ */
+export function addInternalBodies({ paths }: OpenApi): void {
   const operation = paths['/directory/import']?.post;
   if (operation) operation.requestBody = IMPORT;
+  for (const { patch } of Object.values(paths)) {
+    const content = patch?.requestBody?.content ?? {};
+    const json = content['application/json'];
+    if (json) content['application/merge-patch+json'] = json;
+  }
 }
 
 /** Adds examples, because the schema transform drops examples of media types. */
