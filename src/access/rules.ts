@@ -4,6 +4,7 @@ import type {
   AccessFacts,
   AccessRequest,
   Explanation,
+  Licence,
   UnixSeconds,
 } from './access.ts';
 
@@ -76,23 +77,30 @@ export const RULES: readonly Rule[] = [
       `${videoId} ${room?.hasVideo ? 'is' : 'is not'} in ${roomId}`,
   },
   {
+    name: 'licence covers the country',
+    code: 'region_not_allowed',
+    holds: ({ video }, { country }) => licencesOf(video).some((one) => covers(one, country)),
+    fact: ({ video }, { country }) =>
+      `${eachLicence(video, ({ regions }) => `covers ${listOf(regions)}`)}; the client is in ${country ?? 'an unknown one'}`,
+  },
+  {
     name: 'licence has begun',
     code: 'video_not_started',
-    holds: ({ video }, _question, now) => (video?.availableFrom ?? now) <= now,
-    fact: ({ video }) => time(video?.availableFrom, 'it begins at', 'it has no beginning'),
+    holds: ({ video }, { country }, now) => {
+      const licences = licencesIn(video, country);
+      return isOpen(licences, now) || nextStart(licences, now) === undefined;
+    },
+    fact: ({ video }) =>
+      eachLicence(video, ({ from }) => time(from, 'begins at', 'has no beginning')),
   },
   {
     name: 'licence has not ended',
     code: 'video_ended',
-    holds: ({ video }, _question, now) => now < (video?.availableUntil ?? Infinity),
-    fact: ({ video }) => time(video?.availableUntil, 'it ends at', 'it has no end'),
-  },
-  {
-    name: 'licence covers the country',
-    code: 'region_not_allowed',
-    holds: ({ video }, { country }) => covers(video?.regions ?? null, country),
-    fact: ({ video }, { country }) =>
-      `it covers ${listOf(video?.regions ?? null)}; the client is in ${country ?? 'an unknown one'}`,
+    holds: ({ video }, { country }, now) => {
+      const licences = licencesIn(video, country);
+      return isOpen(licences, now) || nextStart(licences, now) !== undefined;
+    },
+    fact: ({ video }) => eachLicence(video, ({ until }) => time(until, 'ends at', 'has no end')),
   },
 ];
 
@@ -103,17 +111,15 @@ export function decide(
   now: UnixSeconds,
 ): AccessDecision {
   const broken = RULES.find(({ holds }) => !holds(facts, question, now));
-  const { availableFrom = null, availableUntil = null } = facts.video ?? {};
+  const licences = licencesIn(facts.video, question.country);
+  const reason = facts.reason && { reason: facts.reason };
   if (!broken) {
-    return availableUntil === null ? { allow: true } : { allow: true, notAfter: availableUntil };
+    const notAfter = joinedEnd(licences, now);
+    return { allow: true, ...(notAfter !== null && { notAfter }), ...reason };
   }
   const { code } = broken;
-  return {
-    allow: false,
-    code,
-    ...(code === 'video_not_started' && availableFrom !== null && { availableFrom }),
-    ...(facts.reason && { reason: facts.reason }),
-  };
+  const availableFrom = code === 'video_not_started' ? nextStart(licences, now) : undefined;
+  return { allow: false, code, ...(availableFrom !== undefined && { availableFrom }), ...reason };
 }
 
 /** The decision, with the result and the fact of every rule. */
@@ -127,8 +133,58 @@ export function explain(facts: AccessFacts, question: RuleContext, now: UnixSeco
   return { decision: decide(facts, question, now), decidedBy: broken?.rule ?? null, rules, facts };
 }
 
-function covers(regions: readonly string[] | null, country: string | undefined): boolean {
+const UNLIMITED: readonly Licence[] = [{ from: null, until: null, regions: null }];
+
+/** A video that does not exist breaks a rule of its own. */
+function licencesOf(video: AccessFacts['video']): readonly Licence[] {
+  return video?.licences ?? UNLIMITED;
+}
+
+function covers({ regions }: Licence, country: string | undefined): boolean {
   return regions === null || (country !== undefined && regions.includes(country));
+}
+
+/** The licences that cover the country; all of them where none does. */
+function licencesIn(video: AccessFacts['video'], country: string | undefined): readonly Licence[] {
+  const licences = licencesOf(video);
+  if (licences.length === 1) return licences;
+  const covering = licences.filter((licence) => covers(licence, country));
+  return covering.length > 0 ? covering : licences;
+}
+
+/** One of the licences holds now. */
+function isOpen(licences: readonly Licence[], now: UnixSeconds): boolean {
+  return licences.some(({ from, until }) => (from ?? now) <= now && now < (until ?? Infinity));
+}
+
+/** When the next licence begins; one with an empty window never does. */
+function nextStart(licences: readonly Licence[], now: UnixSeconds): UnixSeconds | undefined {
+  let next = Infinity;
+  for (const { from, until } of licences) {
+    if (from !== null && from > now && from < (until ?? Infinity) && from < next) next = from;
+  }
+  return next === Infinity ? undefined : next;
+}
+
+/** When the licences that hold now end, with those that touch or overlap them; null for never. */
+function joinedEnd(licences: readonly Licence[], now: UnixSeconds): UnixSeconds | null {
+  const inOrder = licences.length === 1 ? licences : licences.toSorted(byStart);
+  let end = now;
+  for (const { from, until } of inOrder)
+    if ((from ?? now) <= end) end = Math.max(end, until ?? Infinity);
+  return end === Infinity ? null : end;
+}
+
+function byStart(a: Licence, b: Licence): number {
+  return (a.from ?? 0) - (b.from ?? 0);
+}
+
+/** A statement about the licence, or about each by its number. */
+function eachLicence(video: AccessFacts['video'], describe: (licence: Licence) => string): string {
+  const licences = licencesOf(video);
+  const [only] = licences;
+  if (licences.length === 1 && only) return `it ${describe(only)}`;
+  return licences.map((licence, index) => `licence ${index + 1} ${describe(licence)}`).join('; ');
 }
 
 function listOf(regions: readonly string[] | null): string {

@@ -4,13 +4,13 @@ import type { Database } from '../directory/database.ts';
 import {
   type Changes,
   changeSchemas,
-  checkVideo,
   type EntryType,
   roomSchema,
   userSchema,
   type Values,
   videoSchema,
 } from '../directory/entries.ts';
+import { checkLicences } from '../directory/licences.ts';
 import { readEntry } from '../directory/read.ts';
 import { type Actor, ConflictError, type Store } from '../directory/store.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
@@ -54,7 +54,7 @@ const videos: Resource<'video'> = {
   id: videoIdSchema,
   schema: videoSchema.meta({ id: 'Video' }),
   changes: changeSchemas.video.meta({ id: 'VideoChange' }),
-  check: checkVideo,
+  check: checkLicences,
 };
 
 const rooms: Resource<'room'> = {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { plainIssues } from '../messages/issues.ts';
-import { checkVideo, type Entry, entrySchema } from './entries.ts';
+import { type Entry, entrySchema } from './entries.ts';
+import { checkLicences } from './licences.ts';
 
 /** A problem in one line of a file; lines count from 1. */
 export type LineProblem = { line: number; message: string };
@@ -60,7 +61,7 @@ export function parseLine(line: Buffer, number: number): ParsedLine {
     const [issue] = error.issues;
     return { error: `${issue?.path.join('.') || 'the entry'}: ${issue?.message}` };
   }
-  const problem = entry.type === 'video' ? checkVideo(entry) : undefined;
+  const problem = entry.type === 'video' ? checkLicences(entry) : undefined;
   return problem ? { entry, warning: `${problem.path}: ${problem.message}` } : { entry };
 }
 

@@ -1,6 +1,7 @@
 import { fromRow, namesOf } from './columns.ts';
 import type { Row, Session } from './database.ts';
 import { type EntryType, LINKS, TABLES, type Values } from './entries.ts';
+import { joinLicences, otherLicences } from './licences.ts';
 
 const PAGE_ROWS = 1_000;
 
@@ -21,8 +22,12 @@ export async function toEntry<T extends EntryType>(
   type: T,
   row: Row,
 ): Promise<Values[T]> {
+  if (type === 'video') {
+    const video = fromRow(TABLES.video.columns, row);
+    return joinLicences(video, row.licences as string | null) as Values[T];
+  }
   const fields = fromRow(TABLES[type].columns, row);
-  if (type !== 'room') return fields as Values[T];
+  if (type === 'user') return fields as Values[T];
   const lists = {
     videoIds: await readLinks(session, 'videoIds', row.id as string),
     memberIds: await readLinks(session, 'memberIds', row.id as string),
@@ -47,7 +52,8 @@ export async function* pages(
 
 function select(type: EntryType): string {
   const { name, columns } = TABLES[type];
-  return `SELECT ${['id', ...namesOf(columns)].join(', ')} FROM ${name}`;
+  const licences = type === 'video' ? [`${otherLicences('videos.id')} AS licences`] : [];
+  return `SELECT ${['id', ...namesOf(columns), ...licences].join(', ')} FROM ${name}`;
 }
 
 async function readLinks(

@@ -1,15 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
-import { fromRow, givenColumns, toRow } from './columns.ts';
+import { fromRow, givenColumns, namesOf, toRow } from './columns.ts';
 import { type Database, type Query, type Row, type Session, untilAborted } from './database.ts';
+import { type Changes, type EntryType, LINKS, TABLES, type Values } from './entries.ts';
 import {
-  type Changes,
   EMPTY_WINDOW,
-  type EntryType,
+  givenShortForm,
   isEmptyWindow,
-  LINKS,
-  TABLES,
-  type Values,
-} from './entries.ts';
+  LICENCE_COLUMNS,
+  LICENCE_NAMES,
+  LICENCE_TABLE,
+  licenceRow,
+  splitLicences,
+} from './licences.ts';
 import { readEntry } from './read.ts';
 
 /** The author of a change: `admin` for the directory API, or the user of the command line. */
@@ -175,6 +177,7 @@ function createWriter(session: Session): Writer {
   };
   return {
     async put(type, id, changes) {
+      if (type === 'video') return putVideo(session, upsert, id, changes as Changes['video']);
       const row = upsert(type, id, changes);
       const { videoIds, memberIds } = changes as Changes['room'];
       if (!videoIds && !memberIds) return void (await row);
@@ -206,6 +209,35 @@ function createUpserts({ query, parameter }: Pick<Session, 'query' | 'parameter'
   };
 }
 
+type Upsert = ReturnType<typeof createUpserts>;
+
+/** @throws {ConflictError} */
+async function putVideo(
+  { query, parameter: p }: Session,
+  upsert: Upsert,
+  id: string,
+  changes: Changes['video'],
+): Promise<void> {
+  const { fields, others } = splitLicences(changes);
+  const given = givenShortForm(fields);
+  // A part of the short form does not say which of several licences it is about.
+  const isPart = given.length > 0 && given.length < namesOf(LICENCE_COLUMNS).length;
+  const several = isPart ? query(hasOtherLicences(p), [id]) : undefined;
+  // The trigger clears the other licences when this names the columns of the first one.
+  const row = upsert('video', id, fields);
+  const insert = `INSERT INTO ${LICENCE_TABLE} (${LICENCE_NAMES}) VALUES (${LICENCE_NAMES.map((_, i) => p(i + 1))})`;
+  const rows = others.map((licence, index) => query(insert, licenceRow(id, index + 1, licence)));
+  await all([several, row, ...rows]);
+  if ((await several)?.length) throw new ConflictError(SEVERAL_LICENCES, given[0]);
+}
+
+const SEVERAL_LICENCES =
+  'the video has several licences; give licences, or all of availableFrom, availableUntil and regions';
+
+function hasOtherLicences(p: Session['parameter']): string {
+  return `SELECT 1 FROM ${LICENCE_TABLE} WHERE video_id = ${p(1)} LIMIT 1`;
+}
+
 function upsertStatement(
   type: EntryType,
   names: readonly string[],
@@ -221,13 +253,13 @@ function upsertStatement(
      ON CONFLICT (id) ${update}${returning}`;
 }
 
-const { availableFrom, availableUntil } = TABLES.video.columns;
-const WINDOW = [availableFrom.name, availableUntil.name];
+const { from, until } = LICENCE_COLUMNS;
+const WINDOW = [from.name, until.name];
 
 /** @throws {ConflictError} */
 function checkWindow(row: Row): void {
-  const window = fromRow({ availableFrom, availableUntil }, row);
-  if (isEmptyWindow(window.availableFrom, window.availableUntil)) {
+  const window = fromRow({ from, until }, row);
+  if (isEmptyWindow(window.from, window.until)) {
     throw new ConflictError(EMPTY_WINDOW, 'availableUntil');
   }
 }

@@ -43,7 +43,7 @@ async function prepareFiles(): Promise<void> {
   );
   await (await openSqliteDatabase(file('newer.db'))).close();
   const newer = new DatabaseSync(file('newer.db'));
-  newer.exec(`INSERT INTO schema_version (version, name) VALUES (2, 'contract-drop-titles')`);
+  newer.exec(`INSERT INTO schema_version (version, name) VALUES (999, 'contract-drop-titles')`);
   newer.close();
   const other = new DatabaseSync(file('other.db'));
   other.exec('CREATE TABLE bookmarks (url TEXT)');

@@ -16,6 +16,16 @@ const VIDEO = {
   regions: null,
 } as const;
 
+const UNLIMITED = { availableFrom: null, availableUntil: null, regions: null };
+
+/** How release 0.2.0 writes a film. */
+const UPSERT_0_2_0 = `
+  INSERT INTO videos (id, title, status, available_from, available_until, regions)
+  VALUES ('film', NULL, 'available', 10, 20, 'SG')
+  ON CONFLICT (id) DO UPDATE SET title = excluded.title, status = excluded.status,
+    available_from = excluded.available_from, available_until = excluded.available_until,
+    regions = excluded.regions`;
+
 /** What the directory does over every database; `open` gives one with its schema. */
 export function describeDirectory(name: string, open: () => Promise<Database>): void {
   describe(`the directory over ${name}`, () => {
@@ -128,6 +138,94 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         message: 'line 1: availableUntil: must be later than availableFrom',
       });
       expect(await readEntry(database, 'video', 'film')).toEqual(stored);
+    });
+
+    const SEVERAL = [{ from: 10, until: 20, regions: ['SG', 'MY'] }, { from: 30 }, { regions: [] }];
+
+    it.each<[string, NonNullable<Changes['video']['licences']>, object]>([
+      ['none', [], { ...UNLIMITED, regions: [] }],
+      ['one without bounds', [{}], UNLIMITED],
+      ['one', [{ from: 0, regions: ['SG'] }], { ...UNLIMITED, availableFrom: 0, regions: ['SG'] }],
+      ['two', [{ until: 1 }, {}], { licences: [{ until: 1 }, {}] }],
+      ['two that are equal', [{}, {}], { licences: [{}, {}] }],
+      ['three', SEVERAL, { licences: SEVERAL }],
+      [
+        'a hundred',
+        Array.from({ length: 100 }, (_, i) => ({ from: i, until: 253_402_300_799 - i })),
+        {
+          licences: Array.from({ length: 100 }, (_, i) => ({
+            from: i,
+            until: 253_402_300_799 - i,
+          })),
+        },
+      ],
+    ])(
+      'keeps the licences of a film, the short form where it says all: %s',
+      async (_, licences, kept) => {
+        const answer = { title: null, status: 'available', ...kept };
+        expect(await putVideo('film', { licences })).toEqual(answer);
+        expect(await putVideo('film', { title: 'A film' })).toEqual({ ...answer, title: 'A film' });
+        await load(database, [{ type: 'video', id: 'film', status: 'available', title: null }]);
+        const [line = ''] = await Array.fromAsync(exportDirectory(database));
+        expect(JSON.parse(line)).toEqual({ type: 'video', id: 'film', ...answer });
+        await store.delete('admin', 'video', 'film');
+        await load(database, [JSON.parse(line)]);
+        expect(await Array.fromAsync(exportDirectory(database))).toEqual([line]);
+        expect(await putVideo('film', { licences: null })).toMatchObject(UNLIMITED);
+      },
+    );
+
+    it.each<[string, Changes['video']]>([
+      ['the start', { availableFrom: 1 }],
+      ['null for the end', { availableUntil: null }],
+      ['the countries', { regions: ['SG'] }],
+      ['two of three', { availableFrom: 1, availableUntil: 2 }],
+    ])(
+      'refuses a part of the short form of a film with several licences: %s',
+      async (_, change) => {
+        await putVideo('film', { licences: SEVERAL });
+        const error = await rejectionOf(putVideo('film', { title: 'Another', ...change }));
+        expect(error).toMatchObject({ name: 'ConflictError', path: Object.keys(change)[0] });
+        const line = load(database, [{ type: 'video', id: 'film', ...change }]);
+        expect(await rejectionOf(line)).toMatchObject({
+          message: expect.stringMatching(/^line 1: \w+: the video has several licences; give /),
+        });
+        expect(await readEntry(database, 'video', 'film')).toMatchObject({
+          title: null,
+          licences: SEVERAL,
+        });
+      },
+    );
+
+    it('has one licence once the whole short form is given', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      const short = { availableFrom: 1, availableUntil: null, regions: null };
+      expect(await putVideo('film', short)).toEqual({ title: null, status: 'available', ...short });
+    });
+
+    it.each([
+      ['by the name of its columns', "UPDATE videos SET regions = 'TH' WHERE id = 'film'"],
+      ['to what it was', "UPDATE videos SET available_from = available_from WHERE id = 'film'"],
+      ['by release 0.2.0', UPSERT_0_2_0],
+    ])('has one licence once another program writes it: %s', async (_, sql) => {
+      await putVideo('film', { licences: SEVERAL });
+      await database.transaction(({ query }) => query(sql));
+      const [row] = await database.query('SELECT * FROM video_licences');
+      expect(row).toBeUndefined();
+      expect(await readEntry(database, 'video', 'film')).not.toHaveProperty('licences');
+    });
+
+    it('keeps licences when another program writes title or status alone', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      const sql = "UPDATE videos SET title = 'x', status = 'withdrawn'";
+      await database.transaction(({ query }) => query(sql));
+      expect(await readEntry(database, 'video', 'film')).toMatchObject({ licences: SEVERAL });
+    });
+
+    it('leaves no licence of a deleted film to a new one', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      await store.delete('admin', 'video', 'film');
+      expect(await putVideo('film', { regions: ['SG'] })).toMatchObject({ regions: ['SG'] });
     });
 
     it('creates nothing where it is told to change only what is there', async () => {

@@ -25,6 +25,14 @@ CREATE TABLE users (
   status text DEFAULT 'active'::text NOT NULL
 );
 
+CREATE TABLE video_licences (
+  video_id text NOT NULL,
+  position integer NOT NULL,
+  available_from bigint,
+  available_until bigint,
+  regions text
+);
+
 CREATE TABLE videos (
   id text NOT NULL,
   title text,
@@ -48,6 +56,8 @@ ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
 ALTER TABLE users ADD CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
 
+ALTER TABLE video_licences ADD CONSTRAINT video_licences_pkey PRIMARY KEY (video_id, "position");
+
 ALTER TABLE videos ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
 
 ALTER TABLE videos ADD CONSTRAINT videos_status_check CHECK ((status = ANY (ARRAY['available'::text, 'withdrawn'::text])));
@@ -60,10 +70,22 @@ ALTER TABLE room_videos ADD CONSTRAINT room_videos_room_id_fkey FOREIGN KEY (roo
 
 ALTER TABLE room_videos ADD CONSTRAINT room_videos_video_id_fkey FOREIGN KEY (video_id) REFERENCES videos(id) ON DELETE CASCADE;
 
+ALTER TABLE video_licences ADD CONSTRAINT video_licences_video_id_fkey FOREIGN KEY (video_id) REFERENCES videos(id) ON DELETE CASCADE;
+
 CREATE INDEX room_members_by_user ON public.room_members USING btree (user_id);
 
 CREATE INDEX room_videos_by_video ON public.room_videos USING btree (video_id);
 
+CREATE OR REPLACE FUNCTION public.delete_other_licences()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; RETURN NULL; END $function$
+;
+
+CREATE TRIGGER video_licences_replaced AFTER UPDATE OF available_from, available_until, regions ON public.videos FOR EACH ROW EXECUTE FUNCTION delete_other_licences();
+
 INSERT INTO schema_version (version, name, md5) VALUES ('0', NULL, NULL);
 
 INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', '2cd5dbf118b20a7c02c85a9c9675b633');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '8a03a576c67f2f07761629616c6a2979');

@@ -33,6 +33,19 @@ CREATE TABLE room_videos (
   PRIMARY KEY (room_id, video_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE video_licences (
+  video_id TEXT NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  available_from INTEGER,
+  available_until INTEGER,
+  regions TEXT,
+  PRIMARY KEY (video_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER video_licences_replaced AFTER UPDATE OF available_from, available_until, regions ON videos BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
+
+CREATE TRIGGER video_licences_of_new_film AFTER INSERT ON videos BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
+
 CREATE INDEX room_members_by_user ON room_members (user_id);
 
 CREATE INDEX room_videos_by_video ON room_videos (video_id);
@@ -40,3 +53,5 @@ CREATE INDEX room_videos_by_video ON room_videos (video_id);
 INSERT INTO schema_version (version, name, md5) VALUES ('0', NULL, NULL);
 
 INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', 'b40cf8ac8ca1fe965083401eb3e49358');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', 'a069998cf452592aea7a0298fb7f836f');
