@@ -136,8 +136,11 @@ const ANYWHERE = '*';
 export function otherLicences(videoId: string): string {
   const { from, until, regions } = LICENCE_COLUMNS;
   const time = (name: string) => `coalesce(CAST(${name} AS TEXT), '')`;
-  const text = `${time(from.name)} || ':' || ${time(until.name)} || ':' || coalesce(${regions.name}, '${ANYWHERE}')`;
-  return `(SELECT string_agg(${text}, ';' ORDER BY position) FROM ${LICENCE_TABLE} WHERE video_id = ${videoId})`;
+  const countries = `coalesce(${regions.name}, '${ANYWHERE}')`;
+  const text = [time(from.name), time(until.name), countries].join(` || ':' || `);
+  const rows = `SELECT ${text} AS licence FROM ${LICENCE_TABLE} WHERE video_id = ${videoId} ORDER BY position`;
+  // SQLite would sort for an ORDER BY inside of string_agg; here it reads the rows in this order.
+  return `(SELECT string_agg(licence, ';') FROM (${rows}) AS ordered)`;
 }
 
 /** Reads the text of {@link otherLicences}. */
