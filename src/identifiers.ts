@@ -37,7 +37,8 @@ export const videoIdSchema = identifier(128);
 /** ISO 3166-1 alpha-2. */
 export const countrySchema = z
   .string()
-  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
+  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case')
+  .meta({ maxLength: 2 });
 
 /** The end of the year 9999; rejects times in milliseconds, a frequent mistake. */
 export const MAX_UNIX_SECONDS = 253_402_300_799;

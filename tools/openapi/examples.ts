@@ -12,7 +12,10 @@ type Operation = {
   requestBody?: { description?: string; required?: boolean; content: Record<string, Media> };
   responses: Record<string, Response>;
 };
-export type OpenApi = { paths: Record<string, Record<string, Operation>> };
+export type OpenApi = {
+  paths: Record<string, Record<string, Operation>>;
+  components?: { schemas: Record<string, Record<string, unknown>> };
+};
 
 const REQUEST = { roomId: 'room_123', videoId: '249850980283048' };
 
@@ -109,4 +112,36 @@ function headersOf(status: string) {
       'Retry-After': header('Seconds to wait before trying again.', SECONDS),
     }),
   };
+}
+
+const QUESTION = {
+  userId: 'User_123',
+  ...REQUEST,
+  country: 'SG',
+  requestId: EXAMPLE_REQUEST_ID,
+  issuer: 'https://login.example',
+  subject: 'User_123',
+};
+const ANSWERS = {
+  allow: { allow: true, notAfter: REPLY.expireAt },
+  unlimited: { allow: true },
+  not_started: { allow: false, code: 'video_not_started', availableFrom: 4102444800 },
+  region: { allow: false, code: 'region_not_allowed' },
+};
+
+/** Adds examples, and says again that an answer has no other fields, because {@link OpenApi} documents are tidied of it. */
+export function completeBackendApi(document: OpenApi): void {
+  const operation = document.paths['/video-access']?.post;
+  const question = operation?.requestBody?.content['application/json'];
+  const answer = operation?.responses['200']?.content?.['application/json'];
+  if (question) question.examples = { question: { summary: 'A film in a room', value: QUESTION } };
+  if (answer) {
+    answer.examples = Object.fromEntries(
+      Object.entries(ANSWERS).map(([name, value]) => [name, { summary: name, value }]),
+    );
+  }
+  for (const name of ['Allow', 'Deny']) {
+    const schema = document.components?.schemas[name];
+    if (schema) schema.additionalProperties = false;
+  }
 }
