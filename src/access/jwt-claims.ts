@@ -29,24 +29,31 @@ const FIELDS = Object.keys(grantSchema.shape);
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {
     const { data = [], error } = videoAccessSchema.safeParse(videoAccess);
-    const unknown = data.map((_, index) => unknownFields((videoAccess as object[])[index], FIELDS));
-    const grants = data.filter((_, index) => unknown[index] === undefined);
+    const unknown = data.findIndex((_, index) => !isKnown(videoAccess, index));
+    const grants = unknown < 0 ? data : data.filter((_, index) => isKnown(videoAccess, index));
     const inRoom = grants.filter(({ room }) => room === roomId);
     const matching = inRoom.filter(
       ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
     );
-    const place = unknown.findIndex(Boolean);
-    const problem = error
-      ? wrongPlace(error, videoAccess)
-      : `video_access.${place}: ${unknown[place]}`;
     return {
       user: { status: 'active' },
       room: { status: 'open', hasMember: inRoom.length > 0, hasVideo: matching.length > 0 },
       video: { status: 'available', licences: matching.map(toLicence) },
-      ...((error || place >= 0) && { reason: toReason(problem) }),
+      ...(error && { reason: toReason(wrongPlace(error, videoAccess)) }),
+      ...(unknown >= 0 && { reason: toReason(unknownAt(videoAccess, unknown)) }),
     };
   },
 };
+
+/** The entry has no field but those of the schema, which strips others. */
+function isKnown(videoAccess: unknown, index: number): boolean {
+  for (const field in (videoAccess as object[])[index]) if (!FIELDS.includes(field)) return false;
+  return true;
+}
+
+function unknownAt(videoAccess: unknown, index: number): string {
+  return `video_access.${index}: ${unknownFields((videoAccess as object[])[index], FIELDS)}`;
+}
 
 function toLicence({ notBefore, notAfter, regions }: z.output<typeof grantSchema>): Licence {
   return { from: notBefore ?? null, until: notAfter ?? null, regions: regions ?? null };
