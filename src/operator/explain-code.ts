@@ -6,7 +6,7 @@ import { type Output, table } from './terminal.ts';
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
-const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
+const WINDOW = 'Directory: the licences of the video that cover the country, in Unix seconds.';
 
 /** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
@@ -19,12 +19,12 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
     'The app must refresh its JWT sooner; if it is fresh, compare the clocks (doctor).',
   subject_mismatch: 'The app sends the userId of somebody else; it may leave it out.',
   user_not_allowed: `Directory: the user is unknown or suspended. With reason user_id_refused_by_zego: AUTH_USER_ID=hash. ${EXPLAIN}`,
-  room_not_allowed: `Directory: no such room, closed, or the user is no member. ${EXPLAIN}`,
+  room_not_allowed: `Directory: no such room, closed, or the user is not a member. ${EXPLAIN}`,
   video_not_allowed: `Directory: no such video, withdrawn, or not in videoIds of the room. ${EXPLAIN}`,
   video_not_started: `${WINDOW} ${EXPLAIN}`,
   video_ended: `${WINDOW} ${EXPLAIN}`,
   region_not_allowed:
-    'Directory: regions of the video. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
+    'Directory: no licence of the video covers the country. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   not_found: 'The client has a wrong address, or a proxy changes the path.',
   method_not_allowed: 'The client must send POST to /video-token.',
   request_timeout: 'A slow network, or a proxy that holds the body back for more than 10 s.',
