@@ -1,7 +1,7 @@
 import { NOW } from '../support/clock.ts';
 
 /** A licence as an entry of the directory has it. */
-export type LicenceEntry = { from?: number; until?: number; regions?: string[] };
+type LicenceEntry = { from?: number; until?: number; regions?: string[] };
 
 type Fields = {
   availableFrom?: number | null;

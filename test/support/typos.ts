@@ -1,7 +1,7 @@
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_- ';
 
 /** Every name that one typing mistake makes of a name: a letter more, less, another or swapped, or another spelling. */
-export function typosOf(name: string): string[] {
+function typosOf(name: string): string[] {
   const typos = new Set<string>([
     name.toLowerCase(),
     name.toUpperCase(),
