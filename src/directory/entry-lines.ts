@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { plainIssues } from '../messages/issues.ts';
 import { type Entry, entrySchema } from './entries.ts';
-import { checkLicences } from './licences.ts';
+import { checkLicences, LICENCE_COLUMNS } from './licences.ts';
 
 /** A problem in one line of a file; lines count from 1. */
 export type LineProblem = { line: number; message: string };
@@ -34,7 +34,10 @@ function describeNotJson(line: Buffer): ParsedLine {
 const BLANKS = [0x09, 0x0d, 0x20];
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
-const WORDS = plainIssues(entrySchema.options.flatMap(({ shape }) => Object.keys(shape)));
+const WORDS = plainIssues([
+  ...entrySchema.options.flatMap(({ shape }) => Object.keys(shape)),
+  ...Object.keys(LICENCE_COLUMNS),
+]);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -62,7 +65,10 @@ export function parseLine(line: Buffer, number: number): ParsedLine {
     return { error: `${issue?.path.join('.') || 'the entry'}: ${issue?.message}` };
   }
   const problem = entry.type === 'video' ? checkLicences(entry) : undefined;
-  return problem ? { entry, warning: `${problem.path}: ${problem.message}` } : { entry };
+  if (!problem) return { entry };
+  const message = `${problem.path}: ${problem.message}`;
+  // No older release accepted `licences`.
+  return problem.path.startsWith('licences') ? { error: message } : { entry, warning: message };
 }
 
 /** Some Windows editors add a byte order mark to UTF-8. */

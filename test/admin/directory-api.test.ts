@@ -216,6 +216,44 @@ describe.each([
         .expect(400);
   });
 
+  it.each([
+    ['both forms', { licences: [{}], regions: null }],
+    ['both forms of no limit', { licences: null, availableFrom: null }],
+    ['101 licences', { licences: Array.from({ length: 101 }, () => ({})) }],
+    ['an empty window', { licences: [{}, { from: 2, until: 2 }] }],
+    ['null in a licence', { licences: [{ until: null }] }],
+    ['an unknown field', { licences: [{ availableFrom: 1 }] }],
+    ['an unknown country', { licences: [{ regions: ['UK'] }] }],
+  ])('refuses licences with %s', async (_name, video) => {
+    for (const method of ['put', 'patch'] as const) {
+      await call('put', 'videos/strict', { licences: [{ until: 1 }] }).expect(200);
+      const { body } = await call(method, 'videos/strict', video).expect(400);
+      expect(body.code).toBe('invalid_request');
+      expect(body.errors).toHaveLength(1);
+    }
+    await call('get', 'videos/strict').expect(200, {
+      title: null,
+      status: 'available',
+      availableFrom: null,
+      availableUntil: 1,
+      regions: null,
+    });
+    await call('delete', 'videos/strict').expect(204);
+  });
+
+  it('answers several licences alone, and takes what it answers', async () => {
+    const licences = [{ until: 10, regions: ['SG'] }, { from: 10 }];
+    const stored = { title: 'A film', status: 'available', licences };
+    await call('put', 'videos/several', { title: 'A film', licences }).expect(200, stored);
+    await call('get', 'videos/several').expect(200, stored);
+    await call('put', 'videos/several', stored).expect(200, stored);
+    await call('patch', 'videos/several', { title: null }).expect(200, { ...stored, title: null });
+    const { body } = await call('patch', 'videos/several', { regions: ['SG'] }).expect(400);
+    expect(body.errors).toMatchObject([{ path: 'regions' }]);
+    const { body: nowhere } = await call('patch', 'videos/several', { licences: [] }).expect(200);
+    expect(nowhere).toMatchObject({ availableFrom: null, availableUntil: null, regions: [] });
+  });
+
   it('refuses an import without entries unless it is allowed', async () => {
     for (const body of ['', '\n \n']) {
       const { body: problem } = await call('post', 'import', body).expect(400);

@@ -292,6 +292,54 @@ describe('a bad line', () => {
       '{"type":"video","id":"v","regions":["XX"]}',
       /regions\.0: XX is not a country/,
     ],
+    [
+      'both forms of a licence',
+      '{"type":"video","id":"v","licences":[{}],"availableFrom":null}',
+      /licences: cannot be combined with availableFrom/,
+    ],
+    [
+      'both forms of no licence',
+      '{"type":"video","id":"v","licences":null,"regions":null}',
+      /licences: cannot be combined with regions/,
+    ],
+    [
+      'a licence that ends as it begins',
+      '{"type":"video","id":"v","licences":[{},{"from":5,"until":5}]}',
+      /licences\.1\.until: must be later than from/,
+    ],
+    [
+      'a licence that begins at null',
+      '{"type":"video","id":"v","licences":[{"from":null}]}',
+      /licences\.0\.from: must be a number/,
+    ],
+    [
+      'a licence with an unknown field',
+      '{"type":"video","id":"v","licences":[{"form":5}]}',
+      /licences\.0: unknown field form; did you mean from\?/,
+    ],
+    [
+      'a licence of the country UK',
+      '{"type":"video","id":"v","licences":[{"regions":["UK"]}]}',
+      /licences\.0\.regions\.0: UK .* GB/,
+    ],
+    [
+      'a licence of a country in lower case',
+      '{"type":"video","id":"v","licences":[{"regions":["sg"]}]}',
+      /licences\.0\.regions\.0: must be an ISO/,
+    ],
+    [
+      'a licence in milliseconds',
+      '{"type":"video","id":"v","licences":[{"until":1700000000000}]}',
+      /licences\.0\.until: must be Unix seconds/,
+    ],
+    [
+      '101 licences',
+      JSON.stringify({ type: 'video', id: 'v', licences: Array.from({ length: 101 }, () => ({})) }),
+      /licences: must be at most 100 long/,
+    ],
+    ['licences that are an object', '{"type":"video","id":"v","licences":{}}', /licences/],
+    ['a status of null', '{"type":"video","id":"v","status":null}', /status/],
+    ['a list of null', '{"type":"room","id":"r","videoIds":null}', /videoIds/],
     ['an unknown video', '{"type":"room","id":"r","videoIds":["no"]}', /there is no video no/],
     ['an unknown member', '{"type":"room","id":"r","memberIds":["no"]}', /there is no user no/],
     [
@@ -372,6 +420,9 @@ describe('the bad lines of an import', () => {
   it('may be of an older export, and are then warnings', async () => {
     const old = '{"type":"video","id":"v","availableFrom":2,"availableUntil":1,"regions":["UK"]}';
     expect((await refusal(old)).count).toBe(1);
+    const forms = '{"type":"video","id":"v","licences":[{}],"regions":["SG"]}';
+    const both = importLines(chunks(forms), { onWarning: () => {} });
+    expect(await rejectionOf(both)).toMatchObject({ count: 1 });
     const warnings: object[] = [];
     await importLines(chunks(old), { onWarning: (line) => warnings.push(line) });
     expect(warnings).toEqual([
