@@ -158,13 +158,15 @@ async function ask(options: BackendOptions, request: AccessRequest): Promise<Acc
 }
 
 /**
+ * Reads the answer of a backend.
+ *
  * @throws {ServiceError} `dependency_unavailable` for an `allow: true` with an unknown field, which may be a mistyped
  *   limit
  * @throws {z.ZodError}
  */
-function readAnswer(
+export function readAnswer(
   value: unknown,
-  { ignoredFields = [], onUnknownField }: BackendOptions,
+  { ignoredFields = [], onUnknownField }: Pick<BackendOptions, 'ignoredFields' | 'onUnknownField'>,
 ): AccessDecision {
   const answer = looseAnswerSchema.parse(value) as AccessDecision;
   const known = Object.keys((answer.allow ? allowSchema : denySchema).shape);

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AccessService } from '../../src/access/access.ts';
-import { type BackendOptions, createBackendAccess } from '../../src/access/backend.ts';
+import { type BackendOptions, createBackendAccess, readAnswer } from '../../src/access/backend.ts';
 import { NOW } from '../support/clock.ts';
 import { withTypos } from '../support/typos.ts';
 
@@ -147,30 +147,21 @@ describe('the decision of the backend', () => {
     );
   });
 
-  it('is never wider or longer by a typing mistake in any field', async () => {
-    const original = { allow: true, notAfter: NOW + 600 };
-    const denial = { allow: false, code: 'video_not_started', availableFrom: NOW + 60 };
-    const mistakes = [...withTypos(original), ...withTypos(denial)];
+  it('is never wider or longer by a typing mistake in any field', () => {
+    const answers = [
+      { allow: true, notAfter: NOW + 600 },
+      { allow: false, code: 'video_not_started', availableFrom: NOW + 60 },
+    ];
+    const mistakes = answers.flatMap(withTypos);
     expect(mistakes.length).toBeGreaterThan(3_000);
-    respond = async (request, response) => {
-      const { videoId } = JSON.parse(Buffer.concat(await request.toArray()).toString());
-      response.end(JSON.stringify(mistakes[Number(videoId)]));
-    };
-    let allowed = 0;
-    const ask = async (videoId: string) => {
-      // One each: a breaker that has opened would refuse all others.
-      const access = createBackendAccess({ url: urlOf(server), secret: SECRET, timeoutMs: 2_000 });
-      const decision = await access.check({ ...QUESTION, videoId }, NOW).catch(() => undefined);
-      await access.close();
-      if (decision?.allow) allowed++;
-    };
-    const ids = mistakes.keys().map(String);
-    await Promise.all(
-      Array.from({ length: 16 }, async () => {
-        for (const id of ids) await ask(id);
-      }),
-    );
-    expect(allowed).toBe(0);
+    for (const mistake of mistakes) {
+      try {
+        const decision = readAnswer(JSON.parse(JSON.stringify(mistake)), {});
+        expect(decision).toEqual({ allow: false, code: 'video_not_started' });
+      } catch (error) {
+        expect(['ServiceError', 'ZodError']).toContain((error as Error).name);
+      }
+    }
   });
 
   it.each([

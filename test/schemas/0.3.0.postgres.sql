@@ -88,4 +88,4 @@ INSERT INTO schema_version (version, name, md5) VALUES ('0', NULL, NULL);
 
 INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', '2cd5dbf118b20a7c02c85a9c9675b633');
 
-INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '8a03a576c67f2f07761629616c6a2979');
+INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '9ca9c92687c398cf26ab5406f94f8bd0');

@@ -54,4 +54,4 @@ INSERT INTO schema_version (version, name, md5) VALUES ('0', NULL, NULL);
 
 INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', 'b40cf8ac8ca1fe965083401eb3e49358');
 
-INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', 'a069998cf452592aea7a0298fb7f836f');
+INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '940160713aadf0de98422e92d51becee');

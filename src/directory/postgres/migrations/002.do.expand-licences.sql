@@ -10,5 +10,5 @@ CREATE TABLE video_licences (
 
 CREATE FUNCTION delete_other_licences() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; RETURN NULL; END $$;
 
--- Whoever writes the licence of a film replaces all of them; release 0.2.0 always does.
+-- A program that writes the licence of a film replaces all of them; release 0.2.0 always does.
 CREATE TRIGGER video_licences_replaced AFTER UPDATE OF available_from, available_until, regions ON videos FOR EACH ROW EXECUTE FUNCTION delete_other_licences();

@@ -8,7 +8,7 @@ CREATE TABLE video_licences (
   PRIMARY KEY (video_id, position)
 ) STRICT, WITHOUT ROWID;
 
--- Whoever writes the licence of a film replaces all of them; release 0.2.0 always does.
+-- A program that writes the licence of a film replaces all of them; release 0.2.0 always does.
 CREATE TRIGGER video_licences_replaced AFTER UPDATE OF available_from, available_until, regions ON videos BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
 
 -- Without foreign keys, which a program may leave off, a deleted film leaves its licences to a new one of that id.
