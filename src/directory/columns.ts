@@ -69,6 +69,13 @@ export function givenColumns(columns: Columns, values: Record<string, unknown>):
   return given;
 }
 
+/** A text that says which fields are given; made for each line of an import. */
+export function givenFields(columns: Columns, values: Record<string, unknown>): string {
+  let text = '';
+  for (const field in columns) if (values[field] !== undefined) text += ` ${field}`;
+  return text;
+}
+
 /** The SQL values of the fields that are given, in the order of {@link givenColumns}. */
 export function toRow(columns: Columns, values: Record<string, unknown>): SqlValue[] {
   const row: SqlValue[] = [];

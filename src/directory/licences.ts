@@ -65,8 +65,10 @@ export function givenShortForm(change: LicenceChange): string[] {
 }
 
 /** The change in the short form, and the licences after the first one. */
-export function splitLicences<C extends LicenceChange>({ licences, ...change }: C) {
-  if (licences === undefined) return { fields: change, others: [] };
+export function splitLicences<C extends LicenceChange>(given: C) {
+  // Most lines of an import: not copied.
+  if (given.licences === undefined) return { fields: given, others: [] };
+  const { licences, ...change } = given;
   const [first, ...others] = licences ?? [{}];
   return { fields: { ...change, ...toShortForm(first) }, others };
 }

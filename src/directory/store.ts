@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { fromRow, givenColumns, namesOf, toRow } from './columns.ts';
+import { fromRow, givenColumns, givenFields, namesOf, toRow } from './columns.ts';
 import { type Database, type Query, type Row, type Session, untilAborted } from './database.ts';
 import { type Changes, type EntryType, LINKS, TABLES, type Values } from './entries.ts';
 import {
@@ -200,9 +200,8 @@ function createUpserts({ query, parameter }: Pick<Session, 'query' | 'parameter'
   const statements = new Map<string, string>();
   return async (type: EntryType, id: string, changes: Changes[EntryType]): Promise<void> => {
     const { columns } = TABLES[type];
-    const names = givenColumns(columns, changes).map(({ name }) => name);
-    const key = [type, ...names].join();
-    const statement = statements.get(key) ?? upsertStatement(type, names, parameter);
+    const key = type + givenFields(columns, changes);
+    const statement = statements.get(key) ?? upsertStatement(type, changes, parameter);
     statements.set(key, statement);
     const [row] = await query(statement, [id, ...toRow(columns, changes)]);
     if (row) checkWindow(row);
@@ -240,9 +239,10 @@ function hasOtherLicences(p: Session['parameter']): string {
 
 function upsertStatement(
   type: EntryType,
-  names: readonly string[],
+  changes: Changes[EntryType],
   parameter: Session['parameter'],
 ): string {
+  const names = givenColumns(TABLES[type].columns, changes).map(({ name }) => name);
   const inserted = ['id', ...names];
   const set = names.map((name) => `${name} = excluded.${name}`);
   const update = set.length > 0 ? `DO UPDATE SET ${set}` : 'DO NOTHING';
