@@ -6,7 +6,7 @@ import { readDotenv } from './config/dotenv.ts';
 import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
-import { COUNTRIES } from './directory/countries.ts';
+import { COUNTRIES } from './directory/licences.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';

@@ -19,6 +19,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import {
   createClientErrorLog,
   createClockLog,
+  createFieldLog,
   createJwksLog,
   reasonOf,
   warnOfEmptyDirectory,
@@ -158,7 +159,11 @@ async function openAccessAndWarn(
 ): Promise<OpenedAccess> {
   const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
   const onLost = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
-  const events = { onConnectionLost: onLost, onBatch: metrics.postgresBatch };
+  const events = {
+    onConnectionLost: onLost,
+    onBatch: metrics.postgresBatch,
+    onUnknownField: createFieldLog(logger),
+  };
   const access = await orStartError('access', openAccess(config, events));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
   await warnOfFailingBackend(config, access.service, logger);

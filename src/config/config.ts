@@ -20,7 +20,14 @@ import type { VariableName, Variables } from './variables.ts';
 export type AccessConfig =
   | { mode: 'sqlite'; path: string }
   | { mode: 'postgres'; url: string }
-  | { mode: 'http'; url: string; secret: string; timeoutMs: number }
+  | {
+      mode: 'http';
+      url: string;
+      secret: string;
+      timeoutMs: number;
+      /** Fields of the backend's answers that have no say. */
+      ignoredFields: readonly string[];
+    }
   | { mode: 'claims' };
 
 /** The configuration of the service. */
@@ -103,6 +110,7 @@ const ACCESS_VARIABLES = [
   'ACCESS_HTTP_URL',
   'ACCESS_HTTP_SECRET',
   'ACCESS_HTTP_TIMEOUT_MS',
+  'ACCESS_IGNORED_FIELDS',
 ] as const satisfies VariableName[];
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
@@ -178,7 +186,8 @@ function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>
       return { mode, url: DATABASE_URL };
     case 'http': {
       const { ACCESS_HTTP_SECRET: secret = '', ACCESS_HTTP_TIMEOUT_MS: timeoutMs } = values;
-      return { mode, url: ACCESS_HTTP_URL, secret, timeoutMs };
+      const { ACCESS_IGNORED_FIELDS: ignoredFields } = values;
+      return { mode, url: ACCESS_HTTP_URL, secret, timeoutMs, ignoredFields };
     }
     case 'claims':
       return { mode };

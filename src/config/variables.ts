@@ -78,6 +78,7 @@ export const variables = {
   ),
   ACCESS_HTTP_SECRET: variable('32 or more random characters', secret().optional()),
   ACCESS_HTTP_TIMEOUT_MS: variable('1000', integer(50, 2_000).default(1000)),
+  ACCESS_IGNORED_FIELDS: variable('comment', list(anything, 'field names').default([])),
   COUNTRY_HEADER: variable(
     'CF-IPCountry',
     z

@@ -66,6 +66,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'use a path under /app/data, or change the --allow-fs flags of the container',
   ],
   FOREIGN_DATABASE: ['it is the database of another program', 'check the path'],
+  backend_reply: [
+    'its answer has an unknown field, which may be a mistyped limit',
+    'correct the field, or name it in ACCESS_IGNORED_FIELDS',
+  ],
   NO_DIRECTORY: ['there is no directory in it yet', 'start the service or import one first'],
   NEWER_SCHEMA: [
     'its schema is newer than this release of the program',

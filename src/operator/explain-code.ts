@@ -6,7 +6,8 @@ import { type Output, table } from './terminal.ts';
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
-const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
+const WINDOW =
+  'Directory: availableFrom and availableUntil of the video, or its licences, in Unix seconds.';
 
 /** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
@@ -24,7 +25,7 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   video_not_started: `${WINDOW} ${EXPLAIN}`,
   video_ended: `${WINDOW} ${EXPLAIN}`,
   region_not_allowed:
-    'Directory: regions of the video. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
+    'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   not_found: 'The client has a wrong address, or a proxy changes the path.',
   method_not_allowed: 'The client must send POST to /video-token.',
   request_timeout: 'A slow network, or a proxy that delays the body for more than 10 s.',

@@ -49,6 +49,19 @@ export async function warnOfFailingBackend(
   });
 }
 
+/** The number of distinct texts that {@link createFieldLog} logs. */
+const MAX_FIELD_LINES = 100;
+
+/** Warns of unknown fields in denials of the backend, once for each. */
+export function createFieldLog(logger: Logger): (received: string) => void {
+  const logged = new Set<string>();
+  return (received) => {
+    if (logged.has(received) || logged.size >= MAX_FIELD_LINES) return;
+    logged.add(received);
+    logger.warn({ received }, 'backend denial has an unknown field');
+  };
+}
+
 type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown, url?: string) => void;
 
 /** Logs when fetching the keys of an issuer fails and recovers; forwards each event to `next`. */

@@ -37,6 +37,7 @@ describe('an environment with the least in it', () => {
       ACCESS_MODE: 'sqlite',
       ACCESS_SQLITE_PATH: 'data/access.db',
       ACCESS_HTTP_TIMEOUT_MS: 1000,
+      ACCESS_IGNORED_FIELDS: [],
       RATE_LIMIT_PER_IP: 300,
       RATE_LIMIT_PER_USER: 60,
       SHUTDOWN_DELAY_MS: 5000,
@@ -320,7 +321,16 @@ describe('ACCESS_MODE', () => {
   it.each([
     ['sqlite', { ACCESS_SQLITE_PATH: 'x.db' }, { path: 'x.db' }],
     ['postgres', { DATABASE_URL: 'postgres://db/a' }, { url: 'postgres://db/a' }],
-    ['http', http, { url: 'https://b.example/', secret: LONG_SECRET, timeoutMs: 1000 }],
+    [
+      'http',
+      { ...http, ACCESS_IGNORED_FIELDS: 'comment, trace' },
+      {
+        url: 'https://b.example/',
+        secret: LONG_SECRET,
+        timeoutMs: 1000,
+        ignoredFields: ['comment', 'trace'],
+      },
+    ],
     ['claims', {}, {}],
   ])('%s takes what it needs', (mode, variables, rest) => {
     expect(load({ ACCESS_MODE: mode, ...variables }).access).toEqual({ mode, ...rest });
