@@ -6,21 +6,23 @@ import { readDotenv } from './config/dotenv.ts';
 import { accessFailure, toProblem } from './config/failures.ts';
 import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
-import { COUNTRIES } from './directory/countries.ts';
+import { COUNTRIES } from './directory/licences.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import { addDirectoryCommands } from './operator/directory.ts';
 import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
-import { HELP } from './operator/help.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
-import { createTerminal } from './operator/terminal.ts';
+import { createTerminal, HELP } from './operator/terminal.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { unixSeconds } from './time.ts';
 import { MAX_LIFETIME_SECONDS } from './token04/index.ts';
 import { VERSION } from './version.ts';
 
-const CODE = new Option('--code <code>', 'alone: what a client was told, or the log has');
+const CODE = new Option(
+  '--code <code>',
+  'explain this code alone, as a client received it or the log has it',
+);
 CODE.conflicts(['user', 'room', 'video', 'country']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
@@ -30,7 +32,7 @@ const context = { environment: process.env, readFile, dotenv: () => dotenv, term
 for (const stream of [process.stdout, process.stderr]) stream.on('error', exitOnOutputError);
 
 const program = new Command('zego-video-token')
-  .description('Issues ZEGO video tokens, and explains them.')
+  .description('Makes ZEGO video tokens, inspects them and explains decisions.')
   .version(VERSION, '--version', 'print the version')
   .hook('preAction', () => {
     dotenv = readDotenv(process.env);
@@ -83,7 +85,7 @@ withTriple(program.command('mint'), true)
   });
 
 withTriple(program.command('explain'), false)
-  .description('say why a user may or may not watch a video in a room, or what a code means')
+  .description('explain why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2', parseCountry)
   .addOption(CODE)
   .addOption(JWT_OPTION)
@@ -106,7 +108,7 @@ addUserIdCommand(program, context);
 
 program
   .command('doctor')
-  .description('check configuration, keys, access, Redis and clock, with what to do')
+  .description('check configuration, keys, access, Redis and clock, and say what to fix')
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
   .action(async ({ jwt, json = false }) => {
@@ -117,14 +119,16 @@ program
 
 program
   .command('report')
-  .description('sum up audit logs by day, film and territory')
+  .description('summarize audit logs by day, film and territory')
   .argument('<files...>', 'logs of the service, or - for standard input')
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')
   .option('--temp-dir <folder>', 'folder for temporary files', parseFolder, tmpdir())
-  .action(async (files, { csv = false, json = false, tempDir }) => {
+  .option('--skip-unreadable', 'exit 0 even if lines that mention a decision cannot be read')
+  .action(async (files, { csv = false, json = false, tempDir, skipUnreadable = false }) => {
     const { report } = await import('./operator/report.ts');
-    await report(files, { format: csv ? 'csv' : json ? 'json' : 'table', tempDir, terminal });
+    const format = csv ? 'csv' : json ? 'json' : 'table';
+    succeed(await report(files, { format, tempDir, skipUnreadable, terminal }));
   });
 
 await program.parseAsync().catch((error) => {

@@ -1,4 +1,4 @@
-import { secondsAhead } from './clock.ts';
+import { secondsAhead } from './time.ts';
 
 /** A request to a dependency. */
 export type FetchTextOptions = {

@@ -34,6 +34,12 @@ export const roomIdSchema = identifier(128);
 /** 1 to 128 bytes of UTF-8, our limit. ZEGO's samples have 9 to 15 digits. */
 export const videoIdSchema = identifier(128);
 
+/** ISO 3166-1 alpha-2. */
+export const countrySchema = z
+  .string()
+  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case')
+  .meta({ maxLength: 2 });
+
 /** The end of the year 9999; rejects times in milliseconds, a frequent mistake. */
 export const MAX_UNIX_SECONDS = 253_402_300_799;
 

@@ -30,5 +30,6 @@ export async function createLimiter(
       }
     },
   });
+  shared.checkWhenReady();
   return { counter: shared, shared };
 }

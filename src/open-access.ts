@@ -1,4 +1,5 @@
 import type { AccessDirectory, AccessService } from './access/access.ts';
+import type { BackendOptions } from './access/backend.ts';
 import { claimsDirectory } from './access/jwt-claims.ts';
 import { decide, explain } from './access/rules.ts';
 import type { AccessConfig } from './config/config.ts';
@@ -8,6 +9,9 @@ import type { PostgresOptions } from './directory/postgres/open.ts';
 
 const PROBE_EVERY_MS = 2_000;
 const PROBE = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
+
+/** Options and events of all access modes. */
+export type AccessOptions = PostgresOptions & Pick<BackendOptions, 'onUnknownField'>;
 
 /** The access service, and the directory's database if there is one. */
 export type OpenedAccess = { service: AccessService; database: Database | undefined };
@@ -20,7 +24,7 @@ export type OpenedAccess = { service: AccessService; database: Database | undefi
  */
 export async function openAccess(
   config: AccessConfig,
-  options: PostgresOptions = {},
+  options: AccessOptions = {},
 ): Promise<OpenedAccess> {
   switch (config.mode) {
     case 'sqlite': {
@@ -35,7 +39,9 @@ export async function openAccess(
     }
     case 'http': {
       const { createBackendAccess } = await import('./access/backend.ts');
-      return { service: createBackendAccess(config), database: undefined };
+      const { onUnknownField = () => {} } = options;
+      const service = createBackendAccess({ ...config, onUnknownField });
+      return { service, database: undefined };
     }
     case 'claims': {
       const { explain: _explain, ...service } = createRulesService(claimsDirectory);

@@ -1,4 +1,10 @@
-import { type Config, changesRequiringRestart, loadConfig } from './config/config.ts';
+import type { Logger } from 'pino';
+import {
+  type Config,
+  changesRequiringRestart,
+  ignoredUrlOptions,
+  loadConfig,
+} from './config/config.ts';
 import { readDotenv } from './config/dotenv.ts';
 import { StartError, startFailure, toProblem } from './config/failures.ts';
 import { ConfigError, formatProblem } from './config/problems.ts';
@@ -49,6 +55,7 @@ async function main(config: Config): Promise<void> {
   const { flush } = output;
   for (const unknown of unknownVariables(process.env)) logger.warn(unknown, 'unknown variable');
   for (const unused of unusedVariables(process.env)) logger.warn(unused, 'variable not used');
+  for (const ignored of ignoredUrlOptions(config)) logger.warn(ignored, 'option of a URL not used');
   const starting = Promise.withResolvers<Service>();
   // Before the start, which can take seconds: files may change meanwhile.
   const stopReloading = installReload({
@@ -62,6 +69,7 @@ async function main(config: Config): Promise<void> {
       }
     },
     files: () => [...files],
+    onReloaded: (result) => void starting.promise.then(({ reloaded }) => reloaded(result)),
   });
   try {
     const service = await startService(
@@ -85,18 +93,23 @@ async function main(config: Config): Promise<void> {
     });
     logger.info({ ...service.addresses, access: config.access.mode }, 'ready');
   } catch (error) {
-    if (error instanceof StartError) {
-      const failure = startFailure(config, error);
-      const problem = toProblem(failure);
-      process.stderr.write(`${formatProblem(problem)}\n`);
-      logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
-    } else {
-      const cause = describeCause(causeOf(error));
-      const message = `cannot start; ${cause}; see the stack in the log`;
-      process.stderr.write(`${formatProblem({ variable: 'the service', message })}\n`);
-      logger.fatal({ err: error }, 'cannot start');
-    }
+    reportStartError(config, error, logger);
     await flush(FLUSH_MS);
     process.exit(EXIT_FAILED);
+  }
+}
+
+/** One line on standard error for a person, and one in the log. */
+function reportStartError(config: Config, error: unknown, logger: Logger): void {
+  if (error instanceof StartError) {
+    const failure = startFailure(config, error);
+    const problem = toProblem(failure);
+    process.stderr.write(`${formatProblem(problem)}\n`);
+    logger.fatal({ ...problem, reason: failure.cause.code }, 'cannot start');
+  } else {
+    const cause = describeCause(causeOf(error));
+    const message = `cannot start; ${cause}; see the stack in the log`;
+    process.stderr.write(`${formatProblem({ variable: 'the service', message })}\n`);
+    logger.fatal({ err: error }, 'cannot start');
   }
 }

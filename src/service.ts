@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
@@ -16,7 +17,9 @@ import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import {
+  createClientErrorLog,
   createClockLog,
+  createFieldLog,
   createJwksLog,
   createKeysSkippedLog,
   reasonOf,
@@ -39,6 +42,8 @@ export type Service = {
   addresses: { public: string; internal: string };
   /** Applies new secrets, keys and providers. */
   reload(config: Config): Promise<void>;
+  /** Counts a reload. */
+  reloaded(result: 'ok' | 'error'): void;
   /** Reports not ready on /readyz, but keeps serving. */
   drain(): void;
   /** Stops accepting connections, waits up to `timeoutMs` for requests in flight, closes all resources. */
@@ -59,7 +64,17 @@ export async function startService(
   const access = await openAccessAndWarn(config.access, logger, metrics);
   const secrets = await openSecrets(config, logger, metrics);
   const limiter = await createLimiter(config.limits, logger, metrics);
-  const dependencies = { logger, audit, metrics, load, access: access.service, secrets, limiter };
+  const onClientError = createClientErrorLog(logger, metrics.clientError);
+  const dependencies = {
+    logger,
+    onClientError,
+    audit,
+    metrics,
+    load,
+    access: access.service,
+    secrets,
+    limiter,
+  };
   const app = await createApp(config, dependencies, () => lifecycle);
   const internal = await createInternalApp({
     logger,
@@ -67,27 +82,19 @@ export async function startService(
     directory: directoryOf(access, logger),
     adminApiKey: secrets.adminApiKey,
     draining: () => lifecycle === 'draining',
+    onClientError,
     publicListener: () => ({
       port: Number(URL.parse(addresses.public)?.port),
       corsOrigins: config.http.corsOrigins,
     }),
   });
-  const { host, port, reusePort } = config.http;
-  const addresses = {
-    internal: await orStartError(
-      'internal',
-      internal.listen({ host: config.internal.host, port: config.internal.port }),
-    ),
-    public: await orStartError(
-      'public',
-      app.listen({ host, port, backlog: BACKLOG, ...(reusePort && { reusePort }) }),
-    ),
-  };
+  const addresses = await listen(config, app, internal);
   load.reset();
   lifecycle = 'ready';
   return {
     addresses,
     reload: secrets.reload,
+    reloaded: metrics.reloaded,
     drain() {
       lifecycle = 'draining';
     },
@@ -99,6 +106,34 @@ export async function startService(
       await access.service.close();
     },
   };
+}
+
+/** Listens with both applications; returns their URLs. */
+async function listen(
+  { http, internal: { host, port } }: Config,
+  app: FastifyInstance,
+  internal: FastifyInstance,
+): Promise<Service['addresses']> {
+  return {
+    internal: await orStartError('internal', internal.listen({ host: listenHost(host), port })),
+    public: await orStartError(
+      'public',
+      app.listen({
+        host: listenHost(http.host),
+        port: http.port,
+        backlog: BACKLOG,
+        ...(http.reusePort && { reusePort: true }),
+      }),
+    ),
+  };
+}
+
+/** `::` listens on IPv4 as well, but fails on a machine without IPv6. */
+export function listenHost(host: string, interfaces = networkInterfaces()): string {
+  const hasIpv6 = Object.values(interfaces).some((addresses = []) =>
+    addresses.some(({ family }) => family === 'IPv6'),
+  );
+  return host === '::' && !hasIpv6 ? '0.0.0.0' : host;
 }
 
 /** The dependencies of the directory API; undefined if the access mode has no directory. */
@@ -126,7 +161,11 @@ async function openAccessAndWarn(
 ): Promise<OpenedAccess> {
   const isNew = config.mode === 'sqlite' && kindOfPath(config.path) === 'nothing';
   const onLost = (error: Error) => logger.warn(reasonOf(error), 'database connection lost');
-  const events = { onConnectionLost: onLost, onBatch: metrics.postgresBatch };
+  const events = {
+    onConnectionLost: onLost,
+    onBatch: metrics.postgresBatch,
+    onUnknownField: createFieldLog(logger),
+  };
   const access = await orStartError('access', openAccess(config, events));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
   await warnOfFailingBackend(config, access.service, logger);
@@ -135,6 +174,7 @@ async function openAccessAndWarn(
 
 type Dependencies = {
   logger: Logger;
+  onClientError: ReturnType<typeof createClientErrorLog>;
   audit: AuditLog;
   metrics: Metrics;
   load: LoadMonitor;
@@ -145,9 +185,10 @@ type Dependencies = {
 
 function createApp(
   { http, limits, token, auth: { ids } }: Config,
-  { logger, audit, metrics, load, access, secrets, limiter: { counter, shared } }: Dependencies,
+  { logger, onClientError, audit, metrics, load, access, secrets, limiter }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
+  const { counter, shared } = limiter;
   const dependencies = () => ({
     access: access.healthy(),
     keys: secrets.healthy(),
@@ -156,6 +197,7 @@ function createApp(
   metrics.dependencyUp(dependencies);
   return createPublicApp({
     logger,
+    onClientError,
     trustProxy: http.trustProxy,
     corsOrigins: http.corsOrigins,
     origins: {

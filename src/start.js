@@ -8,7 +8,7 @@ const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const least = Number(/\d+/.exec(engines.node)?.[0]);
 if (Number.parseInt(process.versions.node, 10) < least) {
   process.stderr.write(
-    `node: release ${process.versions.node} is too old; the service needs ${least} or later; use npm start, which brings its own\n`,
+    `node: release ${process.versions.node} is too old; the service needs ${least} or later; install it, for example by npm install --prefix /opt/node node@${least}, or install the packages without --omit=dev: npm start then uses the release among them\n`,
   );
   process.exit(2);
 }

@@ -9,3 +9,23 @@ export function withDeadline<T>(work: Promise<T>, ms: number, onLate: () => T): 
   const timer = setTimeout(late.resolve, ms);
   return Promise.race([work, late.promise.then(onLate)]).finally(() => clearTimeout(timer));
 }
+
+/** The default clock tolerance for `iat` and `nbf`. */
+const MAX_SECONDS = 5;
+
+export const CLOCK_FIX =
+  'set the clock of this machine by NTP; otherwise this service refuses fresh JWTs, or ZEGO refuses its tokens';
+
+export function isClockRight(secondsAhead: number): boolean {
+  return Math.abs(secondsAhead) <= MAX_SECONDS;
+}
+
+/** How far our clock is ahead of the server's `Date`; undefined without that header. */
+export function secondsAhead(headers: Headers): number | undefined {
+  const theirs = Date.parse(headers.get('date') ?? '');
+  if (Number.isNaN(theirs)) return undefined;
+  const seconds = Math.round((Date.now() - theirs) / 1000);
+  // A cache forwards the origin's Date and adds Age (RFC 9111 section 5.1), or sets its own Date.
+  const age = Number(headers.get('age')) || 0;
+  return seconds < 0 ? seconds : Math.max(0, seconds - age);
+}

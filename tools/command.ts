@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { reportFailure } from '../src/operator/failure.ts';
-import { HELP } from '../src/operator/help.ts';
-import type { Terminal } from '../src/operator/terminal.ts';
+import { HELP, type Terminal } from '../src/operator/terminal.ts';
 
 /** Runs a development command with the messages and exit codes of `zego-video-token`. */
 export async function runCommand(

@@ -4,11 +4,12 @@ import { stringify } from 'yaml';
 import { EXIT_NO, exitOnOutputError } from '../src/operator/failure.ts';
 import { createTerminal, type Terminal } from '../src/operator/terminal.ts';
 import { runCommand } from './command.ts';
-import { describeInternalApi, describePublicApi } from './openapi/documents.ts';
+import { describeBackendApi, describeInternalApi, describePublicApi } from './openapi/documents.ts';
 
 const DOCUMENTS = {
   'openapi.yaml': describePublicApi,
   'openapi.internal.yaml': describeInternalApi,
+  'openapi.backend.yaml': describeBackendApi,
 };
 
 const terminal = createTerminal(process.stdout, process.stderr);

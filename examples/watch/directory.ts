@@ -6,6 +6,7 @@ export type Film = {
   availableFrom?: number;
   availableUntil?: number;
   regions?: string[];
+  licences?: object[];
 };
 
 type Room = { id: string; status?: string; videoIds: string[] };
@@ -40,8 +41,10 @@ function formatDay(unixSeconds: number): string {
 }
 
 /** What is special about the licence of a film, in a few words. */
-export function licenceOf({ status, availableFrom, availableUntil, regions }: Film): string {
+export function licenceOf(film: Film): string {
+  const { status, availableFrom, availableUntil, regions, licences } = film;
   if (status === 'withdrawn') return 'Withdrawn';
+  if (licences) return `${licences.length} licences`;
   if (availableFrom !== undefined) return `From ${formatDay(availableFrom)}`;
   if (availableUntil !== undefined) return `Until ${formatDay(availableUntil - 1)}`;
   if (regions) return `Only ${regions.map((region) => regionNames.of(region)).join(' and ')}`;

@@ -31,8 +31,24 @@ export const ACCESS_DENIALS = [
 export type AccessDenial = (typeof ACCESS_DENIALS)[number];
 
 export type AccessDecision =
-  | { allow: true /** End of the licence window. */; notAfter?: UnixSeconds }
+  | {
+      allow: true;
+      /** End of the licence, with those that touch or overlap it. */
+      notAfter?: UnixSeconds;
+      /** What was left out of account; only logged. */
+      reason?: Reason;
+    }
   | { allow: false; code: AccessDenial; availableFrom?: UnixSeconds; reason?: Reason };
+
+/** When and where a video may be shown: `from ≤ now < until`. */
+export type Licence = {
+  /** Null has no beginning. */
+  from: UnixSeconds | null;
+  /** Null has no end. */
+  until: UnixSeconds | null;
+  /** ISO 3166-1 alpha-2 codes; null allows all countries, an empty list none. */
+  regions: readonly string[] | null;
+};
 
 /** The facts about a user, a room and a video; undefined means that it does not exist. */
 export type AccessFacts = {
@@ -41,13 +57,11 @@ export type AccessFacts = {
   video:
     | {
         status: 'available' | 'withdrawn';
-        availableFrom: UnixSeconds | null;
-        availableUntil: UnixSeconds | null;
-        /** ISO 3166-1 alpha-2 codes; null allows all countries, an empty list none. */
-        regions: readonly string[] | null;
+        /** None grants nothing. */
+        licences: readonly Licence[];
       }
     | undefined;
-  /** Why facts are missing; only logged. */
+  /** Why facts are missing or were left out of account; only logged. */
   reason?: Reason;
 };
 

@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
 import { fetchText, StatusError } from '../fetch.ts';
-import { unixSecondsSchema } from '../identifiers.ts';
+import {
+  countrySchema,
+  roomIdSchema,
+  unixSecondsSchema,
+  userIdSchema,
+  videoIdSchema,
+} from '../identifiers.ts';
+import { unknownFields } from '../messages/unknown-fields.ts';
 import {
   ACCESS_DENIALS,
   type AccessDecision,
@@ -25,16 +32,58 @@ export type BackendOptions = {
   /** Sent as a Bearer token; the backend must compare it. */
   secret: string;
   timeoutMs: number;
+  /** Fields of an answer that the contract does not know and that have no say. */
+  ignoredFields?: readonly string[];
+  /** Called with the unknown fields of a denial; in an `allow: true` they fail the request. */
+  onUnknownField?(fields: string): void;
 };
 
-const answerSchema = z.discriminatedUnion('allow', [
-  z.object({ allow: z.literal(true), notAfter: unixSecondsSchema.optional() }),
-  z.object({
+/** The question to the backend. */
+export const questionSchema = z
+  .object({
+    userId: userIdSchema.meta({ description: 'The user, with the id that ZEGO knows.' }),
+    roomId: roomIdSchema,
+    videoId: videoIdSchema,
+    country: countrySchema
+      .nullable()
+      .meta({ description: 'The country of the client (COUNTRY_HEADER); null when unknown.' }),
+    requestId: z.string().max(64).meta({
+      description: 'Also in the audit log of the service, and in its answer to the client.',
+    }),
+    issuer: z.string().max(2048).nullable().meta({
+      description: "The claim `iss` of the client's JWT; null without AUTH_ISSUER or a preset.",
+    }),
+    subject: z.string().max(2048).nullable().meta({
+      description:
+        "The user claim of the client's JWT, which userId is a hash of with AUTH_USER_ID=hash.",
+    }),
+  })
+  .meta({ id: 'Question' });
+
+const allowSchema = z
+  .strictObject({
+    allow: z.literal(true),
+    notAfter: unixSecondsSchema.optional().meta({
+      description:
+        'Unix seconds. The token ends then at the latest. Without it, no licence ends it.',
+    }),
+  })
+  .meta({ id: 'Allow' });
+
+const denySchema = z
+  .strictObject({
     allow: z.literal(false),
-    code: z.enum(ACCESS_DENIALS),
-    availableFrom: unixSecondsSchema.optional(),
-  }),
-]);
+    code: z.enum(ACCESS_DENIALS).meta({ description: 'The client gets this code.' }),
+    availableFrom: unixSecondsSchema.optional().meta({
+      description: 'With video_not_started: Unix seconds at which the licence begins.',
+    }),
+  })
+  .meta({ id: 'Deny' });
+
+/** The answer of the backend. */
+export const answerSchema = z.discriminatedUnion('allow', [allowSchema, denySchema]);
+
+const looseAnswerSchema = z.discriminatedUnion('allow', [allowSchema.strip(), denySchema.strip()]);
 
 /**
  * The team's own backend decides. No valid decision in time is `dependency_unavailable`. The circuit breaker
@@ -54,7 +103,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
       } catch (cause) {
         // A 4xx also counts as down until the next response: this request got no decision.
         backend.down();
-        throw new ServiceError('dependency_unavailable', { cause });
+        throw asUnavailable(cause);
       }
     },
     async probe() {
@@ -62,7 +111,7 @@ export function createBackendAccess(options: BackendOptions): AccessService {
         await ask(options, PROBE_REQUEST);
       } catch (cause) {
         if (!isClientError(cause)) backend.down();
-        throw new ServiceError('dependency_unavailable', { cause });
+        throw asUnavailable(cause);
       }
     },
     healthy: backend.healthy,
@@ -77,19 +126,25 @@ async function probe(options: BackendOptions): Promise<void> {
   });
 }
 
+function asUnavailable(cause: unknown): ServiceError {
+  return cause instanceof ServiceError
+    ? cause
+    : new ServiceError('dependency_unavailable', { cause });
+}
+
 /**
- * Most 4xx concern one request and must not open the breaker; 401 and 405 concern our secret and the URL.
+ * Most 4xx, and an unknown field of an answer, concern one request and must not open the breaker; 401 and 405 concern
+ * our secret and the URL.
  */
 function isClientError(error: unknown): boolean {
+  if (error instanceof ServiceError) return true;
   if (!(error instanceof StatusError)) return false;
   const { status } = error;
   return status >= 400 && status < 500 && ![401, 405, 408, 429].includes(status);
 }
 
-async function ask(
-  { url, secret, timeoutMs }: BackendOptions,
-  request: AccessRequest,
-): Promise<AccessDecision> {
+async function ask(options: BackendOptions, request: AccessRequest): Promise<AccessDecision> {
+  const { url, secret, timeoutMs } = options;
   const { userId, roomId, videoId, requestId } = request;
   const { country = null, issuer = null, subject = null } = request;
   const text = await fetchText(url, {
@@ -99,5 +154,27 @@ async function ask(
     maxBytes: MAX_BYTES,
     timeoutMs,
   });
-  return answerSchema.parse(JSON.parse(text)) as AccessDecision;
+  return readAnswer(JSON.parse(text), options);
+}
+
+/**
+ * Reads the answer of a backend.
+ *
+ * @throws {ServiceError} `dependency_unavailable` for an `allow: true` with an unknown field, which may be a mistyped
+ *   limit
+ * @throws {z.ZodError}
+ */
+export function readAnswer(
+  value: unknown,
+  { ignoredFields = [], onUnknownField }: Pick<BackendOptions, 'ignoredFields' | 'onUnknownField'>,
+): AccessDecision {
+  const answer = looseAnswerSchema.parse(value) as AccessDecision;
+  const known = Object.keys((answer.allow ? allowSchema : denySchema).shape);
+  const unknown = unknownFields(value as object, known, ignoredFields);
+  if (unknown !== undefined && answer.allow) {
+    const reason = { code: 'backend_reply', expected: known.join(', '), received: unknown };
+    throw new ServiceError('dependency_unavailable', { reason });
+  }
+  if (unknown !== undefined) onUnknownField?.(unknown);
+  return answer;
 }

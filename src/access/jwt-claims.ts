@@ -1,53 +1,72 @@
 import { z } from 'zod';
 import type { Reason } from '../errors.ts';
-import { roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
-import type { AccessDirectory, AccessFacts } from './access.ts';
+import { countrySchema, roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
+import { unknownFields } from '../messages/unknown-fields.ts';
+import type { AccessDirectory, AccessFacts, Licence } from './access.ts';
 
 const ANY_VIDEO = '*';
 
-const videoAccessSchema = z.array(
-  z.object({
-    room: roomIdSchema,
-    videos: z.array(videoIdSchema),
-    /** Unix seconds; the grant ends at this time. */
-    notAfter: unixSecondsSchema.optional(),
-  }),
-);
+const grantSchema = z.object({
+  room: roomIdSchema,
+  videos: z.array(videoIdSchema),
+  /** Unix seconds; the grant begins at this time. */
+  notBefore: unixSecondsSchema.optional(),
+  /** Unix seconds; the grant ends at this time. */
+  notAfter: unixSecondsSchema.optional(),
+  /** The countries of the client; every country when left out. */
+  regions: z.array(countrySchema).optional(),
+});
+
+const videoAccessSchema = z.array(grantSchema);
+
+const FIELDS = Object.keys(grantSchema.shape);
 
 /**
  * The facts from the credential's claim `video_access`:
- * `[{ "room": "r", "videos": ["v", "*"], "notAfter"? }]`. A malformed claim grants nothing.
+ * `[{ "room": "r", "videos": ["v", "*"], "notBefore"?, "notAfter"?, "regions"? }]`. Each entry is a licence. A
+ * malformed claim grants nothing; an entry with an unknown field does not count, because the field may limit it.
  */
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {
-    const { data: grants = [], error } = videoAccessSchema.safeParse(videoAccess);
+    const { data = [], error } = videoAccessSchema.safeParse(videoAccess);
+    const unknown = data.findIndex((_, index) => !isKnown(videoAccess, index));
+    const grants = unknown < 0 ? data : data.filter((_, index) => isKnown(videoAccess, index));
     const inRoom = grants.filter(({ room }) => room === roomId);
     const matching = inRoom.filter(
       ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
     );
-    const ends = matching.map(({ notAfter }) => notAfter ?? Number.POSITIVE_INFINITY);
-    const end = Math.max(...ends);
     return {
       user: { status: 'active' },
       room: { status: 'open', hasMember: inRoom.length > 0, hasVideo: matching.length > 0 },
-      video: {
-        status: 'available',
-        availableFrom: null,
-        availableUntil: Number.isFinite(end) ? end : null,
-        regions: null,
-      },
-      ...(error && { reason: toReason(error, videoAccess) }),
+      video: { status: 'available', licences: matching.map(toLicence) },
+      ...(error && { reason: toReason(wrongPlace(error, videoAccess)) }),
+      ...(unknown >= 0 && { reason: toReason(unknownAt(videoAccess, unknown)) }),
     };
   },
 };
 
-/** Reports where the claim is invalid, without quoting its values. */
-function toReason(error: z.ZodError, videoAccess: unknown): Reason {
+/** The entry has no field but those of the schema, which strips others. */
+function isKnown(videoAccess: unknown, index: number): boolean {
+  for (const field in (videoAccess as object[])[index]) if (!FIELDS.includes(field)) return false;
+  return true;
+}
+
+function unknownAt(videoAccess: unknown, index: number): string {
+  return `video_access.${index}: ${unknownFields((videoAccess as object[])[index], FIELDS)}`;
+}
+
+function toLicence({ notBefore, notAfter, regions }: z.output<typeof grantSchema>): Licence {
+  return { from: notBefore ?? null, until: notAfter ?? null, regions: regions ?? null };
+}
+
+function toReason(received: string): Reason {
+  const expected = 'a list of { room, videos, notBefore?, notAfter?, regions? }';
+  return { code: 'claim_video_access', expected, received: received.slice(0, 200) };
+}
+
+/** Where the claim is invalid, without quoting its values. */
+function wrongPlace(error: z.ZodError, videoAccess: unknown): string {
+  if (videoAccess === undefined) return 'missing';
   const [issue] = error.issues;
-  const place = ['video_access', ...(issue?.path ?? [])].join('.');
-  return {
-    code: 'claim_video_access',
-    expected: 'a list of { room, videos, notAfter? }',
-    received: videoAccess === undefined ? 'missing' : `${place}: ${issue?.message}`.slice(0, 200),
-  };
+  return `${['video_access', ...(issue?.path ?? [])].join('.')}: ${issue?.message}`;
 }

@@ -4,19 +4,21 @@ import type {
   AccessFacts,
   AccessRequest,
   Explanation,
+  Licence,
   UnixSeconds,
 } from './access.ts';
 
-type Question = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
+/** The ids and the country of a request. */
+type RuleContext = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
 
 /** One condition for access. */
 type Rule = {
   name: string;
   /** The deny code when the rule fails. */
   code: AccessDenial;
-  holds(facts: AccessFacts, question: Pick<Question, 'country'>, now: UnixSeconds): boolean;
+  holds(facts: AccessFacts, question: Pick<RuleContext, 'country'>, now: UnixSeconds): boolean;
   /** A sentence for operators; never sent to clients. */
-  fact(facts: AccessFacts, question: Question): string;
+  fact(facts: AccessFacts, question: RuleContext): string;
 };
 
 /**
@@ -75,48 +77,53 @@ export const RULES: readonly Rule[] = [
       `${videoId} ${room?.hasVideo ? 'is' : 'is not'} in ${roomId}`,
   },
   {
+    name: 'licence covers the country',
+    code: 'region_not_allowed',
+    holds: ({ video }, { country }) => licencesOf(video).some((one) => covers(one, country)),
+    fact: ({ video }, { country }) =>
+      `${eachLicence(video, ({ regions }) => `covers ${listOf(regions)}`)}; the client is in ${country ?? 'an unknown one'}`,
+  },
+  {
     name: 'licence has begun',
     code: 'video_not_started',
-    holds: ({ video }, _question, now) => (video?.availableFrom ?? now) <= now,
-    fact: ({ video }) => time(video?.availableFrom, 'it begins at', 'it has no beginning'),
+    holds: ({ video }, { country }, now) => {
+      const licences = licencesIn(video, country);
+      return isOpen(licences, now) || nextStart(licences, now) === undefined;
+    },
+    fact: ({ video }) =>
+      eachLicence(video, ({ from }) => time(from, 'begins at', 'has no beginning')),
   },
   {
     name: 'licence has not ended',
     code: 'video_ended',
-    holds: ({ video }, _question, now) => now < (video?.availableUntil ?? Infinity),
-    fact: ({ video }) => time(video?.availableUntil, 'it ends at', 'it has no end'),
-  },
-  {
-    name: 'licence covers the country',
-    code: 'region_not_allowed',
-    holds: ({ video }, { country }) => covers(video?.regions ?? null, country),
-    fact: ({ video }, { country }) =>
-      `it covers ${listOf(video?.regions ?? null)}; the client is in ${country ?? 'an unknown one'}`,
+    holds: ({ video }, { country }, now) => {
+      const licences = licencesIn(video, country);
+      return isOpen(licences, now) || nextStart(licences, now) !== undefined;
+    },
+    fact: ({ video }) => eachLicence(video, ({ until }) => time(until, 'ends at', 'has no end')),
   },
 ];
 
 /** Applies the rules; the first rule that fails denies access. */
 export function decide(
   facts: AccessFacts,
-  question: Pick<Question, 'country'>,
+  question: Pick<RuleContext, 'country'>,
   now: UnixSeconds,
 ): AccessDecision {
   const broken = RULES.find(({ holds }) => !holds(facts, question, now));
-  const { availableFrom = null, availableUntil = null } = facts.video ?? {};
+  const licences = licencesIn(facts.video, question.country);
+  const reason = facts.reason && { reason: facts.reason };
   if (!broken) {
-    return availableUntil === null ? { allow: true } : { allow: true, notAfter: availableUntil };
+    const notAfter = joinedEnd(licences, now);
+    return { allow: true, ...(notAfter !== null && { notAfter }), ...reason };
   }
   const { code } = broken;
-  return {
-    allow: false,
-    code,
-    ...(code === 'video_not_started' && availableFrom !== null && { availableFrom }),
-    ...(facts.reason && { reason: facts.reason }),
-  };
+  const availableFrom = code === 'video_not_started' ? nextStart(licences, now) : undefined;
+  return { allow: false, code, ...(availableFrom !== undefined && { availableFrom }), ...reason };
 }
 
 /** The decision, with the result and the fact of every rule. */
-export function explain(facts: AccessFacts, question: Question, now: UnixSeconds): Explanation {
+export function explain(facts: AccessFacts, question: RuleContext, now: UnixSeconds): Explanation {
   const rules = RULES.map(({ name, holds, fact }) => ({
     rule: name,
     holds: holds(facts, question, now),
@@ -126,8 +133,58 @@ export function explain(facts: AccessFacts, question: Question, now: UnixSeconds
   return { decision: decide(facts, question, now), decidedBy: broken?.rule ?? null, rules, facts };
 }
 
-function covers(regions: readonly string[] | null, country: string | undefined): boolean {
+const UNLIMITED: readonly Licence[] = [{ from: null, until: null, regions: null }];
+
+/** A video that does not exist breaks a rule of its own. */
+function licencesOf(video: AccessFacts['video']): readonly Licence[] {
+  return video?.licences ?? UNLIMITED;
+}
+
+function covers({ regions }: Licence, country: string | undefined): boolean {
   return regions === null || (country !== undefined && regions.includes(country));
+}
+
+/** The licences that cover the country; all of them where none does. */
+function licencesIn(video: AccessFacts['video'], country: string | undefined): readonly Licence[] {
+  const licences = licencesOf(video);
+  if (licences.length === 1) return licences;
+  const covering = licences.filter((licence) => covers(licence, country));
+  return covering.length > 0 ? covering : licences;
+}
+
+/** One of the licences holds now. */
+function isOpen(licences: readonly Licence[], now: UnixSeconds): boolean {
+  return licences.some(({ from, until }) => (from ?? now) <= now && now < (until ?? Infinity));
+}
+
+/** When the next licence begins; one with an empty window never does. */
+function nextStart(licences: readonly Licence[], now: UnixSeconds): UnixSeconds | undefined {
+  let next = Infinity;
+  for (const { from, until } of licences) {
+    if (from !== null && from > now && from < (until ?? Infinity) && from < next) next = from;
+  }
+  return next === Infinity ? undefined : next;
+}
+
+/** When the licences that hold now end, with those that touch or overlap them; null for never. */
+function joinedEnd(licences: readonly Licence[], now: UnixSeconds): UnixSeconds | null {
+  const inOrder = licences.length === 1 ? licences : licences.toSorted(byStart);
+  let end = now;
+  for (const { from, until } of inOrder)
+    if ((from ?? now) <= end) end = Math.max(end, until ?? Infinity);
+  return end === Infinity ? null : end;
+}
+
+function byStart(a: Licence, b: Licence): number {
+  return (a.from ?? 0) - (b.from ?? 0);
+}
+
+/** A statement about the licence, or about each by its number. */
+function eachLicence(video: AccessFacts['video'], describe: (licence: Licence) => string): string {
+  const licences = licencesOf(video);
+  const [only] = licences;
+  if (licences.length === 1 && only) return `it ${describe(only)}`;
+  return licences.map((licence, index) => `licence ${index + 1} ${describe(licence)}`).join('; ');
 }
 
 function listOf(regions: readonly string[] | null): string {

@@ -22,6 +22,7 @@ export type InternalAppOptions = {
   /** The directory API is registered only when this is set. */
   adminApiKey(): string | undefined;
   draining(): boolean;
+  onClientError?: Exclude<BaseAppOptions['onClientError'], undefined>;
   /** The target of "Try it out" in the API reference. */
   publicListener(): PublicListener;
 };
@@ -30,8 +31,14 @@ export type InternalAppOptions = {
 export async function createInternalApp(
   dependencies: InternalAppOptions,
 ): Promise<FastifyInstance> {
-  const { logger, metrics, directory, adminApiKey, draining } = dependencies;
-  const options = { logger, draining, details: DETAILS };
+  const { logger, metrics, directory, adminApiKey, draining, onClientError } = dependencies;
+  const options = {
+    logger,
+    draining,
+    details: DETAILS,
+    logsFailures: true,
+    ...(onClientError && { onClientError }),
+  };
   const app = createBaseApp({
     ...options,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,

@@ -2,11 +2,10 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessService } from '../access/access.ts';
-import { countrySchema } from '../directory/entries.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, importDirectory } from '../directory/transfer.ts';
-import { ServiceError } from '../errors.ts';
-import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { invalidRequest, ServiceError } from '../errors.ts';
+import { countrySchema, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { withIdleTimeout } from '../lines.ts';
 import { REFUSED } from './refusals.ts';
 import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
@@ -32,9 +31,15 @@ export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZo
   };
 }
 
+const flagSchema = z.enum(['true', 'false']).optional();
+
+const UNKNOWN_MEMBER =
+  'There is no such user in the directory; correct the id, or add ?create=true to create the user.';
+
 function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
   const url = '/directory/rooms/:roomId/members/:userId';
   const params = z.object({ roomId: roomIdSchema, userId: userIdSchema });
+  const create = flagSchema.meta({ description: 'With true, an unknown user is created.' });
   const response = { ...NO_CONTENT, ...REFUSED };
   const common = { params, response, tags: ['Directory'] };
   return async (app) => {
@@ -44,12 +49,14 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
         schema: {
           ...common,
           operationId: 'putMember',
-          summary: 'Make a user a member of a room; an unknown user is created',
+          summary: 'Make a user a member of a room',
+          querystring: z.strictObject({ create }),
         },
       },
-      async ({ params: { roomId, userId } }, reply) => {
-        const done = await store.putMember(ADMIN, roomId, userId);
-        required(done || undefined, 'room');
+      async ({ params: { roomId, userId }, query: { create } }, reply) => {
+        const missing = await store.putMember(ADMIN, roomId, userId, create === 'true');
+        if (missing === 'user') throw new ServiceError('not_found', { detail: UNKNOWN_MEMBER });
+        required(missing === undefined || undefined, 'room');
         return reply.code(204).send(null);
       },
     );
@@ -72,6 +79,9 @@ const countsSchema = z
 function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsyncZod {
   const lines = { [NDJSON]: { schema: z.any() } };
   const counts = { 'application/json': { schema: countsSchema } };
+  const allowEmpty = flagSchema.meta({
+    description: 'With true, an import without entries is accepted.',
+  });
   return async (app) => {
     app.addContentTypeParser(NDJSON, (_request, payload, done) => done(null, payload));
     app.post(
@@ -80,22 +90,27 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
         bodyLimit: MAX_IMPORT_BYTES,
         schema: {
           operationId: 'importDirectory',
-          summary: 'Read users, videos and rooms, a JSON object a line, all or nothing',
+          summary: 'Import users, videos and rooms from NDJSON; one invalid line refuses all',
           tags: ['Directory'],
           consumes: [NDJSON],
+          querystring: z.strictObject({ allowEmpty }),
           response: {
             200: { description: 'What was read.', content: counts },
             ...REFUSED,
           },
         },
       },
-      async ({ body }, reply) => {
+      async ({ body, query }, reply) => {
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
         // Aborts the import when the client disconnects.
         const disconnected = new AbortController();
         reply.raw.once('close', () => disconnected.abort(new ServiceError('request_timeout')));
         const chunks = withIdleTimeout(body, IDLE_MS);
-        const options = { actor: ADMIN, signal: disconnected.signal };
+        const options = {
+          actor: ADMIN,
+          signal: disconnected.signal,
+          allowEmpty: query.allowEmpty === 'true',
+        };
         return importDirectory(store, chunks, options).catch(rethrowAsInvalid);
       },
     );
@@ -104,10 +119,10 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
       {
         schema: {
           operationId: 'exportDirectory',
-          summary: 'The directory as lines that import reads',
+          summary: 'Export the directory as NDJSON, which import accepts',
           tags: ['Directory'],
           response: {
-            200: { description: 'A JSON object a line.', content: lines },
+            200: { description: 'NDJSON: one JSON object per line.', content: lines },
             ...REFUSED,
           },
         },
@@ -120,6 +135,9 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
 
 function rethrowAsInvalid(error: unknown): never {
   if (!(error instanceof ImportError)) throw error;
+  if (error.problems.length === 0) {
+    throw invalidRequest('the import has no entries; add ?allowEmpty=true if that is intended');
+  }
   const errors = error.problems.map(({ line, message }) => ({
     path: `line ${line}`,
     message: `line ${line}: ${message}`,

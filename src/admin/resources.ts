@@ -2,16 +2,19 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database } from '../directory/database.ts';
 import {
-  checkVideo,
+  type Changes,
+  changeSchemas,
   type EntryType,
   roomSchema,
   userSchema,
   type Values,
   videoSchema,
 } from '../directory/entries.ts';
+import { checkLicences } from '../directory/licences.ts';
 import { readEntry } from '../directory/read.ts';
-import { type Actor, type Store, UnknownReferenceError } from '../directory/store.ts';
+import { type Actor, ConflictError, type Store } from '../directory/store.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
+import { addJsonParser } from '../http/request.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { REFUSED } from './refusals.ts';
 
@@ -20,13 +23,19 @@ type Resource<T extends EntryType> = {
   noun: T;
   path: string;
   id: z.ZodType<string>;
+  /** What GET answers. */
   schema: z.ZodType<Values[T]>;
+  /** What PUT and PATCH take. */
+  changes: z.ZodType<Changes[T]>;
   /** Validates input beyond the schema; stored entries may still violate it. */
-  check?(value: Values[T]): FieldError | undefined;
+  check?(changes: Changes[T]): FieldError | undefined;
 };
 
 /** The actor of every change by the directory API: ADMIN_API_KEY is its only key. */
 export const ADMIN: Actor = 'admin';
+
+/** RFC 7396. For flat entries whose lists are replaced as a whole, it means the same as plain JSON. */
+const MERGE_PATCH = 'application/merge-patch+json';
 
 /** A room may have many members. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -36,6 +45,7 @@ const users: Resource<'user'> = {
   path: 'users',
   id: userIdSchema,
   schema: userSchema.meta({ id: 'User' }),
+  changes: changeSchemas.user.meta({ id: 'UserChange' }),
 };
 
 const videos: Resource<'video'> = {
@@ -43,7 +53,8 @@ const videos: Resource<'video'> = {
   path: 'videos',
   id: videoIdSchema,
   schema: videoSchema.meta({ id: 'Video' }),
-  check: checkVideo,
+  changes: changeSchemas.video.meta({ id: 'VideoChange' }),
+  check: checkLicences,
 };
 
 const rooms: Resource<'room'> = {
@@ -51,6 +62,7 @@ const rooms: Resource<'room'> = {
   path: 'rooms',
   id: roomIdSchema,
   schema: roomSchema.meta({ id: 'Room' }),
+  changes: changeSchemas.room.meta({ id: 'RoomChange' }),
 };
 
 export const NO_CONTENT = { 204: z.null().meta({ description: 'Done.' }) };
@@ -62,7 +74,7 @@ export type ResourceOptions = {
   store: Store;
 };
 
-/** `PUT`, `GET` and `DELETE` of `/directory/{users,videos,rooms}/{id}`. */
+/** `PUT`, `PATCH`, `GET` and `DELETE` of `/directory/{users,videos,rooms}/{id}`. */
 export function resourceRoutes(options: ResourceOptions): FastifyPluginAsync {
   return async (app) => {
     await app.register(routesOf(users, options));
@@ -71,38 +83,32 @@ export function resourceRoutes(options: ResourceOptions): FastifyPluginAsync {
   };
 }
 
+/** The address of a resource and its descriptions for the OpenAPI document. */
+function addressOf<T extends EntryType>({ noun, path, schema, id }: Resource<T>) {
+  const param = `${noun}Id`;
+  const content = { 'application/json': { schema } };
+  return {
+    url: `/directory/${path}/:${param}`,
+    idOf: ({ params }: FastifyRequest) => (params as Record<string, string>)[param] as string,
+    response: { 200: { description: `The ${noun}.`, content }, ...REFUSED },
+    describe: (verb: string, summary: string) => ({
+      operationId: `${verb}${noun[0]?.toUpperCase()}${noun.slice(1)}`,
+      summary,
+      tags: ['Directory'],
+      params: z.object({ [param]: id }),
+    }),
+  };
+}
+
 function routesOf<T extends EntryType>(
   resource: Resource<T>,
-  { database, store }: ResourceOptions,
+  options: ResourceOptions,
 ): FastifyPluginAsync {
-  const { noun, path, schema } = resource;
-  const param = `${noun}Id`;
-  const url = `/directory/${path}/:${param}`;
-  const idOf = ({ params }: FastifyRequest) => (params as Record<string, string>)[param] as string;
-  const content = { 'application/json': { schema } };
-  const response = { 200: { description: `The ${noun}.`, content }, ...REFUSED };
-  const describe = (verb: string, summary: string) => ({
-    operationId: `${verb}${noun[0]?.toUpperCase()}${noun.slice(1)}`,
-    summary,
-    tags: ['Directory'],
-    params: z.object({ [param]: resource.id }),
-  });
-
+  const { database, store } = options;
+  const { noun } = resource;
+  const { url, idOf, response, describe } = addressOf(resource);
   return async (app) => {
-    app.put(
-      url,
-      {
-        bodyLimit: MAX_BODY_BYTES,
-        schema: { ...describe('put', `Create or replace a ${noun}`), body: schema, response },
-      },
-      async (request) => {
-        const id = idOf(request);
-        const values = request.body as Values[T];
-        const wrong = resource.check?.(values);
-        if (wrong) throw invalidRequest(wrong.message, wrong.path);
-        return asInvalidRequest(store.put(ADMIN, noun, id, values));
-      },
-    );
+    await app.register(changeRoutes(resource, options));
     app.get(url, { schema: { ...describe('get', `Read a ${noun}`), response } }, async (request) =>
       required(await readEntry(database, noun, idOf(request)), noun),
     );
@@ -115,12 +121,38 @@ function routesOf<T extends EntryType>(
         },
       },
       async (request, reply) => {
-        const id = idOf(request);
-        const deleted = await store.delete(ADMIN, noun, id);
+        const deleted = await store.delete(ADMIN, noun, idOf(request));
         required(deleted || undefined, noun);
         return reply.code(204).send(null);
       },
     );
+  };
+}
+
+/** `PUT` creates a missing entry, `PATCH` does not; both keep the fields that are left out. */
+function changeRoutes<T extends EntryType>(
+  resource: Resource<T>,
+  { store }: ResourceOptions,
+): FastifyPluginAsync {
+  const { noun, changes: body } = resource;
+  const { url, idOf, response, describe } = addressOf(resource);
+  const change = (create: boolean) => async (request: FastifyRequest) => {
+    const given = request.body as Changes[T];
+    const wrong = resource.check?.(given);
+    if (wrong) throw invalidRequest(wrong.message, wrong.path);
+    const stored = await asInvalidRequest(store.put(ADMIN, noun, idOf(request), given, create));
+    return required(stored, noun);
+  };
+  const route = (verb: string, summary: string) => ({
+    bodyLimit: MAX_BODY_BYTES,
+    schema: { ...describe(verb, summary), body, response },
+  });
+  return async (app) => {
+    app.put(url, route('put', `Create a ${noun}, or change the given fields`), change(true));
+    await app.register(async (scope) => {
+      addJsonParser(scope, ['application/json', MERGE_PATCH]);
+      scope.patch(url, route('patch', `Change the given fields of a ${noun}`), change(false));
+    });
   };
 }
 
@@ -136,7 +168,7 @@ async function asInvalidRequest<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (!(error instanceof UnknownReferenceError)) throw error;
-    throw invalidRequest(error.message);
+    if (!(error instanceof ConflictError)) throw error;
+    throw invalidRequest(error.message, error.path);
   }
 }

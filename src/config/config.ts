@@ -1,4 +1,5 @@
 import type { Token04Mode } from '../token04/index.ts';
+import { ignoredOptions } from './connection-url.ts';
 import {
   configError,
   crossRules,
@@ -19,7 +20,14 @@ import type { VariableName, Variables } from './variables.ts';
 export type AccessConfig =
   | { mode: 'sqlite'; path: string }
   | { mode: 'postgres'; url: string }
-  | { mode: 'http'; url: string; secret: string; timeoutMs: number }
+  | {
+      mode: 'http';
+      url: string;
+      secret: string;
+      timeoutMs: number;
+      /** Fields of the backend's answers that have no say. */
+      ignoredFields: readonly string[];
+    }
   | { mode: 'claims' };
 
 /** The configuration of the service. */
@@ -119,6 +127,7 @@ const ACCESS_VARIABLES = [
   'ACCESS_HTTP_URL',
   'ACCESS_HTTP_SECRET',
   'ACCESS_HTTP_TIMEOUT_MS',
+  'ACCESS_IGNORED_FIELDS',
 ] as const satisfies VariableName[];
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
@@ -174,6 +183,17 @@ export function changesRequiringRestart(current: Config, next: Config): string[]
     .map(([variable]) => variable);
 }
 
+/** The options in connection URLs that are meant for other tools. */
+export function ignoredUrlOptions({ access, limits: { redisUrl } }: Config) {
+  const urls = [
+    ['DATABASE_URL', access.mode === 'postgres' ? access.url : undefined],
+    ['REDIS_URL', redisUrl],
+  ] as const;
+  return urls.flatMap(([variable, url]) =>
+    ignoredOptions(variable, url ?? '').map((option) => ({ variable, option })),
+  );
+}
+
 function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {
   const { ACCESS_MODE: mode, DATABASE_URL = '', ACCESS_HTTP_URL = '' } = values;
   switch (mode) {
@@ -183,7 +203,8 @@ function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>
       return { mode, url: DATABASE_URL };
     case 'http': {
       const { ACCESS_HTTP_SECRET: secret = '', ACCESS_HTTP_TIMEOUT_MS: timeoutMs } = values;
-      return { mode, url: ACCESS_HTTP_URL, secret, timeoutMs };
+      const { ACCESS_IGNORED_FIELDS: ignoredFields } = values;
+      return { mode, url: ACCESS_HTTP_URL, secret, timeoutMs, ignoredFields };
     }
     case 'claims':
       return { mode };

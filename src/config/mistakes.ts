@@ -1,6 +1,7 @@
 import type { Environment } from './environment.ts';
 import { type ConfigProblem, problem } from './problems.ts';
-import { splitList } from './schemas.ts';
+import { unresolvedPart, unresolvedReference } from './references.ts';
+import { originOf, splitList } from './schemas.ts';
 import { FILE_VARIABLES, type VariableName, variables } from './variables.ts';
 
 const PUBLIC_KEYS = ['AUTH_JWT_PUBLIC_KEY', 'AUTH_JWT_PUBLIC_KEY_PREVIOUS'] as const;
@@ -22,6 +23,12 @@ export function commonMistakes(texts: Readonly<Record<string, string>>): ConfigP
   for (const name of NAMES) {
     const mistake = quotedOrPadded(texts[name] ?? '');
     if (mistake) problems.push(problem(name, mistake));
+  }
+  for (const name of FILE_VARIABLES) {
+    const text = texts[name] ?? '';
+    const isUrl = name === 'DATABASE_URL' || name === 'REDIS_URL';
+    const reference = unresolvedReference(text) ?? (isUrl ? unresolvedPart(text) : undefined);
+    if (reference) add(name, reference);
   }
   for (const name of SECRETS) {
     if (PLACEHOLDER.test(texts[name] ?? '')) {
@@ -71,8 +78,8 @@ function quotedOrPadded(text: string): string | undefined {
 
 /** The correct form of an origin that is not normalized or has a path. */
 function normalizedOrigin(item: string): string | undefined {
-  const url = /^https?:\/\/[^*@?#;\s]+$/i.test(item) ? URL.parse(item) : null;
-  return url !== null && url.origin !== item ? url.origin : undefined;
+  const origin = /^[a-z]+:\/\/[^*@?#;\s]+$/i.test(item) ? originOf(item) : undefined;
+  return origin !== item && origin !== 'null' ? origin : undefined;
 }
 
 function sharePort(texts: Readonly<Record<string, string>>): boolean {

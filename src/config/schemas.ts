@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseSecret } from '../token04/index.ts';
-import { hasLateAt } from './identity/provider-keys.ts';
 
 /** Schemas for environment variables; each message states the valid values. */
 
@@ -66,38 +65,6 @@ export function secret() {
     );
 }
 
-const ESCAPES = 'in its password write % / ? # @ as %25 %2F %3F %23 %40';
-
-/** A URL whose protocol matches `protocol`; `schemes` names the valid ones in the message. */
-export function url(schemes: string, protocol: RegExp) {
-  return z
-    .string()
-    .refine(
-      (value) => protocol.test(URL.parse(value)?.protocol ?? '') && isDecodable(value),
-      `must be a ${schemes} URL; ${ESCAPES}`,
-    )
-    .refine((value) => {
-      const given = URL.parse(value);
-      return given === null || !hasLateAt(given);
-    }, `has an @ after its host; ${ESCAPES}`);
-}
-
-function isDecodable(value: string): boolean {
-  try {
-    return decodeURIComponent(value) !== '';
-  } catch {
-    return false;
-  }
-}
-
-/** The path of a Redis URL is the number of a database. */
-export function redisUrl() {
-  return url('redis:// or rediss://', /^rediss?:$/).refine((value) => {
-    const { pathname = '', searchParams } = URL.parse(value) ?? {};
-    return /^\/?\d*$/.test(pathname) && /^\d*$/.test(searchParams?.get('db') ?? '');
-  }, 'must end with the number of a database, such as /0, or without a path');
-}
-
 /** A ServerSecret; token04 provides the message, because it recognizes an AppSign. */
 export function serverSecret() {
   return z.string().superRefine((value, context) => {
@@ -112,7 +79,19 @@ export function serverSecret() {
 
 /** An origin as browsers send it. A wildcard would silently match nothing. */
 export function isOrigin(item: string): boolean {
-  return !item.includes('*') && URL.parse(item)?.origin === item;
+  return !item.includes('*') && originOf(item) === item;
+}
+
+/** What pages in the WebViews of Capacitor, Ionic, Tauri and Electron send; URL knows no origin of such schemes. */
+const WEBVIEW_ORIGIN = /^((?:capacitor|ionic|tauri|app):\/\/[\w.-]+(?::\d+)?)(?:\/.*)?$/i;
+
+/** The origin of a URL, as a browser or a WebView sends it. */
+export function originOf(url: string): string | undefined {
+  const { protocol = '', origin } = URL.parse(url) ?? {};
+  return (
+    WEBVIEW_ORIGIN.exec(url)?.[1]?.toLowerCase() ??
+    (/^https?:$/.test(protocol) ? origin : undefined)
+  );
 }
 
 /** The shortest prefixes, in bits: wider ranges would trust large parts of the internet. */

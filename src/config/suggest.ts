@@ -40,6 +40,7 @@ const ONLY_USED_WITH = {
   DATABASE_URL: 'ACCESS_MODE=postgres',
   ACCESS_HTTP_URL: 'ACCESS_MODE=http',
   ACCESS_HTTP_SECRET: 'ACCESS_MODE=http',
+  ACCESS_IGNORED_FIELDS: 'ACCESS_MODE=http',
   AUTH_USER_ID_KEY: 'AUTH_USER_ID=hash',
 } as const satisfies Partial<Record<VariableName, string>>;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
+import { postgresUrl, redisUrl } from './connection-url.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
 import { readRequiredClaims, SENDER_CONSTRAINED } from './identity/provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
@@ -13,10 +14,8 @@ import {
   isOrigin,
   list,
   path,
-  redisUrl,
   secret,
   serverSecret,
-  url,
 } from './schemas.ts';
 
 const anything = () => true;
@@ -80,16 +79,14 @@ export const variables = {
     choice(['sqlite', 'postgres', 'http', 'claims']).default('sqlite'),
   ),
   ACCESS_SQLITE_PATH: variable('data/access.db', path().default('data/access.db')),
-  DATABASE_URL: variable(
-    'postgres://user:password@db.example/access',
-    url('postgres://', /^postgres(ql)?:$/).optional(),
-  ),
+  DATABASE_URL: variable('postgres://user:password@db.example/access', postgresUrl().optional()),
   ACCESS_HTTP_URL: variable(
     'https://backend.example/video-access',
     z.string().refine(isSafeUrl, SAFE_URL_RULE).optional(),
   ),
   ACCESS_HTTP_SECRET: variable('32 or more random characters', secret().optional()),
   ACCESS_HTTP_TIMEOUT_MS: variable('1000', integer(50, 2_000).default(1000)),
+  ACCESS_IGNORED_FIELDS: variable('comment', list(anything, 'field names').default([])),
   COUNTRY_HEADER: variable(
     'CF-IPCountry',
     z

@@ -26,7 +26,7 @@ export function textColumn<Schema extends z.ZodType<string | null>>(
 
 /** A column of Unix seconds or NULL. */
 export function timeColumn(name: string) {
-  const schema = unixSecondsSchema.nullable().default(null);
+  const schema = unixSecondsSchema.nullable();
   return {
     name,
     schema,
@@ -38,7 +38,7 @@ export function timeColumn(name: string) {
 
 /** A column of comma-separated items without commas: NULL is null, the empty string an empty list. */
 export function listColumn<Item extends z.ZodType<string>>(name: string, item: Item) {
-  const schema = z.array(item).nullable().default(null);
+  const schema = z.array(item).nullable();
   return {
     name,
     schema,
@@ -61,10 +61,28 @@ export function namesOf(columns: Columns): string[] {
   return Object.values(columns).map(({ name }) => name);
 }
 
-/** The SQL values of the columns, in the order of {@link namesOf}. */
+/** The columns whose fields are given: a field that is left out stays as it is. */
+export function givenColumns(columns: Columns, values: Record<string, unknown>): Column[] {
+  const given: Column[] = [];
+  for (const field in columns)
+    if (values[field] !== undefined) given.push(columns[field] as Column);
+  return given;
+}
+
+/** A text that says which fields are given; made for each line of an import. */
+export function givenFields(columns: Columns, values: Record<string, unknown>): string {
+  let text = '';
+  for (const field in columns) if (values[field] !== undefined) text += ` ${field}`;
+  return text;
+}
+
+/** The SQL values of the fields that are given, in the order of {@link givenColumns}. */
 export function toRow(columns: Columns, values: Record<string, unknown>): SqlValue[] {
   const row: SqlValue[] = [];
-  for (const field in columns) row.push((columns[field] as Column).toSql(values[field]));
+  for (const field in columns) {
+    const value = values[field];
+    if (value !== undefined) row.push((columns[field] as Column).toSql(value));
+  }
   return row;
 }
 

@@ -1,33 +1,27 @@
 import { z } from 'zod';
-import type { FieldError } from '../errors.ts';
 import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
-import { listColumn, shapeOf, textColumn, timeColumn } from './columns.ts';
-import { COUNTRIES } from './countries.ts';
-
-/** ISO 3166-1 alpha-2. */
-export const countrySchema = z
-  .string()
-  .regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code in upper case');
+import { shapeOf, textColumn } from './columns.ts';
+import { LICENCE_COLUMNS, licencesSchema } from './licences.ts';
 
 const USER_COLUMNS = {
-  status: textColumn('status', z.enum(['active', 'suspended']).default('active')),
+  status: textColumn('status', z.enum(['active', 'suspended'])),
 };
 
 const VIDEO_COLUMNS = {
-  title: textColumn('title', plainText().max(500).nullable().default(null)),
-  status: textColumn('status', z.enum(['available', 'withdrawn']).default('available')),
-  availableFrom: timeColumn('available_from'),
-  availableUntil: timeColumn('available_until'),
-  regions: listColumn('regions', countrySchema),
+  title: textColumn('title', plainText().max(500).nullable()),
+  status: textColumn('status', z.enum(['available', 'withdrawn'])),
+  availableFrom: LICENCE_COLUMNS.from,
+  availableUntil: LICENCE_COLUMNS.until,
+  regions: LICENCE_COLUMNS.regions,
 };
 
 const ROOM_COLUMNS = {
-  status: textColumn('status', z.enum(['open', 'closed']).default('open')),
+  status: textColumn('status', z.enum(['open', 'closed'])),
 };
 
 /**
  * The table of each type of entry. Schemas, SQL statements and rows are derived from these columns. Every table also
- * has an `id`.
+ * has an `id`. A new row gets the default of the table for each column that is not given.
  */
 export const TABLES = {
   user: { name: 'users', columns: USER_COLUMNS },
@@ -44,43 +38,52 @@ export const LINKS = {
 /** A user of the directory, without its id. */
 export const userSchema = z.strictObject(shapeOf(USER_COLUMNS));
 
-/** A video: its licence window is `availableFrom ≤ now < availableUntil`. */
-export const videoSchema = z.strictObject(shapeOf(VIDEO_COLUMNS));
+/**
+ * A video. Its only licence is `availableFrom ≤ now < availableUntil` in `regions`; several are `licences`, without
+ * these fields.
+ */
+export const videoSchema = z
+  .strictObject({ ...shapeOf(VIDEO_COLUMNS), licences: licencesSchema })
+  .partial()
+  .required({ title: true, status: true });
 
-/** Rejects what release 0.1.0 accepted: an empty licence window, an unknown country. */
-export function checkVideo(video: Pick<Video, 'availableFrom' | 'availableUntil' | 'regions'>) {
-  const { availableFrom, availableUntil, regions } = video;
-  const wrong = (path: string, message: string): FieldError => ({ path, message });
-  if (availableFrom !== null && availableUntil !== null && availableUntil <= availableFrom) {
-    return wrong('availableUntil', 'must be later than availableFrom');
-  }
-  const index = regions?.findIndex((country) => !COUNTRIES.has(country)) ?? -1;
-  if (index < 0) return undefined;
-  const hint = regions?.[index] === 'UK' ? '; the United Kingdom is GB' : '';
-  return wrong(`regions.${index}`, `${regions?.[index]} is no country of ISO 3166-1${hint}`);
-}
-
-/** A room. Omitted lists stay unchanged, or empty in a new room. */
+/** A room with its lists. */
 export const roomSchema = z.strictObject({
   ...shapeOf(ROOM_COLUMNS),
-  videoIds: z.array(videoIdSchema).optional(),
-  memberIds: z.array(userIdSchema).optional(),
+  videoIds: z.array(videoIdSchema),
+  memberIds: z.array(userIdSchema),
 });
+
+/** Changes of an entry. A field that is left out stays as it is, or has its default in a new entry. */
+export const changeSchemas = {
+  user: userSchema.partial(),
+  video: videoSchema.partial().extend({
+    licences: licencesSchema.nullable().optional().meta({
+      description:
+        'In place of availableFrom, availableUntil and regions. Licences that cover a country and touch or overlap count as one. An empty list is nowhere; null is everywhere and always.',
+    }),
+  }),
+  room: roomSchema.partial(),
+};
 
 /** One line of import and export. */
 export const entrySchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('user'), id: userIdSchema, ...userSchema.shape }),
-  z.strictObject({ type: z.literal('video'), id: videoIdSchema, ...videoSchema.shape }),
-  z.strictObject({ type: z.literal('room'), id: roomIdSchema, ...roomSchema.shape }),
+  z.strictObject({ type: z.literal('user'), id: userIdSchema, ...changeSchemas.user.shape }),
+  z.strictObject({ type: z.literal('video'), id: videoIdSchema, ...changeSchemas.video.shape }),
+  z.strictObject({ type: z.literal('room'), id: roomIdSchema, ...changeSchemas.room.shape }),
 ]);
 
-export type User = z.output<typeof userSchema>;
-export type Video = z.output<typeof videoSchema>;
-export type Room = z.output<typeof roomSchema>;
 export type Entry = z.output<typeof entrySchema>;
 
 /** A kind of entry. */
 export type EntryType = Entry['type'];
 
-/** The values of each type of entry, without the id. */
-export type Values = { user: User; video: Video; room: Room };
+/** Each type of entry as it is stored, without the id. */
+export type Values = {
+  user: z.output<typeof userSchema>;
+  video: z.output<typeof videoSchema>;
+  room: z.output<typeof roomSchema>;
+};
+
+/** The fields of each type of entry that a change gives. */
+export type Changes = { [T in EntryType]: z.output<(typeof changeSchemas)[T]> };

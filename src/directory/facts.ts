@@ -1,6 +1,7 @@
 import type { AccessFacts } from '../access/access.ts';
-import type { Column } from './columns.ts';
+import { type Column, namesOf } from './columns.ts';
 import { LINKS, TABLES } from './entries.ts';
+import { LICENCE_COLUMNS, otherLicences, parseLicences } from './licences.ts';
 
 type Part = Exclude<keyof AccessFacts, 'reason'>;
 type FactsOf<P extends Part> = NonNullable<AccessFacts[P]>;
@@ -8,8 +9,8 @@ type FactsOf<P extends Part> = NonNullable<AccessFacts[P]>;
 /** SQL expressions for the ids of a request. */
 type QuestionIds = { userId: string; roomId: string; videoId: string };
 
-/** The SQL expression of a fact, and the conversion of its result. */
-type Fact<T> = { select(ids: QuestionIds): string; read(value: unknown): T };
+/** The SQL expressions of a fact, and the conversion of their results, which begin at a position of the row. */
+type Fact<T> = { select(ids: QuestionIds): string[]; read(row: FactsRow, at: number): T };
 
 const { user, video, room } = TABLES;
 
@@ -25,9 +26,21 @@ const FACTS: { [P in Part]: { [Name in keyof FactsOf<P>]: Fact<FactsOf<P>[Name]>
   },
   video: {
     status: ofVideo(video.columns.status),
-    availableFrom: ofVideo(video.columns.availableFrom),
-    availableUntil: ofVideo(video.columns.availableUntil),
-    regions: ofVideo(video.columns.regions),
+    licences: {
+      select: ({ videoId }) => [
+        ...namesOf(LICENCE_COLUMNS).map((name) => `video.${name}`),
+        otherLicences(videoId),
+      ],
+      read(row, at) {
+        const first = {
+          from: LICENCE_COLUMNS.from.fromSql(row[at]),
+          until: LICENCE_COLUMNS.until.fromSql(row[at + 1]),
+          regions: LICENCE_COLUMNS.regions.fromSql(row[at + 2]),
+        };
+        const others = row[at + 3];
+        return others === null ? [first] : [first, ...parseLicences(others as string)];
+      },
+    },
   },
 };
 
@@ -38,21 +51,25 @@ function lookUp<T>(
   id: keyof QuestionIds,
   { name, fromSql }: Pick<Column, 'name'> & { fromSql: Read<T> },
 ): Fact<T> {
-  return { select: (ids) => `(SELECT ${name} FROM ${table} WHERE id = ${ids[id]})`, read: fromSql };
+  return {
+    select: (ids) => [`(SELECT ${name} FROM ${table} WHERE id = ${ids[id]})`],
+    read: (row, at) => fromSql(row[at]),
+  };
 }
 
 function linked({ table, column }: (typeof LINKS)[keyof typeof LINKS], id: keyof QuestionIds) {
   return {
-    select: (ids: QuestionIds) =>
+    select: (ids: QuestionIds) => [
       `(SELECT true FROM ${table} WHERE room_id = ${ids.roomId} AND ${column} = ${ids[id]})`,
+    ],
     // SQLite returns 1; a missing row is NULL.
-    read: Boolean,
+    read: (row: FactsRow, at: number) => Boolean(row[at]),
   };
 }
 
 /** A column of the joined row `video`. */
 function ofVideo<T>({ name, fromSql }: Pick<Column, 'name'> & { fromSql: Read<T> }): Fact<T> {
-  return { select: () => `video.${name}`, read: fromSql };
+  return { select: () => [`video.${name}`], read: (row, at) => fromSql(row[at]) };
 }
 
 /** A row as an array, in the order of {@link selectFacts}: row objects would cost more than the query. */
@@ -61,8 +78,10 @@ export type FactsRow = readonly unknown[];
 /** The columns of a SELECT for the facts of one request; the query must join the video row as `video`. */
 export function selectFacts(ids: QuestionIds): string {
   const facts = Object.values(FACTS).flatMap((part) => Object.values<Fact<unknown>>(part));
-  return facts.map(({ select }) => select(ids)).join(',\n  ');
+  return facts.flatMap(({ select }) => select(ids)).join(',\n  ');
 }
+
+const NO_IDS: QuestionIds = { userId: '', roomId: '', videoId: '' };
 
 const read = createReaders();
 
@@ -80,9 +99,7 @@ export function toFacts(row: FactsRow): AccessFacts {
     video: read.video.exists(row)
       ? {
           status: read.video.status(row),
-          availableFrom: read.video.availableFrom(row),
-          availableUntil: read.video.availableUntil(row),
-          regions: read.video.regions(row),
+          licences: read.video.licences(row),
         }
       : undefined,
   };
@@ -96,12 +113,14 @@ type Readers<P extends Part> = {
 function createReaders(): { [P in Part]: Readers<P> } {
   let position = 0;
   const parts = Object.entries(FACTS).map(([part, facts]) => {
-    const places = Object.entries<Fact<unknown>>(facts).map(
-      ([name, { read }]) => [name, { read, at: position++ }] as const,
-    );
+    const places = Object.entries<Fact<unknown>>(facts).map(([name, { read, select }]) => {
+      const at = position;
+      position += select(NO_IDS).length;
+      return [name, { read, at }] as const;
+    });
     // The status is NULL only if the row is missing.
     const status = new Map(places).get('status')?.at as number;
-    const readers = places.map(([name, { read, at }]) => [name, (row: FactsRow) => read(row[at])]);
+    const readers = places.map(([name, { read, at }]) => [name, (row: FactsRow) => read(row, at)]);
     const exists = (row: FactsRow) => row[status] !== null;
     return [part, { ...Object.fromEntries(readers), exists }];
   });

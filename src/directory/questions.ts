@@ -1,7 +1,7 @@
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../access/access.ts';
 
 /** A request for facts, with the promise for its result. */
-export type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
+export type PendingRequest = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
 
 /**
  * Batches the questions of one event-loop iteration.
@@ -9,9 +9,9 @@ export type Question = PromiseWithResolvers<AccessFacts> & { request: AccessRequ
  * @param answer settles each question; if it throws or rejects, the unsettled questions are rejected with its error
  */
 export function createQuestionCollector(
-  answer: (questions: readonly Question[]) => Promise<void> | undefined,
+  answer: (questions: readonly PendingRequest[]) => Promise<void> | undefined,
 ): AccessDirectory['facts'] {
-  let questions: Question[] = [];
+  let questions: PendingRequest[] = [];
 
   function answerAll(): void {
     const batch = questions;

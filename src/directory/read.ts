@@ -1,18 +1,16 @@
 import { fromRow, namesOf } from './columns.ts';
 import type { Row, Session } from './database.ts';
-import { type EntryType, LINKS, type Room, TABLES, type Values } from './entries.ts';
+import { type EntryType, LINKS, TABLES, type Values } from './entries.ts';
+import { joinLicences, otherLicences } from './licences.ts';
 
 const PAGE_ROWS = 1_000;
-
-/** A stored entry; a room has both lists. */
-type Stored = Omit<Values, 'room'> & { room: Required<Room> };
 
 /** Reads an entry; undefined if it does not exist. */
 export async function readEntry<T extends EntryType>(
   session: Session,
   type: T,
   id: string,
-): Promise<Stored[T] | undefined> {
+): Promise<Values[T] | undefined> {
   const { query, parameter: p } = session;
   const [row] = await query(`${select(type)} WHERE id = ${p(1)}`, [id]);
   return row && toEntry(session, type, row);
@@ -23,14 +21,18 @@ export async function toEntry<T extends EntryType>(
   session: Session,
   type: T,
   row: Row,
-): Promise<Stored[T]> {
+): Promise<Values[T]> {
+  if (type === 'video') {
+    const video = fromRow(TABLES.video.columns, row);
+    return joinLicences(video, row.licences as string | null) as Values[T];
+  }
   const fields = fromRow(TABLES[type].columns, row);
-  if (type !== 'room') return fields as Stored[T];
+  if (type === 'user') return fields as Values[T];
   const lists = {
     videoIds: await readLinks(session, 'videoIds', row.id as string),
     memberIds: await readLinks(session, 'memberIds', row.id as string),
   };
-  return { ...fields, ...lists } as Stored[T];
+  return { ...fields, ...lists } as Values[T];
 }
 
 /** Reads the rows of a table in pages, ordered by id. */
@@ -50,7 +52,8 @@ export async function* pages(
 
 function select(type: EntryType): string {
   const { name, columns } = TABLES[type];
-  return `SELECT ${['id', ...namesOf(columns)].join(', ')} FROM ${name}`;
+  const licences = type === 'video' ? [`${otherLicences('videos.id')} AS licences`] : [];
+  return `SELECT ${['id', ...namesOf(columns), ...licences].join(', ')} FROM ${name}`;
 }
 
 async function readLinks(

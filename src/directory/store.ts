@@ -1,7 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
-import { namesOf, toRow } from './columns.ts';
-import { type Database, type Query, type Session, untilAborted } from './database.ts';
-import { type EntryType, LINKS, type Room, TABLES, type Values } from './entries.ts';
+import { fromRow, givenColumns, givenFields, namesOf, toRow } from './columns.ts';
+import { type Database, type Query, type Row, type Session, untilAborted } from './database.ts';
+import { type Changes, type EntryType, LINKS, TABLES, type Values } from './entries.ts';
+import {
+  EMPTY_WINDOW,
+  givenShortForm,
+  isEmptyWindow,
+  LICENCE_COLUMNS,
+  LICENCE_NAMES,
+  LICENCE_TABLE,
+  licenceRow,
+  splitLicences,
+} from './licences.ts';
 import { readEntry } from './read.ts';
 
 /** The author of a change: `admin` for the directory API, or the user of the command line. */
@@ -24,19 +34,27 @@ type Operation = Change extends infer Each
     : never
   : never;
 
-/** A room refers to a video or a user that does not exist. */
-export class UnknownReferenceError extends Error {
-  override readonly name = 'UnknownReferenceError';
+/** A change that contradicts what is stored: it refers to a missing entry, or leaves an empty licence window. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError';
+  /** The field of the entry; empty for the whole entry. */
+  readonly path: string;
+
+  constructor(message: string, path = '') {
+    super(message);
+    this.path = path;
+  }
 }
 
 /** Writes entries within the transaction of an import. */
 export type Writer = {
   /**
-   * Sends the first {@link LIST_ROWS} items of each list of a room synchronously.
+   * Creates an entry or changes the given fields. Sends the first {@link LIST_ROWS} items of each list of a room
+   * synchronously.
    *
-   * @throws {UnknownReferenceError} when a room refers to a missing entry; roll back the transaction
+   * @throws {ConflictError} roll back the transaction
    */
-  put<T extends EntryType>(type: T, id: string, values: Values[T]): Promise<void>;
+  put<T extends EntryType>(type: T, id: string, changes: Changes[T]): Promise<void>;
   /** Deletes the entries of these ids, with their memberships. */
   delete(type: EntryType, ids: readonly string[]): Promise<void>;
 };
@@ -48,21 +66,33 @@ export type Writer = {
  */
 export type Store = {
   /**
-   * Creates or replaces an entry. Omitted lists of a room stay unchanged.
+   * Changes the given fields of an entry; the others stay as they are.
    *
-   * @returns the stored entry
-   * @throws {UnknownReferenceError} when a room refers to a missing entry
+   * @param create creates a missing entry, in which fields that are not given have their defaults
+   * @returns the stored entry; undefined if it does not exist
+   * @throws {ConflictError}
    */
   put<T extends EntryType>(
     actor: Actor,
     type: T,
     id: string,
-    values: Values[T],
+    changes: Changes[T],
+    create?: boolean,
   ): Promise<Values[T] | undefined>;
   /** Deletes an entry and its memberships; false if it does not exist. */
   delete(actor: Actor, type: EntryType, id: string): Promise<boolean>;
-  /** Adds a member; creates an unknown user. False if the room does not exist. */
-  putMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
+  /**
+   * Adds a member.
+   *
+   * @param create creates an unknown user
+   * @returns the type of the entry that does not exist; undefined when the user is a member
+   */
+  putMember(
+    actor: Actor,
+    roomId: string,
+    userId: string,
+    create: boolean,
+  ): Promise<'room' | 'user' | undefined>;
   /** Removes a member; false if there is no such membership. */
   deleteMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
   /**
@@ -100,9 +130,12 @@ export function createStore(
   });
 
   return {
-    put: (actor, type, id, values) =>
+    put: (actor, type, id, changes, create = true) =>
       change(actor, async (session) => {
-        await createWriter(session).put(type, id, values);
+        if (!create && !(await exists(session, type, id))) {
+          return { result: undefined, operation: undefined };
+        }
+        await createWriter(session).put(type, id, changes);
         const result = await readEntry(session, type, id);
         return { result, operation: { operation: 'put', kind: type, id } };
       }),
@@ -110,15 +143,12 @@ export function createStore(
       change(actor, async (session) =>
         operationIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
       ),
-    putMember: (actor, roomId, id) =>
-      change(actor, async (session) =>
-        operationIf(await putMember(session, roomId, id), {
-          operation: 'put',
-          kind: 'member',
-          id,
-          roomId,
-        }),
-      ),
+    putMember: (actor, roomId, id, create) =>
+      change(actor, async (session) => {
+        const result = await putMember(session, roomId, id, create);
+        const operation = { operation: 'put', kind: 'member', id, roomId } as const;
+        return { result, operation: result === undefined ? operation : undefined };
+      }),
     deleteMember: (actor, roomId, id) =>
       change(actor, async (session) =>
         operationIf(await deleteMember(session, roomId, id), {
@@ -140,19 +170,16 @@ export function createStore(
 /** Builds the SQL statements once for all lines of an import. */
 function createWriter(session: Session): Writer {
   const { query, parameter, list } = session;
-  const upserts = {
-    user: upsert('user', parameter),
-    video: upsert('video', parameter),
-    room: upsert('room', parameter),
-  };
+  const upsert = createUpserts(session);
   const links = {
     videoIds: linkStatements('videoIds', session),
     memberIds: linkStatements('memberIds', session),
   };
   return {
-    async put(type, id, values) {
-      const row = query(upserts[type], [id, ...toRow(TABLES[type].columns, values)]);
-      const { videoIds, memberIds } = values as Partial<Room>;
+    async put(type, id, changes) {
+      if (type === 'video') return putVideo(session, upsert, id, changes as Changes['video']);
+      const row = upsert(type, id, changes);
+      const { videoIds, memberIds } = changes as Changes['room'];
       if (!videoIds && !memberIds) return void (await row);
       await all([
         row,
@@ -168,23 +195,97 @@ function createWriter(session: Session): Writer {
   };
 }
 
-/** The SQL statement that creates or replaces a row. */
-function upsert(type: EntryType, parameter: Session['parameter']): string {
-  const { name, columns } = TABLES[type];
-  const names = namesOf(columns);
-  const inserted = ['id', ...names];
-  const set = names.map((column) => `${column} = excluded.${column}`);
-  return `INSERT INTO ${name} (${inserted}) VALUES (${inserted.map((_, i) => parameter(i + 1))})
-     ON CONFLICT (id) DO UPDATE SET ${set}`;
+/** Creates or changes a row. An update names the given columns only. */
+function createUpserts({ query, parameter }: Pick<Session, 'query' | 'parameter'>) {
+  const statements = new Map<string, string>();
+  return async (type: EntryType, id: string, changes: Changes[EntryType]): Promise<void> => {
+    const { columns } = TABLES[type];
+    const key = type + givenFields(columns, changes);
+    const statement = statements.get(key) ?? upsertStatement(type, changes, parameter);
+    statements.set(key, statement);
+    const [row] = await query(statement, [id, ...toRow(columns, changes)]);
+    if (row) checkWindow(row);
+  };
 }
 
-async function putMember(session: Session, roomId: string, userId: string): Promise<boolean> {
+type Upsert = ReturnType<typeof createUpserts>;
+
+/** @throws {ConflictError} */
+async function putVideo(
+  { query, parameter: p }: Session,
+  upsert: Upsert,
+  id: string,
+  changes: Changes['video'],
+): Promise<void> {
+  const { fields, others } = splitLicences(changes);
+  const given = givenShortForm(fields);
+  // A part of the short form does not say which of several licences it is about.
+  const isPart = given.length > 0 && given.length < namesOf(LICENCE_COLUMNS).length;
+  const several = isPart ? query(hasOtherLicences(p), [id]) : undefined;
+  // The trigger clears the other licences when this names the columns of the first one.
+  const row = upsert('video', id, fields);
+  const insert = `INSERT INTO ${LICENCE_TABLE} (${LICENCE_NAMES}) VALUES (${LICENCE_NAMES.map((_, i) => p(i + 1))})`;
+  const rows = others.map((licence, index) => query(insert, licenceRow(id, index + 1, licence)));
+  await all([several, row, ...rows]);
+  if ((await several)?.length) throw new ConflictError(SEVERAL_LICENCES, given[0]);
+}
+
+const SEVERAL_LICENCES =
+  'the video has several licences; give licences, or all of availableFrom, availableUntil and regions';
+
+function hasOtherLicences(p: Session['parameter']): string {
+  return `SELECT 1 FROM ${LICENCE_TABLE} WHERE video_id = ${p(1)} LIMIT 1`;
+}
+
+function upsertStatement(
+  type: EntryType,
+  changes: Changes[EntryType],
+  parameter: Session['parameter'],
+): string {
+  const names = givenColumns(TABLES[type].columns, changes).map(({ name }) => name);
+  const inserted = ['id', ...names];
+  const set = names.map((name) => `${name} = excluded.${name}`);
+  const update = set.length > 0 ? `DO UPDATE SET ${set}` : 'DO NOTHING';
+  const given = WINDOW.filter((name) => names.includes(name));
+  // The other end of the window is known only once the row is written.
+  const returning = given.length === 1 ? ` RETURNING ${WINDOW}` : '';
+  return `INSERT INTO ${TABLES[type].name} (${inserted}) VALUES (${inserted.map((_, i) => parameter(i + 1))})
+     ON CONFLICT (id) ${update}${returning}`;
+}
+
+const { from, until } = LICENCE_COLUMNS;
+const WINDOW = [from.name, until.name];
+
+/** @throws {ConflictError} */
+function checkWindow(row: Row): void {
+  const window = fromRow({ from, until }, row);
+  if (isEmptyWindow(window.from, window.until)) {
+    throw new ConflictError(EMPTY_WINDOW, 'availableUntil');
+  }
+}
+
+async function exists(
+  { query, parameter: p }: Session,
+  type: EntryType,
+  id: string,
+): Promise<boolean> {
+  const rows = await query(`SELECT 1 FROM ${TABLES[type].name} WHERE id = ${p(1)}`, [id]);
+  return rows.length > 0;
+}
+
+async function putMember(
+  session: Session,
+  roomId: string,
+  userId: string,
+  create: boolean,
+): Promise<'room' | 'user' | undefined> {
   const { query, parameter: p } = session;
-  const rooms = await query(`SELECT 1 FROM rooms WHERE id = ${p(1)}`, [roomId]);
-  if (rooms.length === 0) return false;
-  await query(`INSERT INTO users (id) VALUES (${p(1)}) ON CONFLICT DO NOTHING`, [userId]);
+  if (!(await exists(session, 'room', roomId))) return 'room';
+  if (create) {
+    await query(`INSERT INTO users (id) VALUES (${p(1)}) ON CONFLICT DO NOTHING`, [userId]);
+  } else if (!(await exists(session, 'user', userId))) return 'user';
   await query(linkStatements('memberIds', session).add, [roomId, JSON.stringify([userId])]);
-  return true;
+  return undefined;
 }
 
 async function deleteMember(
@@ -245,7 +346,7 @@ async function replaceLinks(query: Query, links: LinkStatements, roomId: string,
     work.push(missing, query(links.add, [roomId, list]));
     await Promise.all(work.splice(0));
     const [unknown] = await missing;
-    if (unknown) throw new UnknownReferenceError(`there is no ${links.type} ${unknown.value}`);
+    if (unknown) throw new ConflictError(`there is no ${links.type} ${unknown.value}`);
     await setImmediate();
   }
   await Promise.all(work);

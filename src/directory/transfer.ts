@@ -7,10 +7,10 @@ import { pages } from './read.ts';
 import {
   type Actor,
   all,
+  ConflictError,
   type ImportCounts,
   LIST_ROWS,
   type Store,
-  UnknownReferenceError,
   type Writer,
 } from './store.ts';
 
@@ -29,7 +29,7 @@ export class ImportError extends Error {
   override readonly name = 'ImportError';
   /** The first invalid line, from 1. */
   readonly line: number;
-  /** At most the first 100 problems. */
+  /** At most the first 100 problems; empty when the import has no entries. */
   readonly problems: readonly LineProblem[];
   /** The number of all problems. */
   readonly count: number;
@@ -51,8 +51,10 @@ export type ImportOptions = {
   onEntry?(entry: Entry): void;
   /** Accepts lines that only older releases accepted, and is called with each of them. */
   onWarning?(problem: LineProblem): void;
-  /** Deletes entries that are not in the file; an empty file is refused. */
+  /** Deletes entries that are not in the file; a file without entries is always refused. */
   replace?: boolean;
+  /** Accepts a file without entries. */
+  allowEmpty?: boolean;
   /** Checks all lines, then rolls back. */
   dryRun?: boolean;
   /** Aborts the import before its next statement and rolls back. */
@@ -72,12 +74,14 @@ export async function importDirectory(
   chunks: AsyncIterable<Uint8Array>,
   options: ImportOptions,
 ): Promise<ImportCounts> {
-  const { actor, replace = false, dryRun, signal } = options;
+  const { actor, replace = false, allowEmpty = false, dryRun, signal } = options;
   const counts: ImportCounts = { user: 0, video: 0, room: 0 };
   const work = store.import({ actor, replace, signal }, async (writer, session) => {
     const imported = createImport(writer, counts, options);
     await imported.read(linesOf(chunks));
-    if (replace) await removeOthers(writer, session, imported.ids, counts);
+    const isEmpty = counts.user + counts.video + counts.room === 0;
+    if (isEmpty && (replace || !allowEmpty)) throw new ImportError([], 0);
+    if (replace) await removeOthers(writer, session, imported.ids);
     if (dryRun) throw new DryRun();
     return counts;
   });
@@ -98,12 +102,19 @@ function createImport(
   const ids: Ids = { user: new Set(), video: new Set(), room: new Set() };
   const problems: LineProblem[] = [];
   let wrong = 0;
+  let isBinary = false;
   const report = (problem: LineProblem) => {
     if (++wrong <= MAX_PROBLEMS) problems.push(problem);
   };
 
   async function importLine(bytes: Buffer, line: number): Promise<void> {
-    const { entry, error, warning } = parseLine(bytes, line);
+    if (isBinary) return;
+    const { entry, error, warning, ...parsed } = parseLine(bytes, line);
+    if (parsed.isBinary) {
+      // The rest of the file would only repeat the problem.
+      isBinary = true;
+      throw new ImportError([{ line, message: error ?? '' }], 1);
+    }
     if (warning !== undefined && onWarning) onWarning({ line, message: warning });
     const message = error ?? (onWarning ? undefined : warning);
     if (message !== undefined) return report({ line, message });
@@ -114,8 +125,9 @@ function createImport(
     try {
       await writer.put(entry.type, entry.id, entry);
     } catch (failure) {
-      if (!(failure instanceof UnknownReferenceError)) throw failure;
-      report({ line, message: failure.message });
+      if (!(failure instanceof ConflictError)) throw failure;
+      const { path, message } = failure;
+      report({ line, message: path === '' ? message : `${path}: ${message}` });
     }
   }
 
@@ -164,14 +176,8 @@ async function inBatches(
   }
 }
 
-/** @throws {ImportError} for a file without entries, which would delete everything */
-async function removeOthers(
-  writer: Writer,
-  session: Session,
-  ids: Ids,
-  counts: ImportCounts,
-): Promise<void> {
-  if (counts.user + counts.video + counts.room === 0) throw new ImportError([], 0);
+/** Deletes the entries with other ids. */
+async function removeOthers(writer: Writer, session: Session, ids: Ids): Promise<void> {
   for (const type of ['room', 'video', 'user'] as const) {
     const others: string[] = [];
     const remove = async () => writer.delete(type, others.splice(0));

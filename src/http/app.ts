@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { createAdmission } from './admission.ts';
-import { createBaseApp } from './base.ts';
+import { type BaseAppOptions, createBaseApp } from './base.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
 import { type OriginEvents, watchOrigins } from './origins.ts';
 import { createRateLimits, type RateLimitOptions } from './rate-limit.ts';
@@ -18,6 +18,7 @@ export type PublicAppOptions = {
   /** Receives a function that returns the number of open requests. */
   onOpenRequests?(count: () => number): void;
   trustProxy: readonly string[];
+  onClientError?: Exclude<BaseAppOptions['onClientError'], undefined>;
   corsOrigins: readonly string[];
   origins?: OriginEvents;
   logger: FastifyBaseLogger;
@@ -25,7 +26,7 @@ export type PublicAppOptions = {
 
 /** The public application: tokens and health checks. */
 export async function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
-  const { logger, trustProxy, corsOrigins, health } = options;
+  const { logger, trustProxy, corsOrigins, health, onClientError } = options;
   const admission = createAdmission(
     options.overloaded,
     options.maxOpenRequests,
@@ -35,6 +36,7 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
   const app = createBaseApp({
     logger,
     trustProxy,
+    ...(onClientError && { onClientError }),
     draining: () => health.lifecycle() === 'draining',
     async beforeNotFound(request, reply) {
       await admission.enter(request, reply);

@@ -9,10 +9,12 @@ import fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type Reason, ServiceError } from '../errors.ts';
-import { causeOf } from '../messages/causes.ts';
+import { causeOf, describeCause } from '../messages/causes.ts';
 import { auditContext } from './audit.ts';
+import { createTrust } from './client.ts';
 import { createConnections } from './connections.ts';
 import {
+  type ClientErrorKind,
   createClientErrorHandler,
   refuseExpectation,
   refuseTunnels,
@@ -51,6 +53,10 @@ export type BaseAppOptions = {
   requestTimeoutMs?: number;
   /** Timeout for a client that does not read its response. @default 10 s */
   stalledMs?: number;
+  /** Log every response of 5xx, for a listener without an audit log. */
+  logsFailures?: boolean;
+  /** Called when bytes on a connection are not a request. */
+  onClientError?(kind: ClientErrorKind): void;
   /** While true, every response has `Connection: close`. */
   draining(): boolean;
   /** Problem details that replace the default ones. */
@@ -63,8 +69,8 @@ export type BaseAppOptions = {
 
 /** A Fastify application without routes that responds to every error with a problem (RFC 9457). */
 export function createBaseApp(options: BaseAppOptions): FastifyInstance {
-  const { draining, details, beforeFrameworkError = pass, beforeNotFound = pass } = options;
-  const sendProblem = createProblemSender(details);
+  const { draining, beforeFrameworkError = pass, beforeNotFound = pass } = options;
+  const sendProblem = createProblemSender(options);
   // While draining, Node.js would keep the connections of requests in flight. After an ignored Upgrade it drops some
   // bytes and could parse the rest as a request.
   const closeWhereNeeded = ({ raw }: FastifyRequest, reply: FastifyReply) => {
@@ -128,6 +134,7 @@ function serverOptions({
   trustProxy = [],
   requestTimeoutMs = 10_000,
   stalledMs = 10_000,
+  onClientError = () => {},
 }: BaseAppOptions) {
   const connections = createConnections();
   return {
@@ -147,21 +154,34 @@ function serverOptions({
     loggerInstance: logger,
     // A child logger per request would cost more than the one line that is logged.
     childLoggerFactory: () => logger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: createLogController(),
     bodyLimit: BODY_LIMIT_BYTES,
     // 128 bytes of UTF-8, percent-encoded.
     routerOptions: { maxParamLength: 3 * 128 },
     return503OnClosing: false,
     requestIdHeader: false as const,
     genReqId: requestIdOf,
-    clientErrorHandler: createClientErrorHandler(connections.endWith),
-    ...(trustProxy.length > 0 && { trustProxy: [...trustProxy] }),
+    clientErrorHandler: createClientErrorHandler(connections.endWith, onClientError),
+    // A function, because Fastify does not trust an address with a port, which some proxies append.
+    ...(trustProxy.length > 0 && { trustProxy: createTrust(trustProxy) }),
   };
+}
+
+/** Logs a failure behind the head of a response, such as of an export, like any other. */
+function createLogController(): LogController {
+  const controller = new LogController({ disableRequestLogging: true });
+  return Object.assign(controller, {
+    streamError(error: Error & { code?: string }, request: FastifyRequest) {
+      // The client left.
+      if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+      logFailure(toServiceError(error), request);
+    },
+  });
 }
 
 type SendProblem = (raised: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
-function createProblemSender(details?: ProblemDetails): SendProblem {
+function createProblemSender({ details, logsFailures }: BaseAppOptions): SendProblem {
   return (raised, request, reply) => {
     const errors = fieldErrors(raised);
     const error = errors ? new ServiceError('invalid_request', { errors }) : toServiceError(raised);
@@ -173,8 +193,19 @@ function createProblemSender(details?: ProblemDetails): SendProblem {
       request.log.error({ err: extras.cause, requestId: request.id }, 'internal error');
     }
     const { status, headers, body } = toProblemResponse(error, request.id, details);
+    if (logsFailures && status >= 500 && code !== 'internal_error') {
+      logFailure(error, request);
+    }
     reply.code(status).headers(headers).send(body);
   };
+}
+
+/** Logs a response of 5xx with its cause. */
+function logFailure({ code, extras }: ServiceError, request: FastifyRequest): void {
+  const cause = causeOf(extras.cause);
+  const reason = extras.reason?.code ?? (extras.cause ? cause.code : undefined);
+  const problem = extras.cause ? describeCause(cause) : undefined;
+  request.log.error({ code, reason, problem, requestId: request.id }, 'request failed');
 }
 
 /** The error code of a failed dependency. */

@@ -13,6 +13,13 @@ local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
+/** Errors of a Redis that is not the primary, or not yet: a failover or a proxy may have another one at its address. */
+const NOT_PRIMARY = /(^|-)(READONLY|LOADING|MASTERDOWN)\b/;
+/** Errors of a Redis Cluster, which answers for some keys and not for others. */
+const IN_CLUSTER = /(^|-)(MOVED|ASK|CLUSTERDOWN|TRYAGAIN|CROSSSLOT)\b/;
+/** So many keys that no node of a cluster has the slots of all. */
+const CHECK_KEYS = Array.from({ length: 16 }, (_, index) => hash(`check ${index}`));
+
 const CONNECTION_CLOSED = Object.assign(new Error('connection closed'), { code: 'ECONNRESET' });
 
 declare module 'ioredis' {
@@ -24,6 +31,8 @@ declare module 'ioredis' {
 /** A counter that replicas share while Redis answers. */
 export type SharedCounter = Counter & {
   healthy(): boolean;
+  /** Counts once, with keys of many slots of a cluster, as soon as there is a connection. */
+  checkWhenReady(): void;
   close(): void;
 };
 
@@ -36,30 +45,23 @@ export type RedisCounterOptions = {
 };
 
 /** Counts in Redis by hashed keys; falls back when Redis does not answer within 150 ms. */
-export function createRedisCounter({
-  url,
-  fallback,
-  onChange,
-}: RedisCounterOptions): SharedCounter {
-  const redis = new Redis(url, {
-    commandTimeout: TIMEOUT_MS,
-    connectTimeout: 1_000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: () => RETRY_EVERY_MS,
-    scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
-  });
+export function createRedisCounter(options: RedisCounterOptions): SharedCounter {
+  const { url, fallback, onChange } = options;
+  const redis = connectTo(url);
   let shared: boolean | undefined;
   let loggedReply: string | undefined;
   let skipRedisUntil = 0;
   let isClosing = false;
+  let isCluster = false;
   const count = (key: string, windowMs: number) => redis.incrementWindow(PREFIX + key, windowMs);
+  const countEach = (keys: readonly string[]) =>
+    Promise.all(keys.map((key) => count(key, RETRY_EVERY_MS)));
   const dependency = watchDependency({
     ask: count,
     async probe() {
       // Not PING: Redis may answer it and still refuse scripts.
-      await count('probe', RETRY_EVERY_MS);
+      await countEach(isCluster ? CHECK_KEYS : ['probe']);
+      isCluster = false;
       setShared(true);
     },
     probeEveryMs: RETRY_EVERY_MS,
@@ -69,10 +71,10 @@ export function createRedisCounter({
     else dependency.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
     const reply = replyOf(error);
+    isCluster ||= IN_CLUSTER.test(messageOf(error));
     // An error reply after a timeout is a new cause.
-    const isNew = shared !== isShared || (reply !== undefined && reply !== loggedReply);
+    if (shared !== isShared || (reply && reply !== loggedReply)) onChange(isShared, error);
     if (isShared || reply) loggedReply = reply;
-    if (isNew) onChange(isShared, error);
     shared = isShared;
   };
   // Without a listener, an `error` event would end the process.
@@ -81,7 +83,8 @@ export function createRedisCounter({
 
   return {
     async increment(key, windowMs) {
-      if (performance.now() < skipRedisUntil) return fallback.increment(key, windowMs);
+      // A cluster would count some keys, and seem to work each time.
+      if (isCluster || performance.now() < skipRedisUntil) return fallback.increment(key, windowMs);
       try {
         const [counted, ttlMs] = await dependency.ask(hash(key), windowMs);
         setShared(true);
@@ -92,6 +95,10 @@ export function createRedisCounter({
       }
     },
     healthy: dependency.healthy,
+    checkWhenReady() {
+      const failed = (error: unknown) => setShared(false, error);
+      redis.once('ready', () => countEach(CHECK_KEYS).then(() => setShared(true), failed));
+    },
     close() {
       isClosing = true;
       dependency.close();
@@ -100,10 +107,28 @@ export function createRedisCounter({
   };
 }
 
+/** A connection whose commands fail fast. */
+function connectTo(url: string): Redis {
+  return new Redis(url, {
+    commandTimeout: TIMEOUT_MS,
+    connectTimeout: 1_000,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: () => RETRY_EVERY_MS,
+    reconnectOnError: ({ message }) => NOT_PRIMARY.test(message),
+    scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
+  });
+}
+
 /** The error code of a Redis reply, such as NOAUTH. */
 function replyOf(error: unknown): string | undefined {
-  const { name, message = '' } = (error ?? {}) as Error;
-  return name === 'ReplyError' ? message.split(' ', 1)[0] : undefined;
+  const isReply = (error as Error | undefined)?.name === 'ReplyError';
+  return isReply ? messageOf(error).split(' ', 1)[0] : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return (error as Error | undefined)?.message ?? '';
 }
 
 /** Keeps addresses and user ids out of Redis. */

@@ -81,10 +81,10 @@ export const requireJson: preParsingHookHandler = ({ headers }, _reply, _payload
 };
 
 /** Replaces Fastify's body parsers by a JSON parser that refuses invalid UTF-8 and byte order marks. */
-export function addJsonParser(app: FastifyInstance): void {
+export function addJsonParser(app: FastifyInstance, types = ['application/json']): void {
   const parseText = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (request, payload, done) => {
+  app.addContentTypeParser(types, (request, payload, done) => {
     // Fastify builds the options anew at each access.
     readBody(
       payload,

@@ -5,7 +5,7 @@ import type { OpenHeads } from './open-heads.ts';
 
 /** A read of Node.js, 64 KiB, can hold 1,700 of the shortest requests. */
 const SLICE_BYTES = 1_024;
-/** How much of a connection is parsed before others have their turn: 16 kB in chunks of a byte take some 15 ms. */
+/** How much of a connection is parsed before other connections have their turn: 16 kB in 1-byte chunks take 15 ms. */
 const TURN_BYTES = 4 * SLICE_BYTES;
 const TURNS_PER_ITERATION = 8;
 /** How many slices of a body are parsed before its handler reads it. */
@@ -46,7 +46,7 @@ export function closeAfterResponse(state: State): void {
   if (!response?.headersSent) response?.setHeader('connection', 'close');
 }
 
-/** Puts itself between the socket and the parser of Node.js, which parses whatever a read brings. */
+/** Passes what the socket reads to the parser of Node.js in slices; by itself the parser takes a whole read at once. */
 export function parseSlices(
   server: Server,
   socket: Socket,

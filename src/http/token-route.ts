@@ -123,6 +123,10 @@ async function issue<Body extends CommonBody>(
   const now = options.now();
   const requester = { userId, subject, issuer, videoAccess, country, requestId: request.id };
   const decision = await kind.decide(body, requester, now);
+  if (decision.reason) {
+    const { code: reason, ...compared } = decision.reason;
+    Object.assign(context, { reason, ...compared });
+  }
   const expireAt = expiryOf(options, decision, credential, now);
   const token = options.generate({
     userId,

@@ -70,6 +70,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'use a path under /app/data, or change the --allow-fs flags of the container',
   ],
   FOREIGN_DATABASE: ['it is the database of another program', 'check the path'],
+  backend_reply: [
+    'its answer has an unknown field, which may be a mistyped limit',
+    'correct the field, or name it in ACCESS_IGNORED_FIELDS',
+  ],
   NO_DIRECTORY: ['there is no directory in it yet', 'start the service or import one first'],
   NEWER_SCHEMA: [
     'its schema is newer than this release of the program',
@@ -128,6 +132,13 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   Z_DATA_ERROR: ['the file is damaged', 'copy it again'],
   WRONGPASS: ['the password is wrong', 'check the user and the password'],
   NOAUTH: ['the server asks for a password', 'put the password into the URL'],
+  READONLY: ['it is a replica, which takes no writes', 'use the address of the primary'],
+  LOADING: ['it is still loading its data', 'wait until it is ready'],
+  MASTERDOWN: ['it is a replica without its primary', 'use the address of the primary'],
+  REDIS_CLUSTER: [
+    'it is a Redis Cluster, which this service does not support',
+    'use one Redis, or a primary with replicas behind one address (docs/deployment.md)',
+  ],
   NOPERM: ['the user lacks rights', 'allow the scripting commands'],
 };
 
@@ -159,6 +170,10 @@ export const MESSAGES: readonly [RegExp, code: string][] = [
   [/MD5 checksum failed/, 'CHANGED_MIGRATION'],
   [/^ERR (DB index|invalid DB)/, 'NO_REDIS_DATABASE'],
   [/^ERR max number of clients/, 'TOO_MANY_CLIENTS'],
+  [/(^|-)READONLY\b/, 'READONLY'],
+  [/(^|-)LOADING\b/, 'LOADING'],
+  [/(^|-)MASTERDOWN\b/, 'MASTERDOWN'],
+  [/(^|-)(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /, 'REDIS_CLUSTER'],
   [/Protocol error|Unexpected first byte|Unknown RESP type/i, 'NOT_REDIS'],
 ];
 

@@ -29,7 +29,7 @@ export function causeOf(thrown: unknown): Cause {
   if (byName) return causeForCode(byName);
   const code = typeof error.code === 'string' ? error.code : (found ?? name ?? 'UNKNOWN');
   // Messages of the PostgreSQL server name users, databases and tables, but no passwords.
-  const words = error.severity === undefined ? undefined : firstLine(message);
+  const words = error.severity === undefined ? error.received : firstLine(message);
   return { ...causeForCode(code), ...(words !== undefined && { words }) };
 }
 
@@ -77,6 +77,8 @@ type Thrown = {
   errcode?: number;
   errstr?: string;
   status?: number;
+  /** Of a {@link Reason}; harmless text. */
+  received?: string;
 };
 
 /** `fetch` and connections to several addresses wrap the original error. */

@@ -19,7 +19,21 @@ type WithAccess = (
   work: (access: OpenedAccess) => Promise<void>,
 ) => Promise<void>;
 
-type ImportFlags = { json: boolean; dryRun: boolean; replace: boolean; restore: boolean };
+type ImportFlags = {
+  json: boolean;
+  dryRun: boolean;
+  replace: boolean;
+  restore: boolean;
+  allowEmpty: boolean;
+};
+
+const NO_FLAGS: ImportFlags = {
+  json: false,
+  dryRun: false,
+  replace: false,
+  restore: false,
+  allowEmpty: false,
+};
 
 /** Adds `directory import` and `directory export`. */
 export function addDirectoryCommands(
@@ -29,23 +43,26 @@ export function addDirectoryCommands(
 ): void {
   const directory = program
     .command('directory')
-    .description('move the directory in and out as NDJSON');
+    .description('import and export the directory as NDJSON');
   directory
     .command('import')
-    .description('read users, videos and rooms, all or nothing; what the file does not name stays')
+    .description(
+      'import users, videos and rooms in one transaction; entries that the file does not name are kept',
+    )
     .argument('<file>', 'an NDJSON file, or - for standard input')
-    .option('--dry-run', 'check every line, and change nothing')
-    .option('--replace', 'delete what the file does not name')
-    .option('--restore', 'take what an older release exported, with a warning where it is wrong')
+    .option('--dry-run', 'check every line without changing anything')
+    .option('--replace', 'delete entries that the file does not name')
+    .option('--restore', 'accept exports of older releases; invalid values cause warnings')
+    .option('--allow-empty', 'accept a file without entries')
     .option('--json', 'print JSON')
-    .action((file, { json = false, dryRun = false, replace = false, restore = false }) =>
+    .action((file, options) =>
       withAccess(false, (access) =>
-        importFile(databaseOf(access), file, { json, dryRun, replace, restore, terminal }),
+        importFile(databaseOf(access), file, { ...NO_FLAGS, ...options, terminal }),
       ),
     );
   directory
     .command('export')
-    .description('write the whole directory to standard output')
+    .description('write the directory to standard output')
     .action(() => withAccess(true, (access) => exportTo(databaseOf(access), process.stdout)));
 }
 
@@ -58,7 +75,7 @@ function databaseOf({ database }: OpenedAccess): Database {
 async function importFile(
   database: Database,
   file: string,
-  { json, dryRun, replace, restore, terminal }: ImportFlags & Output,
+  { json, dryRun, replace, restore, allowEmpty, terminal }: ImportFlags & Output,
 ): Promise<void> {
   const refused = createRefusedIds();
   const options: ImportOptions = {
@@ -66,6 +83,7 @@ async function importFile(
     dryRun,
     onEntry: refused.check,
     replace,
+    allowEmpty,
     onLine(line) {
       if (line % PROGRESS_LINES === 0) terminal.progress(`${line.toLocaleString('en')} lines`);
     },
@@ -78,17 +96,17 @@ async function importFile(
     createStore(database),
     readInput(file),
     options,
-  ).catch(listLines);
+  ).catch((error) => listLines(error, replace));
   terminal.progress('');
   const warning = refused.summary();
   if (warning) terminal.note(`warning: ${warning}`);
   const counts = `${user} users, ${video} videos and ${room} rooms`;
-  const rest = replace ? 'deleted' : 'left as it is';
+  const rest = replace ? 'deleted' : 'kept';
   terminal.print(
     json
       ? JSON.stringify({ users: user, videos: video, rooms: room })
       : terminal.wrap(
-          `${dryRun ? 'Would import' : 'Imported'} ${counts}; what the file does not name is ${rest}.`,
+          `${dryRun ? 'Would import' : 'Imported'} ${counts}; entries that the file does not name are ${rest}.`,
         ),
   );
 }
@@ -103,11 +121,15 @@ export function cliActor(readUser: () => { username: string } = userInfo): Actor
 }
 
 /** Throws one error that lists all invalid lines. */
-function listLines(error: unknown): never {
+function listLines(error: unknown, replace: boolean): never {
   if (!(error instanceof ImportError)) throw error;
   const lines = error.problems.map(({ line, message }) => printable(`line ${line}: ${message}`));
-  if (lines.length === 0)
-    throw new Error('The file has no entries, and --replace would delete everything.');
+  if (lines.length === 0) {
+    const rest = replace
+      ? 'and --replace would delete everything'
+      : 'so nothing would change; add --allow-empty if that is intended';
+    throw new Error(`The file has no entries, ${rest}.`);
+  }
   if (error.count > 1) lines.push(`${error.count} lines are wrong; nothing was imported`);
   throw new Error(lines.join('\n'));
 }

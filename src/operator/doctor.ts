@@ -1,6 +1,5 @@
 import { probeIntrospection } from '../auth/introspection.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, addressOf, redisFailure } from '../config/failures.ts';
@@ -13,7 +12,7 @@ import { createMemoryCounter } from '../http/rate-limit.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 import { printable } from '../messages/printable.ts';
 import { type OpenedAccess, openAccess } from '../open-access.ts';
-import { unixSeconds } from '../time.ts';
+import { CLOCK_FIX, isClockRight, unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
 import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
@@ -214,6 +213,7 @@ async function checkRedis(url: string): Promise<Finding> {
       if (shared) resolve();
     },
   });
+  counter.checkWhenReady();
   const probe = setInterval(() => counter.increment('doctor', 1_000), 200);
   // The first attempts fail until the connection is established.
   const late = setTimeout(resolve, REDIS_MS);

@@ -6,7 +6,8 @@ import { type Output, table } from './terminal.ts';
 type LoggedCode = ErrorCode | 'aborted';
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
-const WINDOW = 'Directory: availableFrom and availableUntil of the video, in Unix seconds.';
+const WINDOW =
+  'Directory: availableFrom and availableUntil of the video, or its licences, in Unix seconds.';
 
 /** Where to find the cause of a code. */
 const WHERE_TO_LOOK: Record<LoggedCode, string> = {
@@ -14,20 +15,20 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
   credential_missing: 'The app sends no Authorization header, or a proxy removes it.',
   credential_invalid:
-    'The log says reason, expected and received. explain --jwt walks through one JWT; doctor checks the keys.',
+    'The log has reason, expected and received. explain --jwt checks one JWT step by step; doctor checks the keys.',
   credential_expired:
     'The app must refresh its JWT sooner; if it is fresh, compare the clocks (doctor).',
   subject_mismatch: 'The app sends the userId of somebody else; it may leave it out.',
   user_not_allowed: `Directory: the user is unknown or suspended. With reason user_id_refused_by_zego: AUTH_USER_ID=hash. ${EXPLAIN}`,
-  room_not_allowed: `Directory: no such room, closed, or the user is no member. ${EXPLAIN}`,
+  room_not_allowed: `Directory: no such room, closed, or the user is not a member. ${EXPLAIN}`,
   video_not_allowed: `Directory: no such video, withdrawn, or not in videoIds of the room. ${EXPLAIN}`,
   video_not_started: `${WINDOW} ${EXPLAIN}`,
   video_ended: `${WINDOW} ${EXPLAIN}`,
   region_not_allowed:
-    'Directory: regions of the video. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
+    'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   not_found: 'The client has a wrong address, or a proxy changes the path.',
   method_not_allowed: 'The client must send POST to /video-token.',
-  request_timeout: 'A slow network, or a proxy that holds the body back for more than 10 s.',
+  request_timeout: 'A slow network, or a proxy that delays the body for more than 10 s.',
   body_too_large: 'The app sends more than the two ids.',
   unsupported_media_type: 'The app must send Content-Type: application/json, uncompressed.',
   headers_too_large: 'Cookies, or a JWT with very many claims: the limit is 16 kB.',
@@ -35,9 +36,9 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
     'RATE_LIMIT_PER_IP and RATE_LIMIT_PER_USER; one ip for all in the log means TRUST_PROXY is missing.',
   internal_error: 'A bug in the service: the log has an error with the same requestId.',
   dependency_unavailable:
-    'The log says reason: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor asks each.',
+    'The field reason in the log names the cause: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor checks each.',
   key_unknown:
-    'The identity provider signs with a key that is a few seconds old, or somebody sends JWTs with invented key ids: reason is key_unknown.',
+    'The identity provider signs with a key that is a few seconds old, or somebody sends JWTs with invented key ids (reason key_unknown).',
   overloaded: 'The event loop is late: add replicas, or look at the load of the machine.',
 };
 

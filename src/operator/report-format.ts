@@ -70,8 +70,17 @@ function cells({ denied, ...row }: Row): string[] {
   return [day, video, territory, ...numbers, codes.join('; ')];
 }
 
-/** Quotes a cell (RFC 4180) and prevents formula injection, because ids are untrusted. */
+/**
+ * What makes a spreadsheet calculate, at the start of a cell or behind anything that may be taken for the end of one:
+ * the separator depends on the language, and quotes protect only from the comma (OWASP, "CSV Injection"). Excel in
+ * Chinese and Japanese also takes full-width signs.
+ */
+const FORMULA = /(^|[;,|\t\r\n"'])(\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])/gu;
+
+/** Quotes a cell where it needs it (RFC 4180) and puts an apostrophe before each formula; ids are untrusted. */
 function quote(cell: string): string {
-  const text = /^[=+\-@\t\r]/.test(cell) && cell !== '-' ? `'${cell}` : cell;
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = cell === '-' ? cell : cell.replace(FORMULA, "$1$2'$3");
+  return text !== cell || /[",;|\t\r\n]|^\s|\s$/.test(text)
+    ? `"${text.replaceAll('"', '""')}"`
+    : text;
 }

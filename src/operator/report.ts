@@ -2,13 +2,13 @@ import { pipeline, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
-import { createDecisionStore, type Decision } from './decision-store.ts';
+import { createDecisionStore } from './decision-store.ts';
 import { readInput, unreadableFile } from './input.ts';
+import { MENTION, readLogLine } from './log-lines.ts';
 import { FORMATS, type ReportFormat } from './report-format.ts';
 import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 
-const DECISION = '"event":"video_token"';
 /** Lines per write. */
 const BATCH_LINES = 1_000;
 
@@ -34,43 +34,65 @@ async function* decompressed(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+export type ReportOptions = {
+  format: ReportFormat;
+  tempDir: string;
+  /** Accept lines that mention a decision and cannot be read as one. */
+  skipUnreadable: boolean;
+  terminal: Terminal;
+};
+
 /**
  * Aggregates audit logs by day, film and territory. Decisions are stored in a temporary database in `tempDir`, so
  * that memory usage is constant.
  *
+ * @returns false if lines could not be read that should not be skipped
  * @throws {Error} when no line is a decision
  */
 export async function report(
   files: readonly string[],
-  { format, tempDir, terminal }: { format: ReportFormat; tempDir: string; terminal: Terminal },
-): Promise<void> {
+  { format, tempDir, skipUnreadable, terminal }: ReportOptions,
+): Promise<boolean> {
   const database = openTemporaryDatabase(tempDir, (cause) =>
     terminal.note(
       `warning: ${tempDir}: cannot be written, so the report is made in memory; ${cause}; --temp-dir names another folder`,
     ),
   );
   const store = createDecisionStore(database);
-  let count = 0;
-  let parsed = 0;
+  const counts = { lines: 0, decisions: 0, unreadable: 0 };
+  let firstUnreadable: string | undefined;
   for (const file of files) {
+    let number = 0;
+    const skipped = (count: number, line: number) => {
+      counts.unreadable += count;
+      firstUnreadable ??= `${file}, line ${line}`;
+    };
     for await (const lines of splitLines(decompressed(file), ignoreLongLine)) {
       for (const line of lines) {
-        const decision = line.includes(DECISION) && parse(line.toString());
-        if (!decision) continue;
-        store.add(toDecision(decision));
-        parsed++;
+        number++;
+        if (!line.includes(MENTION)) continue;
+        const { decisions, unreadable } = readLogLine(line.toString());
+        for (const decision of decisions) store.add(decision);
+        counts.decisions += decisions.length;
+        if (unreadable > 0) skipped(unreadable, number);
       }
-      count += lines.length;
-      terminal.progress(`${count.toLocaleString('en')} lines`);
+      counts.lines += lines.length;
+      terminal.progress(`${counts.lines.toLocaleString('en')} lines`);
     }
   }
   terminal.progress('');
-  if (parsed === 0) {
+  if (counts.decisions === 0) {
     throw new Error(
-      `${files.join(', ')}: none of ${count} lines is a decision of the service; give what it wrote to standard output`,
+      `${files.join(', ')}: none of ${counts.lines} lines is a decision of the service; give what it wrote to standard output`,
     );
   }
   await printAll(FORMATS[format](store.rows()), terminal);
+  if (firstUnreadable !== undefined) {
+    terminal.note(
+      `${skipUnreadable ? 'warning: ' : ''}${counts.unreadable} records contain ${MENTION} and are not decisions; they are in no row. The first: ${firstUnreadable}. Give one JSON object a line, as the service wrote it${skipUnreadable ? '' : '; with --skip-unreadable the command exits 0'}`,
+    );
+  }
+  return skipUnreadable || firstUnreadable === undefined;
 }
 
 /** Yields to the event loop after each batch, which flushes writes and detects a closed pipe. */
@@ -83,40 +105,4 @@ async function printAll(lines: Iterable<string>, terminal: Terminal): Promise<vo
     await setImmediate();
   }
   if (batch.length > 0) terminal.print(batch.join('\n'));
-}
-
-type LoggedDecision = {
-  time?: string;
-  videoId?: string;
-  country?: string;
-  userId?: string;
-  outcome?: string;
-  code?: string;
-  durationMs?: number;
-};
-
-/**
- * Skips truncated and foreign lines: log rotation may split a line. Docker Compose and Kubernetes prefix each
- * line with the container, or with time and stream.
- */
-function parse(line: string): LoggedDecision | undefined {
-  try {
-    return JSON.parse(line.slice(line.indexOf('{')));
-  } catch {
-    return undefined;
-  }
-}
-
-function toDecision(logged: LoggedDecision): Decision {
-  const { time = '', videoId = '-', country = '-', userId, outcome } = logged;
-  const { code = '-', durationMs = 0 } = logged;
-  return {
-    day: String(time).slice(0, 10),
-    video: String(videoId),
-    territory: String(country),
-    outcome: outcome === 'issued' || outcome === 'failed' ? outcome : 'denied',
-    code: String(code),
-    user: userId === undefined ? undefined : String(userId),
-    durationMs,
-  };
 }

@@ -51,7 +51,31 @@ export function createMetrics(accessMode: string) {
     ...createGauges(registry),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),
     corsRefused: () => cors.inc(),
+    ...createProcessCounters(registry),
     rateLimitShared: (isShared: boolean) => shared.set(isShared ? 1 : 0),
+  };
+}
+
+/** What happens to the process, and not in a request. */
+function createProcessCounters(registry: Registry) {
+  const registers = [registry];
+  const clientErrors = new Counter({
+    name: 'client_errors_total',
+    help: 'Bytes on a connection that are not a request, by kind.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'reload_total',
+    help: 'Reloads of secrets and keys.',
+    labelNames: ['result'],
+    registers,
+  });
+  // An alert on an increase does not see the first one of a series that begins with it.
+  for (const result of ['ok', 'error']) reloads.inc({ result }, 0);
+  return {
+    clientError: (kind: string) => clientErrors.inc({ kind }),
+    reloaded: (result: 'ok' | 'error') => reloads.inc({ result }),
   };
 }
 

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { AccessService } from '../access/access.ts';
-import { CLOCK_FIX, isClockRight } from '../clock.ts';
 import type { AccessConfig } from '../config/config.ts';
 import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
 import type { Provider } from '../config/identity/provider.ts';
 import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
+import { CLOCK_FIX, isClockRight } from '../time.ts';
 
 /** Log fields for an error of a dependency. */
 export function reasonOf(error: unknown): { reason: string; problem: string } {
@@ -49,6 +49,19 @@ export async function warnOfFailingBackend(
   });
 }
 
+/** The number of distinct texts that {@link createFieldLog} logs. */
+const MAX_FIELD_LINES = 100;
+
+/** Warns of unknown fields in denials of the backend, once for each. */
+export function createFieldLog(logger: Logger): (received: string) => void {
+  const logged = new Set<string>();
+  return (received) => {
+    if (logged.has(received) || logged.size >= MAX_FIELD_LINES) return;
+    logged.add(received);
+    logger.warn({ received }, 'backend denial has an unknown field');
+  };
+}
+
 type JwksFetched = (issuer: string, result: 'ok' | 'error', error?: unknown, url?: string) => void;
 
 /** Logs when fetching the keys of an issuer fails and recovers; forwards each event to `next`. */
@@ -83,6 +96,37 @@ export function createClockLog(logger: Logger): (issuer: string, secondsAhead: n
       const fields = { issuer, secondsAhead, fix: CLOCK_FIX };
       logger.warn(fields, 'clock differs from the identity provider');
     }
+  };
+}
+
+const NAME_EVERY_MS = 60_000;
+
+/** What a load balancer is configured to send, and what to change. */
+const WRONG_PROTOCOLS: Readonly<Record<string, [message: string, fix: string]>> = {
+  tls: [
+    'TLS on a plain HTTP port',
+    'end TLS at the load balancer, and let it speak http:// to this port',
+  ],
+  proxy_protocol: [
+    'PROXY protocol on a plain HTTP port',
+    'switch it off at the load balancer (HAProxy: send-proxy), which should send X-Forwarded-For instead',
+  ],
+};
+
+/** Counts errors of clients; logs a wrong protocol at most once a minute. `clock` is monotonic milliseconds. */
+export function createClientErrorLog(
+  logger: Logger,
+  next: (kind: string) => void,
+  clock = () => performance.now(),
+): (kind: string) => void {
+  const loggedAt = new Map<string, number>();
+  return (kind) => {
+    next(kind);
+    const [message, fix] = WRONG_PROTOCOLS[kind] ?? [];
+    const now = clock();
+    if (!message || now - (loggedAt.get(kind) ?? Number.NEGATIVE_INFINITY) < NAME_EVERY_MS) return;
+    loggedAt.set(kind, now);
+    logger.warn({ fix }, message);
   };
 }
 

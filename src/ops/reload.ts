@@ -12,6 +12,8 @@ export type ReloadOptions = {
   read(): Config;
   /** Applies a configuration; rejects if a dependency fails. */
   apply(config: Config): Promise<void>;
+  /** Called after each reload. */
+  onReloaded?(result: 'ok' | 'error'): void;
   /** The files read by the last `read`. */
   files(): readonly string[];
 };
@@ -20,7 +22,13 @@ export type ReloadOptions = {
  * Reloads on SIGHUP and when a file changes. Polls, because file events miss the symbolic links of mounted secrets.
  * An invalid configuration is ignored; a failed dependency causes a retry.
  */
-export function installReload({ logger, read, apply, files }: ReloadOptions): () => void {
+export function installReload({
+  logger,
+  read,
+  apply,
+  files,
+  onReloaded,
+}: ReloadOptions): () => void {
   let watched: readonly string[] = [];
   let last: Promise<void> = Promise.resolve();
   let retry: NodeJS.Timeout | undefined;
@@ -32,8 +40,10 @@ export function installReload({ logger, read, apply, files }: ReloadOptions): ()
       try {
         await apply(reread());
         logger.info({ trigger }, 'secrets and keys reloaded');
+        onReloaded?.('ok');
       } catch (error) {
         logger.error({ trigger, problem: (error as Error).message }, 'reload failed');
+        onReloaded?.('error');
         if (stopped || error instanceof ConfigError) return;
         retry = setTimeout(run, RETRY_MS, 'retry').unref();
       }

@@ -12,22 +12,22 @@ export type DecodeOptions = {
   secrets: readonly string[];
   /** The AppID that the token must be for. CBC is malleable: without it a changed AppID can pass. */
   appId?: number;
-  /** Unix seconds; given, an expired token is refused. */
+  /** Unix seconds; when given, an expired token is refused. */
   now?: number;
 };
 
-/** A token that decrypts and agrees with itself. */
+/** A token that decrypts and whose expiry equals that of its envelope. */
 export type Decoded = {
   mode: Token04Mode;
   claims: Token04Claims;
-  /** Which of the secrets opened it, from 0. */
+  /** The index of the secret that decrypts it. */
   secretIndex: number;
 };
 
 /**
  * Reads a token04 of either mode.
  *
- * @throws {Token04Error} that says precisely what is wrong
+ * @throws {Token04Error} any code from `not_token04` to `expired`
  */
 export function decode(token: string, { secrets, appId, now }: DecodeOptions): Decoded {
   const keys = secrets.map(parseSecret);
@@ -62,10 +62,10 @@ function openWithAny(envelope: Envelope, keys: Buffer[]) {
   throw damaged
     ? new Token04Error(
         'tampered',
-        'The token decrypts, but its content was changed or is no token04.',
+        'The token decrypts, but its content is not that of a token04: it was changed or cut.',
       )
     : new Token04Error(
         'wrong_secret',
-        'No ServerSecret given opens it: it is of another project, or of a secret before the present one.',
+        'No given ServerSecret decrypts it: the token belongs to another project, or was made with an older secret.',
       );
 }

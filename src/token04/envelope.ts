@@ -3,7 +3,7 @@ import { Token04Error } from './errors.ts';
 /** How a token is encrypted: AES-256-CBC, or AES-256-GCM as ZEGO's newer generators do. */
 export type Token04Mode = 'cbc' | 'gcm';
 
-/** A token's outer form, before decryption. `ciphertext` ends with the tag in GCM. */
+/** The unencrypted outer layer of a token. In GCM mode `ciphertext` ends with the tag. */
 export type Envelope = {
   mode: Token04Mode;
   /** Unix seconds, in the clear and not authenticated. */
@@ -22,7 +22,7 @@ export const IV_BYTES = { cbc: 16, gcm: 12 } as const;
 /**
  * `"04" + base64( int64BE expire | uint16BE |IV| | IV | uint16BE n | ciphertext, n bytes [ | 0x01 ] )`
  *
- * The last byte stands in GCM mode only. `sealed` is IV and ciphertext, one after the other.
+ * The last byte is present in GCM mode only. `sealed` is the IV followed by the ciphertext.
  */
 export function encodeEnvelope(mode: Token04Mode, expireAt: number, sealed: Buffer): string {
   const ivBytes = IV_BYTES[mode];
@@ -38,7 +38,7 @@ export function encodeEnvelope(mode: Token04Mode, expireAt: number, sealed: Buff
 }
 
 /**
- * The reverse of {@link encodeEnvelope}.
+ * The inverse of {@link encodeEnvelope}.
  *
  * @throws {Token04Error} `is_jwt`, `not_token04` or `truncated`
  */
@@ -57,7 +57,7 @@ export function decodeEnvelope(token: string): Envelope {
   if (!marked || !sized || ivBytes !== IV_BYTES[mode] || !Number.isSafeInteger(expireAt)) {
     throw new Token04Error(
       'not_token04',
-      'The text begins like a token04 but its layout is not one.',
+      'The text begins like a token04, but its layout is different.',
     );
   }
   return {
@@ -77,7 +77,7 @@ function decodeText(token: string): Buffer {
   }
   const text = token.slice(PREFIX.length);
   const bytes = Buffer.from(text, 'base64');
-  // Node skips what is not base64; only the canonical text gives itself back.
+  // Node.js ignores invalid characters; only canonical base64 survives a round trip.
   if (bytes.toString('base64') === text) return bytes;
   if (text.length % 4 !== 0 && /^[A-Za-z0-9+/]+$/.test(text)) throw truncated();
   throw new Token04Error(

@@ -1,4 +1,4 @@
-/** What is wrong with an input of token04; stable, for programs to branch on. */
+/** Stable codes for invalid input. */
 export type Token04ErrorCode =
   | 'app_id_invalid'
   | 'user_id_invalid'
@@ -18,7 +18,7 @@ export type Token04ErrorCode =
   | 'app_id_mismatch'
   | 'expired';
 
-/** The only error that this module throws. Its message never holds a secret or a plaintext. */
+/** The only error that this module throws. Its message never contains a secret or a plaintext. */
 export class Token04Error extends Error {
   override readonly name = 'Token04Error';
   readonly code: Token04ErrorCode;

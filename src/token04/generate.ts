@@ -5,17 +5,17 @@ import type { Token04Mode } from './envelope.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { parseSecret } from './secret.ts';
 
-/** Whose tokens to make: one ZEGO project. */
+/** The ZEGO project that tokens are made for. */
 export type GeneratorOptions = {
   /** ZEGO AppID, 1 … 4294967295. */
   appId: number;
-  /** ServerSecret: 32 bytes, used as they stand. */
+  /** ServerSecret: 32 bytes, used as they are. */
   secret: string;
   /** @default 'cbc' */
   mode?: Token04Mode;
 };
 
-/** What one token says. Times are Unix seconds. */
+/** The content of one token. Times are Unix seconds. */
 export type GenerateInput = {
   /** 1 to 64 bytes of UTF-8; must equal the id that the client logs in to ZEGO with. */
   userId: string;
@@ -32,7 +32,7 @@ export type GenerateInput = {
  */
 export type Generate = (input: GenerateInput) => string;
 
-/** A generator that draws its randomness, IVs included, from `random`. Not exported by index.ts. */
+/** A generator with an injected source of randomness, which also provides IVs. Not exported by index.ts. */
 export function createGeneratorWith(options: GeneratorOptions, random: RandomBytes): Generate {
   const { appId, secret, mode = 'cbc' } = options;
   checkAppId(appId);

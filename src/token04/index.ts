@@ -28,7 +28,7 @@ export function createGenerator(options: GeneratorOptions): Generate {
   return createGeneratorWith(options, createRandomPool());
 }
 
-/** A call into the random source costs more than a token's encryption: draw for 200 at once. */
+/** Reads random bytes for 200 tokens at once: a call costs more than encrypting a token. */
 function createRandomPool(): RandomBytes {
   const pool = Buffer.alloc(POOL_BYTES);
   let used = POOL_BYTES;

@@ -3,7 +3,7 @@ import { Token04Error } from './errors.ts';
 const SECRET_BYTES = 32;
 
 /**
- * The AES-256 key of a ServerSecret: its 32 bytes as they stand, not hex-decoded.
+ * The AES-256 key of a ServerSecret: its 32 bytes as they are, not hex-decoded.
  *
  * @throws {Token04Error} `secret_is_app_sign` or `secret_invalid`
  */

@@ -3,6 +3,7 @@ import type { AccessDecision } from '../../src/access/access.ts';
 import { claimsDirectory } from '../../src/access/jwt-claims.ts';
 import { createRulesService } from '../../src/open-access.ts';
 import { NOW } from '../support/clock.ts';
+import { withTypos } from '../support/typos.ts';
 
 const service = createRulesService(claimsDirectory);
 
@@ -53,8 +54,53 @@ describe('the claim video_access', () => {
     expect(await check(claim)).toEqual({ allow: true });
   });
 
-  it('ignores fields that it does not know', async () => {
-    expect(await check([{ room: 'room', videos: ['film'], seats: 4 }])).toEqual({ allow: true });
+  it('allows nothing by an entry with an unknown field, and the log names it', async () => {
+    const seats = { room: 'room', videos: ['film'], seats: 4 };
+    expect(await check([seats])).toMatchObject({
+      code: 'room_not_allowed',
+      reason: { code: 'claim_video_access', received: 'video_access.0: unknown field "seats"' },
+    });
+    const until = { room: 'room', videos: ['film'], notAfter: NOW + 60 };
+    const mistyped = { room: 'room', videos: ['*'], notafter: NOW + 600 };
+    expect(await check([until, mistyped])).toEqual({
+      allow: true,
+      notAfter: NOW + 60,
+      reason: {
+        code: 'claim_video_access',
+        expected: 'a list of { room, videos, notBefore?, notAfter?, regions? }',
+        received: 'video_access.1: unknown field "notafter"; did you mean notAfter?',
+      },
+    });
+  });
+
+  it('names an unknown field without what a terminal or a log could take for more', async () => {
+    const field = `a\u001b[2J\u202e\u2028\u0085\u009b"\n${'x'.repeat(1_000)}`;
+    const claim = [{ room: 'room', videos: ['film'], [field]: 1, ['__proto__']: 2, third: 3 }];
+    const decision = await check(JSON.parse(JSON.stringify(claim)));
+    const { received = '' } = (decision as { reason?: { received?: string } }).reason ?? {};
+    expect(received).toMatch(/^video_access\.0: unknown field "a\[2J\\"x{28,34}" and \d more$/);
+  });
+
+  it('is never wider or longer by a typing mistake in any field', async () => {
+    const ids = { userId: 'alice', roomId: 'room', videoId: 'film', requestId: 'request' };
+    const grant = {
+      room: 'room',
+      videos: ['film'],
+      notBefore: NOW - 60,
+      notAfter: NOW + 60,
+      regions: ['SG'],
+    };
+    const other = { room: 'room', videos: ['film'], notAfter: NOW + 30, regions: ['SG'] };
+    const mistakes = withTypos(grant);
+    expect(mistakes.length).toBeGreaterThan(3_000);
+    for (const mistake of mistakes) {
+      const asked = (videoAccess: object[], country: string) =>
+        service.check({ ...ids, videoAccess, country }, NOW);
+      expect(await asked([mistake], 'SG')).toMatchObject({ allow: false });
+      expect(await asked([mistake, other], 'MY')).toMatchObject({ allow: false });
+      const beside = await asked([mistake, other], 'SG');
+      if (beside.allow) expect(beside.notAfter).toBe(NOW + 30);
+    }
   });
 });
 
@@ -90,6 +136,17 @@ describe('notAfter in the claim', () => {
   });
 });
 
+describe('notBefore and regions in the claim', () => {
+  it('bind the entry, as the window and the countries of a licence do', async () => {
+    const entry = { room: 'room', videos: ['film'] };
+    const later = [{ ...entry, notBefore: NOW + 1 }];
+    expect(await check(later)).toEqual({ ...deny('video_not_started'), availableFrom: NOW + 1 });
+    expect(await check([{ ...entry, notBefore: NOW }])).toEqual({ allow: true });
+    expect(await check([{ ...entry, regions: ['SG'] }])).toEqual(deny('region_not_allowed'));
+    expect(await check([{ ...entry, regions: [] }])).toEqual(deny('region_not_allowed'));
+  });
+});
+
 describe('a claim of another form', () => {
   it.each([
     ['missing', undefined],
@@ -107,6 +164,11 @@ describe('a claim of another form', () => {
     ['an end before 1970', [{ room: 'room', videos: ['*'], notAfter: -1 }]],
     ['an end in milliseconds', [{ room: 'room', videos: ['*'], notAfter: NOW * 1000 }]],
     ['an end after the year 9999', [{ room: 'room', videos: ['*'], notAfter: 253_402_300_800 }]],
+    ['a start of null', [{ room: 'room', videos: ['*'], notBefore: null }]],
+    ['a start in milliseconds', [{ room: 'room', videos: ['*'], notBefore: NOW * 1000 }]],
+    ['countries of null', [{ room: 'room', videos: ['*'], regions: null }]],
+    ['countries in one text', [{ room: 'room', videos: ['*'], regions: 'SG' }]],
+    ['a country in lower case', [{ room: 'room', videos: ['*'], regions: ['sg'] }]],
     ['an empty room', [{ room: '', videos: ['*'] }]],
     ['a room of 129 bytes', [{ room: 'r'.repeat(129), videos: ['*'] }]],
     ['a video of 129 bytes', [{ room: 'room', videos: ['v'.repeat(129), '*'] }]],
@@ -117,7 +179,7 @@ describe('a claim of another form', () => {
       ...deny('room_not_allowed'),
       reason: {
         code: 'claim_video_access',
-        expected: 'a list of { room, videos, notAfter? }',
+        expected: 'a list of { room, videos, notBefore?, notAfter?, regions? }',
         received,
       },
     });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessRequest, AccessService } from '../../src/access/access.ts';
 import { NOW } from '../support/clock.ts';
+import { decisionOf, LICENCE_TABLE } from './licence-table.ts';
 
 /** An adapter under the contract: its service, and how to fill its directory. */
 export type AccessUnderTest = {
@@ -82,6 +83,22 @@ export function describeAccessDirectory(name: string, setup: () => Promise<Acces
       expect(await check(CHANGING)).toMatchObject({ allow: true });
     });
 
+    it.each(LICENCE_TABLE)('decides by licences: $name', async ({ fields, answers }) => {
+      const room = { type: 'room', id: 'licensed', videoIds: ['licensed'], memberIds: ['alice'] };
+      // A film that had others is the same as a new one.
+      for (const before of [null, [{ until: 1 }, {}, { from: 2 }]]) {
+        const film = { type: 'video', id: 'licensed' };
+        await access.load([{ ...film, licences: before }]);
+        // A part of the short form is about a film with one licence.
+        if (!('licences' in fields)) await access.load([{ ...film, licences: null }]);
+        await access.load([{ ...film, ...fields }, room]);
+        for (const [country, moment, answer] of answers) {
+          const question = { roomId: 'licensed', videoId: 'licensed', country };
+          expect(await check(question, NOW + moment)).toEqual(decisionOf(answer));
+        }
+      }
+    });
+
     it('many requests at once each get their own answer', async () => {
       const questions = Array.from({ length: 200 }, (_, i) => (i % 2 ? 'film' : 'elsewhere'));
       const answers = await Promise.all(questions.map((videoId) => check({ ...FILM, videoId })));
@@ -120,9 +137,21 @@ const LONG_ID = '🎬'.repeat(32);
 const CHANGING = { userId: 'carol', roomId: 'changing', videoId: 'changing' };
 
 const CHANGEABLE = [
-  { type: 'user', id: 'carol' },
-  { type: 'video', id: 'changing', availableUntil: NOW + 60 },
-  { type: 'room', id: 'changing', videoIds: ['changing'], memberIds: ['carol'] },
+  { type: 'user', id: 'carol', status: 'active' },
+  {
+    type: 'video',
+    id: 'changing',
+    status: 'available',
+    availableUntil: NOW + 60,
+    regions: null,
+  },
+  {
+    type: 'room',
+    id: 'changing',
+    status: 'open',
+    videoIds: ['changing'],
+    memberIds: ['carol'],
+  },
 ];
 
 const DIRECTORY = [

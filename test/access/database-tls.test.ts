@@ -100,6 +100,13 @@ describe('a DATABASE_URL with TLS', () => {
       'sslmode=prefer',
       'the certificate is self-signed',
     ],
+    ['a self-signed certificate and ssl=require', 'good', 'ssl=require', 'self-signed'],
+    [
+      'a self-signed certificate and sslrootcert=system',
+      'good',
+      'sslrootcert=system',
+      'self-signed',
+    ],
     ['a self-signed certificate and a mistyped sslmode', 'good', 'sslmode=requier', 'self-signed'],
     [
       'a certificate for another host',

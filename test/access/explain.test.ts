@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AccessFacts } from '../../src/access/access.ts';
+import type { AccessFacts, Licence } from '../../src/access/access.ts';
 import { decide, explain } from '../../src/access/rules.ts';
 import { NOW } from '../support/clock.ts';
 
@@ -9,11 +9,13 @@ const IDS = { userId: 'alice', roomId: 'room', videoId: 'film', country: 'SG' };
 const ALLOWED = {
   user: { status: 'active' },
   room: { status: 'open', hasMember: true, hasVideo: true },
-  video: { status: 'available', availableFrom: null, availableUntil: null, regions: null },
+  video: { status: 'available', licences: [{ from: null, until: null, regions: null }] },
 } as const satisfies AccessFacts;
 
 const withRoom = (room: object) => ({ ...ALLOWED, room: { ...ALLOWED.room, ...room } });
 const withVideo = (video: object) => ({ ...ALLOWED, video: { ...ALLOWED.video, ...video } });
+const licensed = (licence: Partial<Licence>) =>
+  withVideo({ licences: [{ from: null, until: null, regions: null, ...licence }] });
 
 const CASES: [string, string, AccessFacts][] = [
   ['user exists', 'there is no user alice in the directory', { ...ALLOWED, user: undefined }],
@@ -24,25 +26,17 @@ const CASES: [string, string, AccessFacts][] = [
   ['video exists', 'there is no video film in the directory', { ...ALLOWED, video: undefined }],
   ['video is available', 'film is withdrawn', withVideo({ status: 'withdrawn' })],
   ['video is in the room', 'film is not in room', withRoom({ hasVideo: false })],
-  [
-    'licence has begun',
-    'it begins at 2023-11-14T22:13:21.000Z',
-    withVideo({ availableFrom: NOW + 1 }),
-  ],
-  [
-    'licence has not ended',
-    'it ends at 2023-11-14T22:13:20.000Z',
-    withVideo({ availableUntil: NOW }),
-  ],
+  ['licence has begun', 'it begins at 2023-11-14T22:13:21.000Z', licensed({ from: NOW + 1 })],
+  ['licence has not ended', 'it ends at 2023-11-14T22:13:20.000Z', licensed({ until: NOW })],
   [
     'licence covers the country',
     'it covers MY, TH; the client is in SG',
-    withVideo({ regions: ['MY', 'TH'] }),
+    licensed({ regions: ['MY', 'TH'] }),
   ],
   [
     'licence covers the country',
     'it covers no country; the client is in SG',
-    withVideo({ regions: [] }),
+    licensed({ regions: [] }),
   ],
 ];
 
@@ -72,10 +66,45 @@ describe('the reasons of a decision', () => {
       'the directory has video film',
       'film is available',
       'film is in room',
+      'it covers every country; the client is in SG',
       'it has no beginning',
       'it has no end',
-      'it covers every country; the client is in SG',
     ]);
+  });
+
+  it('show each of several licences, and count those that cover the country', () => {
+    const facts = withVideo({
+      licences: [
+        { from: NOW - 9, until: NOW, regions: ['SG'] },
+        { from: NOW + 1, until: null, regions: ['MY', 'TH'] },
+        { from: null, until: NOW, regions: null },
+      ],
+    });
+    const { decision, decidedBy, rules } = explain(facts, IDS, NOW);
+    expect(decision).toEqual({ allow: false, code: 'video_ended' });
+    expect(decidedBy).toBe('licence has not ended');
+    expect(rules.slice(-3)).toEqual([
+      {
+        rule: 'licence covers the country',
+        holds: true,
+        fact: 'licence 1 covers SG; licence 2 covers MY, TH; licence 3 covers every country; the client is in SG',
+      },
+      {
+        rule: 'licence has begun',
+        holds: true,
+        fact: 'licence 1 begins at 2023-11-14T22:13:11.000Z; licence 2 begins at 2023-11-14T22:13:21.000Z; licence 3 has no beginning',
+      },
+      {
+        rule: 'licence has not ended',
+        holds: false,
+        fact: 'licence 1 ends at 2023-11-14T22:13:20.000Z; licence 2 has no end; licence 3 ends at 2023-11-14T22:13:20.000Z',
+      },
+    ]);
+    const elsewhere = explain(facts, { ...IDS, country: 'MY' }, NOW);
+    expect(elsewhere).toMatchObject({
+      decision: { code: 'video_not_started', availableFrom: NOW + 1 },
+      decidedBy: 'licence has begun',
+    });
   });
 
   it('say of what the directory does not have that it is unknown', () => {
@@ -86,9 +115,9 @@ describe('the reasons of a decision', () => {
   });
 
   it('say that a country is not known', () => {
-    const facts = withVideo({ regions: ['SG'] });
+    const facts = licensed({ regions: ['SG'] });
     const { rules } = explain(facts, { ...IDS, country: undefined }, NOW);
-    expect(rules.at(-1)).toEqual({
+    expect(rules.at(-3)).toEqual({
       rule: 'licence covers the country',
       holds: false,
       fact: 'it covers SG; the client is in an unknown one',
@@ -129,9 +158,10 @@ describe('for any facts', () => {
     video: option(
       fc.record({
         status: fc.constantFrom('available', 'withdrawn'),
-        availableFrom: time,
-        availableUntil: time,
-        regions: fc.option(fc.uniqueArray(country)),
+        licences: fc.array(
+          fc.record({ from: time, until: time, regions: fc.option(fc.uniqueArray(country)) }),
+          { maxLength: 5 },
+        ),
       }),
     ),
   });

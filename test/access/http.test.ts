@@ -3,8 +3,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AccessService } from '../../src/access/access.ts';
-import { createBackendAccess } from '../../src/access/backend.ts';
+import { type BackendOptions, createBackendAccess, readAnswer } from '../../src/access/backend.ts';
 import { NOW } from '../support/clock.ts';
+import { withTypos } from '../support/typos.ts';
 
 const SECRET = 'backend-secret-0123456789-0123456789';
 const UNAVAILABLE = { code: 'dependency_unavailable' };
@@ -43,8 +44,9 @@ afterAll(() => {
   }
 });
 
-function open(timeoutMs = 1_000): AccessService {
-  const access = createBackendAccess({ url: urlOf(server), secret: SECRET, timeoutMs });
+function open(options: Partial<BackendOptions> = {}): AccessService {
+  const url = urlOf(server);
+  const access = createBackendAccess({ url, secret: SECRET, timeoutMs: 1_000, ...options });
   onTestFinished(access.close);
   return access;
 }
@@ -89,8 +91,77 @@ describe('the decision of the backend', () => {
     [{ allow: false, code: 'user_not_allowed' }],
     [{ allow: false, code: 'video_not_started', availableFrom: NOW + 60 }],
   ])('%j is taken as it is', async (decision) => {
-    answering(200, JSON.stringify({ ...decision, comment: 'ignored' }));
+    answering(200, JSON.stringify(decision));
     expect(await open().check(QUESTION, NOW)).toEqual(decision);
+  });
+
+  const unknownIn = (received: string) => ({
+    code: 'dependency_unavailable',
+    extras: { reason: { code: 'backend_reply', expected: 'allow, notAfter', received } },
+  });
+
+  it.each([
+    ['notafter', NOW + 600, 'unknown field "notafter"; did you mean notAfter?'],
+    ['code', 'video_ended', 'unknown field "code"'],
+    ['availableFrom', NOW, 'unknown field "availableFrom"'],
+    ['__proto__', {}, 'unknown field "__proto__"'],
+    ['', 1, 'unknown field ""'],
+    ['a\u001b[2J\u202e', 1, 'unknown field "a[2J"'],
+  ])('that allows with the unknown field %j is no decision', async (field, value, received) => {
+    answering(200, `{"allow":true,${JSON.stringify(field)}:${JSON.stringify(value)}}`);
+    const access = open();
+    await expect(access.check(QUESTION, NOW)).rejects.toMatchObject(unknownIn(received));
+    expect(access.healthy()).toBe(false);
+    answering(200, '{"allow":true}');
+    expect(await access.check(QUESTION, NOW)).toEqual({ allow: true });
+  });
+
+  it('that allows with unknown fields does not keep others from an answer', async () => {
+    const access = open();
+    for (let i = 0; i < 20; i++) {
+      answering(200, '{"allow":true,"until":1}');
+      await expect(access.check(QUESTION, NOW)).rejects.toMatchObject(UNAVAILABLE);
+      answering(200, '{"allow":false,"code":"video_ended"}');
+      expect(await access.check(QUESTION, NOW)).toEqual({ allow: false, code: 'video_ended' });
+    }
+  });
+
+  it('that denies with an unknown field is one, with a warning', async () => {
+    const warnings: string[] = [];
+    const onUnknownField = (fields: string) => void warnings.push(fields);
+    const access = open({ onUnknownField });
+    answering(200, '{"allow":false,"code":"video_ended","availablefrom":1,"notAfter":2}');
+    expect(await access.check(QUESTION, NOW)).toEqual({ allow: false, code: 'video_ended' });
+    expect(warnings).toEqual([
+      'unknown field "availablefrom" and 1 more; did you mean availableFrom?',
+    ]);
+  });
+
+  it('may have fields that are named as ignored', async () => {
+    const access = open({ ignoredFields: ['comment', 'trace'] });
+    answering(200, '{"allow":true,"notAfter":1800000000,"comment":"x","trace":{}}');
+    expect(await access.check(QUESTION, NOW)).toEqual({ allow: true, notAfter: 1_800_000_000 });
+    answering(200, '{"allow":true,"comment":"x","traces":1}');
+    await expect(access.check(QUESTION, NOW)).rejects.toMatchObject(
+      unknownIn('unknown field "traces"'),
+    );
+  });
+
+  it('is never wider or longer by a typing mistake in any field', () => {
+    const answers = [
+      { allow: true, notAfter: NOW + 600 },
+      { allow: false, code: 'video_not_started', availableFrom: NOW + 60 },
+    ];
+    const mistakes = answers.flatMap(withTypos);
+    expect(mistakes.length).toBeGreaterThan(3_000);
+    for (const mistake of mistakes) {
+      try {
+        const decision = readAnswer(JSON.parse(JSON.stringify(mistake)), {});
+        expect(decision).toEqual({ allow: false, code: 'video_not_started' });
+      } catch (error) {
+        expect(['ServiceError', 'ZodError']).toContain((error as Error).name);
+      }
+    }
   });
 
   it.each([
@@ -134,7 +205,7 @@ describe('a backend in trouble', () => {
 
   it('that says nothing is given up at the time-out', async () => {
     respond = () => {};
-    const ms = await elapsed(open(200).check(QUESTION, NOW));
+    const ms = await elapsed(open({ timeoutMs: 200 }).check(QUESTION, NOW));
     expect(ms).toBeGreaterThan(150);
     expect(ms).toBeLessThan(1_000);
   });
@@ -144,7 +215,7 @@ describe('a backend in trouble', () => {
       const drip = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(drip));
     };
-    expect(await elapsed(open(200).check(QUESTION, NOW))).toBeLessThan(1_000);
+    expect(await elapsed(open({ timeoutMs: 200 }).check(QUESTION, NOW))).toBeLessThan(1_000);
   });
 
   it('that hangs up is no decision', async () => {

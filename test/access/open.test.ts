@@ -37,7 +37,13 @@ describe('access over the backend of the team', () => {
     await listening.promise;
     onTestFinished(() => void server.close());
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const config = { mode: 'http', url, secret: 's'.repeat(32), timeoutMs: 1_000 } as const;
+    const config = {
+      mode: 'http',
+      url,
+      secret: 's'.repeat(32),
+      timeoutMs: 1_000,
+      ignoredFields: [],
+    } as const;
     const { service, database } = await openAccess(config);
     expect(database).toBeUndefined();
     expect(service).not.toHaveProperty('explain');

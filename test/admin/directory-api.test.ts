@@ -70,7 +70,7 @@ describe.each([
   });
 
   const call = (
-    method: 'get' | 'put' | 'post' | 'delete',
+    method: 'get' | 'put' | 'patch' | 'post' | 'delete',
     path: string,
     body?: object | string,
   ) => {
@@ -87,7 +87,8 @@ describe.each([
       await call('put', 'users/u1', { status: 'suspended' }).expect(200, { status: 'suspended' });
     }
     await call('get', 'users/u1').expect(200, { status: 'suspended' });
-    await call('put', 'users/u1', {}).expect(200, { status: 'active' });
+    await call('put', 'users/u1', {}).expect(200, { status: 'suspended' });
+    await call('put', 'users/u1', { status: 'active' }).expect(200, { status: 'active' });
     await call('delete', 'users/u1').expect(204, '');
     await call('get', 'users/u1').expect(404);
     await call('delete', 'users/u1').expect(404);
@@ -116,7 +117,7 @@ describe.each([
     const full = { status: 'open', videoIds: ['a', 'b'], memberIds: ['m1'] };
     await call('put', 'rooms/r1', full).expect(200, full);
     await call('put', 'rooms/r1', { status: 'closed' }).expect(200, { ...full, status: 'closed' });
-    const fewer = { status: 'open', videoIds: ['b'], memberIds: ['m1'] };
+    const fewer = { status: 'closed', videoIds: ['b'], memberIds: ['m1'] };
     await call('put', 'rooms/r1', { videoIds: ['b'] }).expect(200, fewer);
   });
 
@@ -129,13 +130,141 @@ describe.each([
     await call('get', 'rooms/r9').expect(404);
   });
 
-  it('makes an unknown user a member of a room, and takes a member out', async () => {
+  it('makes an unknown user a member of a room only with create=true, and takes a member out', async () => {
     await call('put', 'rooms/r2', {}).expect(200);
+    for (const query of ['', '?create=false']) {
+      const { body } = await call('put', `rooms/r2/members/new_user${query}`).expect(404);
+      expect(body.detail).toMatch(/no such user.*create=true/);
+    }
+    await call('put', 'rooms/r2/members/new_user?create=1').expect(400);
+    await call('put', 'rooms/r2/members/new_user?creat=true').expect(400);
+    await call('get', 'users/new_user').expect(404);
+    await call('put', 'rooms/r2/members/new_user?create=true').expect(204);
     await call('put', 'rooms/r2/members/new_user').expect(204);
     await call('get', 'users/new_user').expect(200, { status: 'active' });
     await call('delete', 'rooms/r2/members/new_user').expect(204);
     await call('delete', 'rooms/r2/members/new_user').expect(404);
-    await call('put', 'rooms/no_room/members/new_user').expect(404);
+    const { body } = await call('put', 'rooms/no_room/members/new_user?create=true').expect(404);
+    expect(body.detail).toContain('no such room');
+  });
+
+  const LICENSED = {
+    title: 'A film',
+    status: 'withdrawn',
+    availableFrom: 10,
+    availableUntil: 20,
+    regions: ['SG', 'MY'],
+  };
+
+  it.each(['put', 'patch'] as const)(
+    '%s keeps the licence of a film whose title alone is given, and null clears',
+    async (method) => {
+      const url = `videos/kept_${method}`;
+      await call('put', url, LICENSED).expect(200);
+      await call(method, url, { title: 'B' }).expect(200, { ...LICENSED, title: 'B' });
+      for (const field of ['title', 'availableFrom', 'availableUntil', 'regions']) {
+        await call('put', url, LICENSED).expect(200, LICENSED);
+        await call(method, url, { [field]: null }).expect(200, { ...LICENSED, [field]: null });
+      }
+      await call(method, url, { status: null }).expect(400);
+      await call(method, url, { availableUntil: 10, availableFrom: 10 }).expect(400);
+      await call('put', url, LICENSED).expect(200);
+      const { body } = await call(method, url, { availableFrom: 20 }).expect(400);
+      expect(body.errors).toEqual([
+        { path: 'availableUntil', message: 'must be later than availableFrom' },
+      ]);
+      await call('get', url).expect(200, LICENSED);
+    },
+  );
+
+  it.each([
+    ['users', 'user', {}, { status: null }],
+    ['videos', 'video', {}, { status: null }],
+    ['rooms', 'room', {}, { status: null }, { videoIds: null }, { memberIds: null }],
+  ])('what GET of %s answers, PUT takes; null elsewhere is refused', async (path, type, ...bad) => {
+    await importLines({ type, id: 'same' }).expect(200);
+    const { body: before } = await call('get', `${path}/same`).expect(200);
+    await call('put', `${path}/same`, before).expect(200, before);
+    await call('patch', `${path}/same`, before).expect(200, before);
+    for (const change of bad.slice(1)) {
+      await call('put', `${path}/same`, change).expect(400);
+      await call('patch', `${path}/same`, change).expect(400);
+    }
+    await call('get', `${path}/same`).expect(200, before);
+  });
+
+  it.each(['users', 'videos', 'rooms'])('PATCH creates nothing: %s', async (path) => {
+    await call('patch', `${path}/absent`, {}).expect(404);
+    await call('get', `${path}/absent`).expect(404);
+  });
+
+  it('PATCH takes merge patches and plain JSON, PUT plain JSON alone', async () => {
+    await call('put', 'videos/media', LICENSED).expect(200);
+    const send = (method: 'put' | 'patch', type: string) =>
+      call(method, 'videos/media').set('content-type', type).send('{"regions":["TH"]}');
+    for (const type of ['application/merge-patch+json', 'application/json; charset=utf-8']) {
+      await call('put', 'videos/media', LICENSED).expect(200);
+      await send('patch', type).expect(200, { ...LICENSED, regions: ['TH'] });
+    }
+    await send('patch', 'application/json-patch+json').expect(415);
+    await send('patch', 'text/plain').expect(415);
+    await send('put', 'application/merge-patch+json').expect(415);
+    for (const body of ['[]', 'null', '"x"', '', '{"a":', '{"regions":["th"]}'])
+      await call('patch', 'videos/media')
+        .set('content-type', 'application/merge-patch+json')
+        .send(body)
+        .expect(400);
+  });
+
+  it.each([
+    ['both forms', { licences: [{}], regions: null }],
+    ['both forms of no limit', { licences: null, availableFrom: null }],
+    ['101 licences', { licences: Array.from({ length: 101 }, () => ({})) }],
+    ['an empty window', { licences: [{}, { from: 2, until: 2 }] }],
+    ['null in a licence', { licences: [{ until: null }] }],
+    ['an unknown field', { licences: [{ availableFrom: 1 }] }],
+    ['an unknown country', { licences: [{ regions: ['UK'] }] }],
+  ])('refuses licences with %s', async (_name, video) => {
+    for (const method of ['put', 'patch'] as const) {
+      await call('put', 'videos/strict', { licences: [{ until: 1 }] }).expect(200);
+      const { body } = await call(method, 'videos/strict', video).expect(400);
+      expect(body.code).toBe('invalid_request');
+      expect(body.errors).toHaveLength(1);
+    }
+    await call('get', 'videos/strict').expect(200, {
+      title: null,
+      status: 'available',
+      availableFrom: null,
+      availableUntil: 1,
+      regions: null,
+    });
+    await call('delete', 'videos/strict').expect(204);
+  });
+
+  it('answers several licences alone, and takes what it answers', async () => {
+    const licences = [{ until: 10, regions: ['SG'] }, { from: 10 }];
+    const stored = { title: 'A film', status: 'available', licences };
+    await call('put', 'videos/several', { title: 'A film', licences }).expect(200, stored);
+    await call('get', 'videos/several').expect(200, stored);
+    await call('put', 'videos/several', stored).expect(200, stored);
+    await call('patch', 'videos/several', { title: null }).expect(200, { ...stored, title: null });
+    const { body } = await call('patch', 'videos/several', { regions: ['SG'] }).expect(400);
+    expect(body.errors).toMatchObject([{ path: 'regions' }]);
+    const { body: nowhere } = await call('patch', 'videos/several', { licences: [] }).expect(200);
+    expect(nowhere).toMatchObject({ availableFrom: null, availableUntil: null, regions: [] });
+  });
+
+  it('refuses an import without entries unless it is allowed', async () => {
+    for (const body of ['', '\n \n']) {
+      const { body: problem } = await call('post', 'import', body).expect(400);
+      expect(problem.errors[0].message).toMatch(/no entries.*allowEmpty=true/);
+      await call('post', 'import?allowEmpty=true', body).expect(200, {
+        user: 0,
+        video: 0,
+        room: 0,
+      });
+    }
+    await call('post', 'import?allowempty=true', '\n').expect(400);
   });
 
   it('takes ids of 128 bytes, percent-encoded, and refuses longer ones', async () => {
@@ -191,6 +320,7 @@ describe.each([
     await call('put', 'users/c1', {}).expect(200);
     await call('put', 'rooms/c1', {}).expect(200);
     await call('put', 'rooms/c1/members/c1').expect(204);
+    await call('patch', 'rooms/absent', {}).expect(404);
     await call('delete', 'rooms/c1/members/c1').expect(204);
     await call('delete', 'users/c1').expect(204);
     await importLines({ type: 'video', id: 'c1', title: 'A film' }).expect(200);

@@ -39,6 +39,7 @@ describe('an environment with the least in it', () => {
       ACCESS_MODE: 'sqlite',
       ACCESS_SQLITE_PATH: 'data/access.db',
       ACCESS_HTTP_TIMEOUT_MS: 1000,
+      ACCESS_IGNORED_FIELDS: [],
       RATE_LIMIT_PER_IP: 300,
       RATE_LIMIT_PER_USER: 60,
       SHUTDOWN_DELAY_MS: 5000,
@@ -111,6 +112,11 @@ const ACCEPTED: [string, string, unknown][] = [
   ['TRUST_PROXY', '::ffff:10.0.0.0/104', ['::ffff:10.0.0.0/104']],
   ['TRUST_PROXY', '::ffff:10.0.0.1', ['::ffff:10.0.0.1']],
   ['CORS_ORIGINS', 'https://a.example', ['https://a.example']],
+  ['CORS_ORIGINS', 'capacitor://localhost', ['capacitor://localhost']],
+  ['CORS_ORIGINS', 'ionic://localhost', ['ionic://localhost']],
+  ['CORS_ORIGINS', 'tauri://localhost, app://my.app', ['tauri://localhost', 'app://my.app']],
+  ['CORS_ORIGINS', 'https://localhost', ['https://localhost']],
+  ['CORS_ORIGINS', 'http://tauri.localhost', ['http://tauri.localhost']],
   [
     'CORS_ORIGINS',
     'https://a.example, http://localhost:3000',
@@ -172,6 +178,30 @@ const REFUSED: [string, string, string][] = [
     'https://*.example',
     'must be a list of origins with http:// or https://, never *',
   ],
+  ['CORS_ORIGINS', 'capacitor://*', 'must be a list of origins with http:// or https://, never *'],
+  ['CORS_ORIGINS', 'capacitor://', 'must be a list of origins with http:// or https://, never *'],
+  [
+    'CORS_ORIGINS',
+    'capacitor:localhost',
+    'must be a list of origins with http:// or https://, never *',
+  ],
+  ['CORS_ORIGINS', 'file://', 'must be a list of origins with http:// or https://, never *'],
+  ['CORS_ORIGINS', 'file:///a', 'must be a list of origins with http:// or https://, never *'],
+  ['CORS_ORIGINS', 'content://a', 'must be a list of origins with http:// or https://, never *'],
+  [
+    'CORS_ORIGINS',
+    'chrome-extension://a',
+    'must be a list of origins with http:// or https://, never *',
+  ],
+  ['CORS_ORIGINS', 'javascript://a', 'must be a list of origins with http:// or https://, never *'],
+  ['CORS_ORIGINS', 'data:a', 'must be a list of origins with http:// or https://, never *'],
+  [
+    'CORS_ORIGINS',
+    'ftp://a.example',
+    'must be a list of origins with http:// or https://, never *',
+  ],
+  ['CORS_ORIGINS', 'app://a b', 'must be a list of origins with http:// or https://, never *'],
+  ['CORS_ORIGINS', 'app://user@a', 'must be a list of origins with http:// or https://, never *'],
   ['CORS_ORIGINS', 'null', 'must be a list of origins with http:// or https://, never *'],
   ['CORS_ORIGINS', 'a.example', 'must be a list of origins with http:// or https://, never *'],
   ...['https://a.example;https://b.example', 'https://a.example https://b.example'].map(
@@ -183,6 +213,16 @@ const REFUSED: [string, string, string][] = [
   ),
   ['CORS_ORIGINS', 'https://a.example/', ORIGIN],
   ['CORS_ORIGINS', 'https://a.example/path', ORIGIN],
+  [
+    'CORS_ORIGINS',
+    'capacitor://localhost/',
+    'an origin has no trailing slash and no path; use capacitor://localhost',
+  ],
+  [
+    'CORS_ORIGINS',
+    'Capacitor://localhost/x',
+    'an origin has no trailing slash and no path; use capacitor://localhost',
+  ],
   ['CORS_ORIGINS', 'https://A.example', ORIGIN],
   ['ACCESS_SQLITE_PATH', 'postgres://user:canary@db.example/access', 'must be a path, not a URL'],
   ['ACCESS_SQLITE_PATH', 'file:///data/access.db', 'must be a path, not a URL'],
@@ -283,7 +323,16 @@ describe('ACCESS_MODE', () => {
   it.each([
     ['sqlite', { ACCESS_SQLITE_PATH: 'x.db' }, { path: 'x.db' }],
     ['postgres', { DATABASE_URL: 'postgres://db/a' }, { url: 'postgres://db/a' }],
-    ['http', http, { url: 'https://b.example/', secret: LONG_SECRET, timeoutMs: 1000 }],
+    [
+      'http',
+      { ...http, ACCESS_IGNORED_FIELDS: 'comment, trace' },
+      {
+        url: 'https://b.example/',
+        secret: LONG_SECRET,
+        timeoutMs: 1000,
+        ignoredFields: ['comment', 'trace'],
+      },
+    ],
     ['claims', {}, {}],
   ])('%s takes what it needs', (mode, variables, rest) => {
     expect(load({ ACCESS_MODE: mode, ...variables }).access).toEqual({ mode, ...rest });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database, Session } from '../../src/directory/database.ts';
-import { LINKS, type Room, TABLES, type User, type Video } from '../../src/directory/entries.ts';
+import { type Changes, LINKS, TABLES } from '../../src/directory/entries.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { readEntry } from '../../src/directory/read.ts';
 import { type Change, createStore, type Store } from '../../src/directory/store.ts';
@@ -15,6 +15,16 @@ const VIDEO = {
   availableUntil: null,
   regions: null,
 } as const;
+
+const UNLIMITED = { availableFrom: null, availableUntil: null, regions: null };
+
+/** How release 0.2.0 writes a film. */
+const UPSERT_0_2_0 = `
+  INSERT INTO videos (id, title, status, available_from, available_until, regions)
+  VALUES ('film', NULL, 'available', 10, 20, 'SG')
+  ON CONFLICT (id) DO UPDATE SET title = excluded.title, status = excluded.status,
+    available_from = excluded.available_from, available_until = excluded.available_until,
+    regions = excluded.regions`;
 
 /** What the directory does over every database; `open` gives one with its schema. */
 export function describeDirectory(name: string, open: () => Promise<Database>): void {
@@ -34,9 +44,10 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       });
     });
 
-    const putUser = (id: string, user: User) => store.put('admin', 'user', id, user);
-    const putVideo = (id: string, video: Video) => store.put('admin', 'video', id, video);
-    const putRoom = (id: string, room: Room) => store.put('admin', 'room', id, room);
+    const putUser = (id: string, user: Changes['user']) => store.put('admin', 'user', id, user);
+    const putVideo = (id: string, video: Changes['video']) =>
+      store.put('admin', 'video', id, video);
+    const putRoom = (id: string, room: Changes['room']) => store.put('admin', 'room', id, room);
     const readUser = (id: string) => readEntry(database, 'user', id);
     const readRoom = (id = 'room') => readEntry(database, 'room', id);
 
@@ -78,6 +89,151 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       expect(await readEntry(database, 'video', 'film')).toEqual(video);
     });
 
+    const FULL = {
+      title: 'A film',
+      status: 'withdrawn',
+      availableFrom: 10,
+      availableUntil: 20,
+      regions: ['SG'],
+    } as const;
+    const stored = { ...FULL, regions: ['SG'] };
+
+    it.each<[string, Changes['video'], object]>([
+      ['nothing', {}, {}],
+      ['a title', { title: 'Another' }, { title: 'Another' }],
+      ['a status', { status: 'available' }, { status: 'available' }],
+      ['a start', { availableFrom: 19 }, { availableFrom: 19 }],
+      ['an end', { availableUntil: 11 }, { availableUntil: 11 }],
+      ['countries', { regions: ['MY', 'TH'] }, { regions: ['MY', 'TH'] }],
+      ['no country', { regions: [] }, { regions: [] }],
+      ['null for the title', { title: null }, { title: null }],
+      ['null for the start', { availableFrom: null }, { availableFrom: null }],
+      ['null for the end', { availableUntil: null }, { availableUntil: null }],
+      ['null for the countries', { regions: null }, { regions: null }],
+    ])('keeps the fields that a change leaves out: %s', async (_name, change, changed) => {
+      await putVideo('film', stored);
+      expect(await putVideo('film', change)).toEqual({ ...stored, ...changed });
+      await load(database, [
+        { type: 'video', id: 'film', ...stored },
+        { type: 'video', id: 'film', ...change },
+      ]);
+      expect(await readEntry(database, 'video', 'film')).toEqual({ ...stored, ...changed });
+    });
+
+    it('gives a new entry the defaults of the fields that are left out', async () => {
+      expect(await putVideo('film', {})).toEqual(VIDEO);
+      expect(await putUser('alice', {})).toEqual({ status: 'active' });
+      expect(await putRoom('room', {})).toEqual({ status: 'open', videoIds: [], memberIds: [] });
+    });
+
+    it.each<[string, Changes['video']]>([
+      ['ends before the start', { availableUntil: 10 }],
+      ['begins at the end', { availableFrom: 20 }],
+    ])('refuses a window that %s that is stored, and keeps it', async (_name, change) => {
+      await putVideo('film', stored);
+      const refused = { message: 'must be later than availableFrom', path: 'availableUntil' };
+      expect(await rejectionOf(putVideo('film', change))).toMatchObject(refused);
+      const line = [{ type: 'video', id: 'film', ...change }];
+      expect(await rejectionOf(load(database, line))).toMatchObject({
+        message: 'line 1: availableUntil: must be later than availableFrom',
+      });
+      expect(await readEntry(database, 'video', 'film')).toEqual(stored);
+    });
+
+    const SEVERAL = [{ from: 10, until: 20, regions: ['SG', 'MY'] }, { from: 30 }, { regions: [] }];
+
+    it.each<[string, NonNullable<Changes['video']['licences']>, object]>([
+      ['none', [], { ...UNLIMITED, regions: [] }],
+      ['one without bounds', [{}], UNLIMITED],
+      ['one', [{ from: 0, regions: ['SG'] }], { ...UNLIMITED, availableFrom: 0, regions: ['SG'] }],
+      ['two', [{ until: 1 }, {}], { licences: [{ until: 1 }, {}] }],
+      ['two that are equal', [{}, {}], { licences: [{}, {}] }],
+      ['three', SEVERAL, { licences: SEVERAL }],
+      [
+        'a hundred',
+        Array.from({ length: 100 }, (_, i) => ({ from: i, until: 253_402_300_799 - i })),
+        {
+          licences: Array.from({ length: 100 }, (_, i) => ({
+            from: i,
+            until: 253_402_300_799 - i,
+          })),
+        },
+      ],
+    ])(
+      'keeps the licences of a film, the short form where it says all: %s',
+      async (_, licences, kept) => {
+        const answer = { title: null, status: 'available', ...kept };
+        expect(await putVideo('film', { licences })).toEqual(answer);
+        expect(await putVideo('film', { title: 'A film' })).toEqual({ ...answer, title: 'A film' });
+        await load(database, [{ type: 'video', id: 'film', status: 'available', title: null }]);
+        const [line = ''] = await Array.fromAsync(exportDirectory(database));
+        expect(JSON.parse(line)).toEqual({ type: 'video', id: 'film', ...answer });
+        await store.delete('admin', 'video', 'film');
+        await load(database, [JSON.parse(line)]);
+        expect(await Array.fromAsync(exportDirectory(database))).toEqual([line]);
+        expect(await putVideo('film', { licences: null })).toMatchObject(UNLIMITED);
+      },
+    );
+
+    it.each<[string, Changes['video']]>([
+      ['the start', { availableFrom: 1 }],
+      ['null for the end', { availableUntil: null }],
+      ['the countries', { regions: ['SG'] }],
+      ['two of three', { availableFrom: 1, availableUntil: 2 }],
+    ])(
+      'refuses a part of the short form of a film with several licences: %s',
+      async (_, change) => {
+        await putVideo('film', { licences: SEVERAL });
+        const error = await rejectionOf(putVideo('film', { title: 'Another', ...change }));
+        expect(error).toMatchObject({ name: 'ConflictError', path: Object.keys(change)[0] });
+        const line = load(database, [{ type: 'video', id: 'film', ...change }]);
+        expect(await rejectionOf(line)).toMatchObject({
+          message: expect.stringMatching(/^line 1: \w+: the video has several licences; give /),
+        });
+        expect(await readEntry(database, 'video', 'film')).toMatchObject({
+          title: null,
+          licences: SEVERAL,
+        });
+      },
+    );
+
+    it('has one licence once the whole short form is given', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      const short = { availableFrom: 1, availableUntil: null, regions: null };
+      expect(await putVideo('film', short)).toEqual({ title: null, status: 'available', ...short });
+    });
+
+    it.each([
+      ['by the name of its columns', "UPDATE videos SET regions = 'TH' WHERE id = 'film'"],
+      ['to what it was', "UPDATE videos SET available_from = available_from WHERE id = 'film'"],
+      ['by release 0.2.0', UPSERT_0_2_0],
+    ])('has one licence once another program writes it: %s', async (_, sql) => {
+      await putVideo('film', { licences: SEVERAL });
+      await database.transaction(({ query }) => query(sql));
+      const [row] = await database.query('SELECT * FROM video_licences');
+      expect(row).toBeUndefined();
+      expect(await readEntry(database, 'video', 'film')).not.toHaveProperty('licences');
+    });
+
+    it('keeps licences when another program writes title or status alone', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      const sql = "UPDATE videos SET title = 'x', status = 'withdrawn'";
+      await database.transaction(({ query }) => query(sql));
+      expect(await readEntry(database, 'video', 'film')).toMatchObject({ licences: SEVERAL });
+    });
+
+    it('leaves no licence of a deleted film to a new one', async () => {
+      await putVideo('film', { licences: SEVERAL });
+      await store.delete('admin', 'video', 'film');
+      expect(await putVideo('film', { regions: ['SG'] })).toMatchObject({ regions: ['SG'] });
+    });
+
+    it('creates nothing where it is told to change only what is there', async () => {
+      expect(await store.put('admin', 'video', 'film', {}, false)).toBeUndefined();
+      expect(await readEntry(database, 'video', 'film')).toBeUndefined();
+      expect(changes).toEqual([]);
+    });
+
     it('replaces the lists of a room that are given and leaves those that are not', async () => {
       await load(database, [
         ...['alice', 'bob'].map((id) => ({ type: 'user', id })),
@@ -105,7 +261,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       async (_name, lists, message) => {
         const putting = putRoom('room', { status: 'open', ...lists });
         expect(await rejectionOf(putting)).toMatchObject({
-          name: 'UnknownReferenceError',
+          name: 'ConflictError',
           message,
         });
         expect(await readRoom()).toBeUndefined();
@@ -121,7 +277,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'user', id: 'sam', status: 'suspended' },
       ]);
       for (const id of ['new', 'sam', 'new']) {
-        expect(await store.putMember('admin', 'room', id)).toBe(true);
+        expect(await store.putMember('admin', 'room', id, true)).toBeUndefined();
       }
       expect(await readRoom()).toMatchObject({ memberIds: ['new', 'sam'] });
       expect(await readUser('new')).toEqual({ status: 'active' });
@@ -129,13 +285,21 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     });
 
     it('creates no user for a room that is not there', async () => {
-      expect(await store.putMember('admin', 'no', 'new')).toBe(false);
+      expect(await store.putMember('admin', 'no', 'new', true)).toBe('room');
       expect(await readUser('new')).toBeUndefined();
+    });
+
+    it('makes nobody a member who is not there, unless told to', async () => {
+      await load(database, [{ type: 'room', id: 'room' }]);
+      expect(await store.putMember('admin', 'room', 'ghost', false)).toBe('user');
+      expect(await readUser('ghost')).toBeUndefined();
+      expect(await readRoom()).toMatchObject({ memberIds: [] });
+      expect(changes).toEqual([]);
     });
 
     it('deletes a membership and says whether there was one', async () => {
       await load(database, [{ type: 'room', id: 'room' }]);
-      await store.putMember('admin', 'room', 'alice');
+      await store.putMember('admin', 'room', 'alice', true);
       const remove = () => store.deleteMember('admin', 'room', 'alice');
       expect([await remove(), await remove()]).toEqual([true, false]);
       expect(await readUser('alice')).toBeDefined();
@@ -161,7 +325,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       await putUser('alice', { status: 'active' });
       await putVideo('film', { ...VIDEO, title: 'A film' });
       await putRoom('room', { status: 'open', videoIds: ['film'] });
-      await store.putMember('cli:ops', 'room', 'alice');
+      await store.putMember('cli:ops', 'room', 'alice', false);
       await store.deleteMember('admin', 'room', 'alice');
       await store.delete('admin', 'video', 'film');
       const put = { actor: 'admin', operation: 'put' };
@@ -178,7 +342,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
 
     it('reports no change that was refused or that changed nothing', async () => {
       await rejectionOf(putRoom('room', { status: 'open', videoIds: ['none'] }));
-      await store.putMember('admin', 'none', 'alice');
+      await store.putMember('admin', 'none', 'alice', true);
       await store.deleteMember('admin', 'none', 'alice');
       await store.delete('admin', 'user', 'alice');
       expect(changes).toEqual([]);
@@ -259,7 +423,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ]);
       const lines = exportDirectory(database);
       const first = await lines.next();
-      await store.putMember('admin', 'room', 'late');
+      await store.putMember('admin', 'room', 'late', true);
       const others = await Array.fromAsync(lines);
       expect(first.value).toContain('alice');
       expect(others.map((line) => JSON.parse(line))).toMatchObject([{ memberIds: ['alice'] }]);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { TABLES } from '../../src/directory/entries.ts';
 import { type FactsRow, selectFacts, toFacts } from '../../src/directory/facts.ts';
 
-const NOTHING: FactsRow = [null, null, null, null, null, null, null, null];
+const NOTHING: FactsRow = [null, null, null, null, null, null, null, null, null];
 
 it('a row without user, room and video has no facts', () => {
   expect(toFacts(NOTHING)).toStrictEqual({ user: undefined, room: undefined, video: undefined });
@@ -12,12 +12,12 @@ it.each([
   ['SQLite', 1, 0, 7],
   ['PostgreSQL', true, null, '7'],
 ])('a row of %s has the facts of user, room and video', (_, yes, no, time) => {
-  const row: FactsRow = ['suspended', 'closed', yes, no, 'withdrawn', time, null, 'SG,MY'];
-  const video = { status: 'withdrawn', availableFrom: 7, availableUntil: null };
+  const row: FactsRow = ['suspended', 'closed', yes, no, 'withdrawn', time, null, 'SG,MY', null];
+  const licences = [{ from: 7, until: null, regions: ['SG', 'MY'] }];
   expect(toFacts(row)).toStrictEqual({
     user: { status: 'suspended' },
     room: { status: 'closed', hasMember: true, hasVideo: false },
-    video: { ...video, regions: ['SG', 'MY'] },
+    video: { status: 'withdrawn', licences },
   });
 });
 
@@ -32,16 +32,27 @@ it('a row of the select list has its facts at their places, whatever their order
     'video.available_from': 1,
     'video.available_until': 2,
     'video.regions': 'SG',
+    'FROM video_licences': '3:4:*;::SG,MY;::',
   };
   const row = texts.map((text) => {
-    const [found] = Object.keys(values).filter((part) => new RegExp(`${part}\\b`).test(text));
+    const [found] = Object.keys(values)
+      .toReversed()
+      .filter((part) => new RegExp(`${part}\\b`).test(text));
     return values[found as string];
   });
   expect(row).toHaveLength(Object.keys(values).length);
   expect(toFacts(row)).toStrictEqual({
     user: { status: 'active' },
     room: { status: 'open', hasMember: true, hasVideo: false },
-    video: { status: 'available', availableFrom: 1, availableUntil: 2, regions: ['SG'] },
+    video: {
+      status: 'available',
+      licences: [
+        { from: 1, until: 2, regions: ['SG'] },
+        { from: 3, until: 4, regions: null },
+        { from: null, until: null, regions: ['SG', 'MY'] },
+        { from: null, until: null, regions: [] },
+      ],
+    },
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { AccessRequest } from '../../src/access/access.ts';
-import { createQuestionCollector, type Question } from '../../src/directory/questions.ts';
+import { createQuestionCollector, type PendingRequest } from '../../src/directory/questions.ts';
 import { rejectionOf } from '../support/errors.ts';
 
 const NOTHING = { user: undefined, room: undefined, video: undefined };
@@ -14,7 +14,7 @@ const requestOf = (userId: string): AccessRequest => ({
 });
 
 /** A collector whose batches are answered as the test says, and the users of each batch. */
-function collect(answer: (questions: readonly Question[]) => Promise<void> | undefined) {
+function collect(answer: (questions: readonly PendingRequest[]) => Promise<void> | undefined) {
   const batches: string[][] = [];
   const facts = createQuestionCollector((questions) => {
     batches.push(questions.map(({ request }) => request.userId));
@@ -23,7 +23,7 @@ function collect(answer: (questions: readonly Question[]) => Promise<void> | und
   return { batches, ask: async (userId: string) => facts(requestOf(userId)) };
 }
 
-const answerAll = (questions: readonly Question[]): undefined => {
+const answerAll = (questions: readonly PendingRequest[]): undefined => {
   for (const { request, resolve } of questions) {
     resolve({ ...NOTHING, user: { status: request.userId === 'bob' ? 'suspended' : 'active' } });
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
@@ -73,9 +74,17 @@ describe('an import', () => {
     expect(await exported()).toHaveLength(3);
   });
 
-  it('of nothing is one of nothing', async () => {
-    expect(await read()).toEqual({ user: 0, video: 0, room: 0 });
-    expect(await read('')).toEqual({ user: 0, video: 0, room: 0 });
+  it('of nothing is refused unless it is allowed', async () => {
+    const NOTHING = { user: 0, video: 0, room: 0 };
+    for (const text of ['', '\n', '\ufeff', ' \r\n\t']) {
+      expect((await refusal(text)).problems).toEqual([]);
+      const options = { allowEmpty: true };
+      expect(await importLines(chunks(text), options)).toEqual(NOTHING);
+      const replacing = importLines(chunks(text), { ...options, replace: true });
+      expect(await rejectionOf(replacing)).toMatchObject({ name: 'ImportError', count: 0 });
+      const dry = importLines(chunks(text), { dryRun: true });
+      expect(await rejectionOf(dry)).toMatchObject({ name: 'ImportError', count: 0 });
+    }
   });
 
   it('reads lines that are split anywhere, inside a character too', async () => {
@@ -281,8 +290,56 @@ describe('a bad line', () => {
     [
       'the country XX',
       '{"type":"video","id":"v","regions":["XX"]}',
-      /regions\.0: XX is no country/,
+      /regions\.0: XX is not a country/,
     ],
+    [
+      'both forms of a licence',
+      '{"type":"video","id":"v","licences":[{}],"availableFrom":null}',
+      /licences: cannot be combined with availableFrom/,
+    ],
+    [
+      'both forms of no licence',
+      '{"type":"video","id":"v","licences":null,"regions":null}',
+      /licences: cannot be combined with regions/,
+    ],
+    [
+      'a licence that ends as it begins',
+      '{"type":"video","id":"v","licences":[{},{"from":5,"until":5}]}',
+      /licences\.1\.until: must be later than from/,
+    ],
+    [
+      'a licence that begins at null',
+      '{"type":"video","id":"v","licences":[{"from":null}]}',
+      /licences\.0\.from: must be a number/,
+    ],
+    [
+      'a licence with an unknown field',
+      '{"type":"video","id":"v","licences":[{"form":5}]}',
+      /licences\.0: unknown field form; did you mean from\?/,
+    ],
+    [
+      'a licence of the country UK',
+      '{"type":"video","id":"v","licences":[{"regions":["UK"]}]}',
+      /licences\.0\.regions\.0: UK .* GB/,
+    ],
+    [
+      'a licence of a country in lower case',
+      '{"type":"video","id":"v","licences":[{"regions":["sg"]}]}',
+      /licences\.0\.regions\.0: must be an ISO/,
+    ],
+    [
+      'a licence in milliseconds',
+      '{"type":"video","id":"v","licences":[{"until":1700000000000}]}',
+      /licences\.0\.until: must be Unix seconds/,
+    ],
+    [
+      '101 licences',
+      JSON.stringify({ type: 'video', id: 'v', licences: Array.from({ length: 101 }, () => ({})) }),
+      /licences: must be at most 100 long/,
+    ],
+    ['licences that are an object', '{"type":"video","id":"v","licences":{}}', /licences/],
+    ['a status of null', '{"type":"video","id":"v","status":null}', /status/],
+    ['a list of null', '{"type":"room","id":"r","videoIds":null}', /videoIds/],
     ['an unknown video', '{"type":"room","id":"r","videoIds":["no"]}', /there is no video no/],
     ['an unknown member', '{"type":"room","id":"r","memberIds":["no"]}', /there is no user no/],
     [
@@ -323,6 +380,35 @@ describe('a bad line', () => {
   });
 });
 
+describe('a file that is not text', () => {
+  const lines = Array.from({ length: 2_000 }, (_, i) => `{"type":"user","id":"user-${i}"}\n`).join(
+    '',
+  );
+  it.each([
+    ['gzip', gzipSync(lines), 'it is compressed by gzip; decompress it first'],
+    ['zstd', zstdCompressSync(lines), 'it is compressed by zstd; decompress it first'],
+    [
+      'zip',
+      Buffer.concat([Buffer.from('PK\x03\x04'), gzipSync(lines)]),
+      'it is a ZIP file; extract it first',
+    ],
+    ['UTF-16', Buffer.from(`\ufeff${lines}`, 'utf16le'), 'it is in UTF-16; convert it to UTF-8'],
+    [
+      'a SQLite database',
+      Buffer.from('SQLite format 3\0\n\0'),
+      'it is a SQLite database; export it first',
+    ],
+    ['random bytes', Buffer.from(Array.from({ length: 5_000 }, (_, i) => (i * 7919) % 251)), ''],
+  ])('is refused once, by its line: %s', async (_name, bytes, hint) => {
+    const message = hint === '' ? 'is not JSON in UTF-8' : `is not JSON in UTF-8; ${hint}`;
+    const first = await refusal(bytes);
+    expect([first.count, first.problems]).toEqual([1, [{ line: 1, message }]]);
+    const later = await refusal(`${ALICE}\n{\n`, bytes, `\n${FILM}`);
+    expect(later.problems.map(({ line }) => line)).toEqual([2, 3]);
+    expect(later.count).toBe(2);
+  });
+});
+
 describe('the bad lines of an import', () => {
   it('are all listed, and up to 100 of them with their number', async () => {
     const few = await refusal(`{\n${ALICE}\n[]\n{"type":"room","id":"r","memberIds":["no"]}\n`);
@@ -334,6 +420,9 @@ describe('the bad lines of an import', () => {
   it('may be of an older export, and are then warnings', async () => {
     const old = '{"type":"video","id":"v","availableFrom":2,"availableUntil":1,"regions":["UK"]}';
     expect((await refusal(old)).count).toBe(1);
+    const forms = '{"type":"video","id":"v","licences":[{}],"regions":["SG"]}';
+    const both = importLines(chunks(forms), { onWarning: () => {} });
+    expect(await rejectionOf(both)).toMatchObject({ count: 1 });
     const warnings: object[] = [];
     await importLines(chunks(old), { onWarning: (line) => warnings.push(line) });
     expect(warnings).toEqual([
@@ -423,7 +512,7 @@ describe('for any directory', () => {
         const first = await exported();
         expect(canonical(first.map((line) => JSON.parse(line)))).toEqual(canonical(entries));
         await empty();
-        await read(first.join(''));
+        await importLines(chunks(first.join('')), { allowEmpty: true });
         expect(await exported()).toEqual(first);
       }),
     );
@@ -444,7 +533,7 @@ describe('for any bytes', () => {
       fc.asyncProperty(fc.array(fragment, { maxLength: 12 }), async (pieces) => {
         await empty();
         try {
-          await read(...pieces);
+          await importLines(chunks(...pieces), { allowEmpty: true });
         } catch (error) {
           if (!(error instanceof ImportError)) throw error;
           const lines = Buffer.concat(pieces).toString('latin1').split('\n').length;

@@ -17,6 +17,12 @@ const DIRECTORY = [
   { type: 'video', id: 'film' },
   { type: 'room', id: 'room', videoIds: ['film'], memberIds: ['alice'] },
 ];
+/** The first licence, which the release before gives, holds now. */
+const LICENCES = [
+  { from: 1, until: 4_102_444_800 },
+  { from: 4_102_444_900, regions: ['SG'] },
+];
+const LICENSED = `${JSON.stringify({ type: 'video', id: 'film', licences: LICENCES })}\n`;
 const NDJSON = DIRECTORY.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 const [haproxy] = BALANCERS as [BalancerKind];
 
@@ -90,13 +96,14 @@ describeWith('haproxy', 'an upgrade from the release before', () => {
     let postgres: Postgres;
     let redis: ChildProcess;
     let replicas: Awaited<ReturnType<typeof startReplicas>>;
+    let access: Variables;
 
     beforeAll(async () => {
       postgres = await startPostgres();
       const port = await freePort();
       const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', ''];
       redis = await startProgram('redis-server', options, port);
-      const access = {
+      access = {
         ACCESS_MODE: 'postgres',
         DATABASE_URL: await postgres.createDatabase('access'),
       };
@@ -118,12 +125,24 @@ describeWith('haproxy', 'an upgrade from the release before', () => {
       expectNoFailure(await replicas.replace());
     });
 
-    it('can be taken back without a failed request', async () => {
+    const importLines = (input: string, program?: string) =>
+      cli(['directory', 'import', '-'], { env: access, input, ...(program && { program }) });
+    const licences = async () => {
+      const { stdout } = await cli(['directory', 'export'], { env: access });
+      return JSON.parse(stdout.split('\n').find((line) => line.includes('"video"')) ?? '').licences;
+    };
+
+    it('can be taken back without a failed request, from a film with several licences', async () => {
+      expect(await importLines(LICENSED)).toMatchObject({ code: 0 });
+      expect(await licences()).toEqual(LICENCES);
       expectNoFailure(await replicas.replace(before.server));
     });
 
     it('can be made again after it was taken back', async () => {
       expectNoFailure(await replicas.replace());
+      expect(await licences()).toEqual(LICENCES);
+      expect(await importLines(NDJSON, before.cli)).toMatchObject({ code: 0 });
+      expect(await licences()).toBeUndefined();
     });
   });
 

@@ -66,3 +66,18 @@ it('the address of the client is what a proxy of ours says', async () => {
   await ask(app, { headers: { 'x-forwarded-for': '203.0.113.9' } });
   expect(app.decisions).toMatchObject([{ ip: '203.0.113.9' }]);
 });
+
+it.each([
+  ['203.0.113.9:4711, 10.0.0.1:443', '203.0.113.9'],
+  ['203.0.113.9, [2001:db8:1::1]:443', '203.0.113.9'],
+  ['[2001:db8:2::9]:4711, 10.0.0.1', '2001:db8:2::9'],
+  ['203.0.113.9, ::ffff:10.0.0.1', '203.0.113.9'],
+  ['::ffff:203.0.113.9, [::ffff:10.0.0.1]:443', '203.0.113.9'],
+  ['198.51.100.1, 203.0.113.9:4711', '203.0.113.9'],
+  ['203.0.113.9, unknown', '127.0.0.1'],
+  ['203.0.113.9, 10.0.0.1:443:443', '127.0.0.1'],
+])('trust is decided on addresses without their ports: %s', async (forwarded, ip) => {
+  const app = await openApp({ trustProxy: ['127.0.0.1', '10.0.0.0/8', '2001:db8:1::/48'] });
+  await ask(app, { headers: { 'x-forwarded-for': forwarded } });
+  expect(app.decisions).toMatchObject([{ ip }]);
+});

@@ -16,7 +16,15 @@ describe('the address of a client', () => {
     ['203.0.113.7:5678', '203.0.113.7'],
     ['[2001:db8::1]:80', '2001:db8::1'],
     ['[2001:DB8::A]:80', '2001:DB8::A'],
-    ['[::ffff:203.0.113.7]:80', '::ffff:203.0.113.7'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['::FFFF:cb00:7107', '203.0.113.7'],
+    ['0:0:0:0:0:ffff:203.0.113.7', '203.0.113.7'],
+    ['[::ffff:203.0.113.7]:80', '203.0.113.7'],
+    ['::203.0.113.7', '::203.0.113.7'],
+    ['64:ff9b::203.0.113.7', '64:ff9b::203.0.113.7'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['[fe80::1%eth0]:80', 'fe80::1'],
   ])('that a proxy writes as %s is %s', (written, address) => {
     expect(clientAddress(request(written))).toBe(address);
   });
@@ -54,6 +62,10 @@ describe('the country of a client', () => {
     ['2001:db8::/32', '2001:db8:ffff::1'],
     ['2001:db8::1', '2001:db8::1'],
     ['10.0.0.0/8', '::ffff:10.0.0.1'],
+    ['10.0.0.0/8', '::ffff:a00:1'],
+    ['::ffff:10.0.0.0/104', '10.255.0.1'],
+    ['::ffff:10.0.0.1', '::ffff:10.0.0.1'],
+    ['fe80::/10', 'fe80::1%eth0'],
   ])('is believed of a proxy in %s at %s', (range, peer) => {
     expect(country([range], peer)).toBe('SG');
     expect(country(['198.51.100.0/24', range], peer)).toBe('SG');
@@ -65,6 +77,9 @@ describe('the country of a client', () => {
     ['2001:db8::/32', '2001:db9::1'],
     ['2001:db8::1', '2001:db8::2'],
     ['0.0.0.0/0', '2001:db8::1'],
+    ['::/7', '10.0.0.1'],
+    ['::/7', '::ffff:10.0.0.1'],
+    ['::ffff:10.0.0.0/104', '11.0.0.1'],
     ['10.0.0.0/8', ''],
   ])('is not believed of a peer outside of %s at %s', (range, peer) => {
     expect(country([range], peer)).toBeUndefined();

@@ -6,7 +6,7 @@ import { expectProblem } from '../support/problem.ts';
 
 const ALLOWED = 'https://app.example';
 const OTHER = 'https://evil.example';
-const CORS = { corsOrigins: [ALLOWED, 'https://second.example'] };
+const CORS = { corsOrigins: [ALLOWED, 'https://second.example', 'capacitor://localhost'] };
 
 async function send(origin: string, method: string, headers: Record<string, string>) {
   const body = method === 'POST' ? { body: JSON.stringify(BODY) } : {};

@@ -108,6 +108,32 @@ it('survives an error of a connection that asked for a tunnel', async () => {
   expect(await answerTo(rawRequest('GET / HTTP/1.1'))).toMatchObject({ status: 200 });
 });
 
+it.each<[kind: string, name: string, bytes: string]>([
+  ['tls', 'a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+  [
+    'proxy_protocol',
+    'version 1',
+    'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+  ],
+  ['proxy_protocol', 'version 1, unknown', 'PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ['proxy_protocol', 'version 2', '\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c'],
+  [
+    'headers_too_large',
+    'a long header',
+    `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+  ],
+  ['malformed', 'HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['malformed', 'a word', 'hello\r\n\r\n'],
+  ['malformed', 'a method like PROXY', 'PROXYING / HTTP/1.1\r\n\r\n'],
+])('counts bytes that are not a request, once: %s, %s', async (kind, _name, bytes) => {
+  const kinds: string[] = [];
+  const { port } = await open({ onClientError: (seen) => kinds.push(seen) });
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  socket.write(Buffer.from(bytes, 'latin1'));
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 4\d\d /);
+  expect(kinds).toEqual([kind]);
+});
+
 describe('a parse error', () => {
   const never = () => expect.unreachable();
 

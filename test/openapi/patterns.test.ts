@@ -8,7 +8,7 @@ import { videoSchema } from '../../src/directory/entries.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../../src/identifiers.ts';
 import { describeWith } from '../support/program.ts';
 
-const DOCUMENTS = ['openapi.yaml', 'openapi.internal.yaml'];
+const DOCUMENTS = ['openapi.yaml', 'openapi.internal.yaml', 'openapi.backend.yaml'];
 
 /** Every `pattern` of a document, each once. */
 function patternsOf(file: string): string[] {

@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { inspectToken } from '../../src/operator/inspection.ts';
+import { inspectToken } from '../../src/operator/inspect.ts';
 import { createGenerator } from '../../src/token04/index.ts';
 import { NOW } from '../support/clock.ts';
 

@@ -9,13 +9,13 @@ import { report } from '../../src/operator/report.ts';
 import { FORMATS, type ReportFormat, type Row } from '../../src/operator/report-format.ts';
 import { openTemporaryDatabase } from '../../src/operator/temporary-database.ts';
 import { runCommand } from '../support/command.ts';
+import { loggedDecision } from '../support/decision.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 
-const line = (decision: object) =>
-  `${JSON.stringify({ level: 'info', time: '2026-11-24T08:00:00.000Z', event: 'video_token', ...decision })}\n`;
+const line = (decision: Record<string, unknown>) => `${JSON.stringify(loggedDecision(decision))}\n`;
 
 const EMPTY: Row = {
   day: '2026-11-24',
@@ -40,7 +40,9 @@ async function writeLog(name: string, lines: Iterable<string>): Promise<string> 
 
 /** The report of a log, or of `-` for standard input. */
 const sumUp = (file: string, format: ReportFormat = 'json') =>
-  runCommand((terminal) => report([file], { format, tempDir: folder.path, terminal }));
+  runCommand((terminal) =>
+    report([file], { format, tempDir: folder.path, skipUnreadable: true, terminal }),
+  );
 
 describe('the report of audit logs', () => {
   it('sums up by day, film and territory', async () => {
@@ -126,7 +128,7 @@ describe('the report of audit logs', () => {
 
   it('prints each of 2,500 rows once, in their order', async () => {
     const films = Array.from({ length: 2_500 }, (_, i) => `v${String(i).padStart(4, '0')}`);
-    const lines = films.map((videoId) => line({ outcome: 'issued', userId: 'u', videoId }));
+    const lines = films.map((videoId) => line({ userId: 'u', videoId }));
     const path = await writeLog('wide.log', lines.reverse());
     const { stdout } = await sumUp(path);
     expect(JSON.parse(stdout).map(({ video }: Row) => video)).toEqual(films);
@@ -151,15 +153,51 @@ describe('the report of audit logs', () => {
     expect(videos).toEqual([...videos].sort());
   });
 
-  it('gives a spreadsheet no formula to run, and quotes what CSV must quote', async () => {
-    const decision = { outcome: 'issued', code: 'issued', durationMs: 1, country: 'SG' };
-    const path = await writeLog('b.log', [
-      line({ ...decision, videoId: '=HYPERLINK("x")' }),
-      line({ ...decision, videoId: 'a,b' }),
+  it.each([
+    ['=HYPERLINK("x")', `"'=HYPERLINK(""x"")"`],
+    ['+1', `"'+1"`],
+    ['-1', `"'-1"`],
+    ['@SUM(A1)', `"'@SUM(A1)"`],
+    ['＝1', `"'＝1"`],
+    ['＠SUM(A1)', `"'＠SUM(A1)"`],
+    ['＋1', `"'＋1"`],
+    ['－1', `"'－1"`],
+    [' =1', `" '=1"`],
+    ['a;=1', `"a;'=1"`],
+    ['a; ＝1', `"a; '＝1"`],
+    ['a,=1', `"a,'=1"`],
+    ['a";=1', `"a"";'=1"`],
+    ["'=1", `"''=1"`],
+    ['a,b', '"a,b"'],
+    ['a;b', '"a;b"'],
+    ['a=b-c', 'a=b-c'],
+    ['-', '-'],
+  ])('gives a spreadsheet no formula to run: %s', async (videoId, cell) => {
+    const { stdout } = await sumUp(await writeLog('b.log', [line({ videoId })]), 'csv');
+    expect(stdout.split('\n')[1]).toMatch(/^2026-11-24,/);
+    expect(stdout.split('\n')[1]?.slice('2026-11-24,'.length).startsWith(`${cell},-,1,`)).toBe(
+      true,
+    );
+  });
+
+  it('counts lines that mention a decision and are none, and names the first', async () => {
+    const path = await writeLog('mixed.log', [
+      line({}),
+      'GET /metrics 200\n',
+      `user said ${line({ videoId: 'forged' })}`,
+      line({}).slice(0, -9),
     ]);
-    const { stdout } = await sumUp(path, 'csv');
-    expect(stdout).toContain(`"'=HYPERLINK(""x"")"`);
-    expect(stdout).toContain('"a,b"');
+    const run = (skipUnreadable: boolean) =>
+      runCommand(async (terminal) => {
+        const options = { format: 'json', tempDir: folder.path, skipUnreadable, terminal } as const;
+        terminal.note(String(await report([path], options)));
+      });
+    const { stdout, stderr } = await run(false);
+    expect(JSON.parse(stdout)).toMatchObject([{ video: 'film', issued: 1 }]);
+    expect(stderr).toBe(
+      `2 records contain video_token and are not decisions; they are in no row. The first: ${path}, line 3. Give one JSON object a line, as the service wrote it; with --skip-unreadable the command exits 0\nfalse\n`,
+    );
+    expect((await run(true)).stderr).toMatch(/^warning: 2 records .*\ntrue\n$/);
   });
 
   it.each([0, 1, 129, 20_000])('counts %i users that come twice exactly', async (size) => {

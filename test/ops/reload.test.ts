@@ -14,12 +14,14 @@ function install(read: () => Config, apply: () => Promise<void>) {
   const log = (fields: { trigger: string }, message: string) =>
     void lines.push(`${fields.trigger}: ${message}`);
   const logger = { info: log, error: log } as unknown as Logger;
-  const stop = installReload({ logger, read, apply, files: () => [] });
+  const results: string[] = [];
+  const onReloaded = (result: string) => void results.push(result);
+  const stop = installReload({ logger, read, apply, files: () => [], onReloaded });
   onTestFinished(stop);
   const until = async (count: number) => {
     while (lines.length < count) await nextIteration();
   };
-  return { lines, stop, until };
+  return { lines, results, stop, until };
 }
 
 const config = {} as Config;
@@ -28,7 +30,7 @@ it('a reload that a dependency prevents is tried again after 30 s', async () => 
   const time = jumpingTime();
   const apply = vi.fn(async () => {});
   apply.mockRejectedValueOnce(new Error('the keys of a provider cannot be fetched'));
-  const { lines, until } = install(() => config, apply);
+  const { lines, results, until } = install(() => config, apply);
   process.emit('SIGHUP');
   await until(1);
   time.advance(RETRY_MS - 1);
@@ -37,6 +39,7 @@ it('a reload that a dependency prevents is tried again after 30 s', async () => 
   time.advance(1);
   await until(2);
   expect(lines).toEqual(['SIGHUP: reload failed', 'retry: secrets and keys reloaded']);
+  expect(results).toEqual(['error', 'ok']);
   time.advance(RETRY_MS);
   await nextIteration();
   expect(apply).toHaveBeenCalledTimes(2);

@@ -28,7 +28,7 @@ describe('the commands', () => {
     expect(imported).toEqual({
       code: 0,
       stdout:
-        'Imported 1 users, 1 videos and 1 rooms; what the file does not name is left as it is.\n',
+        'Imported 1 users, 1 videos and 1 rooms; entries that the file does not name are kept.\n',
       stderr: '',
     });
     const { stdout } = await cli(['directory', 'export'], { env });
@@ -142,7 +142,7 @@ describe('the commands', () => {
       input: '{"type":"user","id":"x"}',
     });
     expect(dry.stdout).toBe(
-      'Would import 1 users, 0 videos and 0 rooms; what the file does not name is deleted.\n',
+      'Would import 1 users, 0 videos and 0 rooms; entries that the file does not name are deleted.\n',
     );
     const empty = await cli(['directory', 'import', '--replace', '-'], { env });
     expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('--replace') });
@@ -159,7 +159,7 @@ describe('the commands', () => {
     expect(await cli(['directory', 'import', '--restore', '-'], old)).toMatchObject({
       code: 0,
       stderr:
-        'warning: line 1: regions.0: UK is no country of ISO 3166-1; the United Kingdom is GB\n',
+        'warning: line 1: regions.0: UK is not a country of ISO 3166-1; the United Kingdom is GB\n',
     });
   });
 

@@ -30,6 +30,35 @@ describe('the entry point of the image', () => {
     expect(words.slice(-3)).toEqual(['/app/src/start.js', 'inspect', 'a b']);
   });
 
+  it.each([
+    '--require /otel-auto-instrumentation-nodejs/autoinstrumentation.js',
+    '--require=/otel-auto-instrumentation-nodejs/autoinstrumentation.js',
+    '--max-old-space-size=256 --import file:///otel/register.mjs',
+    '-r dd-trace/init',
+    '--import=dd-trace/initialize.mjs',
+    '--experimental-loader /newrelic/esm-loader.mjs',
+    '--import=/application/x.mjs',
+  ])('says in one sentence that it does not load an injected module: %s', async (NODE_OPTIONS) => {
+    const child = spawn(SCRIPT, [], { env: { PATH: process.env.PATH, NODE_OPTIONS } });
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^NODE_OPTIONS: the image does not load \S+; .*inject-nodejs.*\n$/);
+  });
+
+  it.each([
+    '',
+    '--max-old-space-size=256',
+    '--import=/run/x.mjs',
+    '--require /app/x.js',
+    '--import data:text/javascript,1',
+  ])('starts with NODE_OPTIONS=%s', async (NODE_OPTIONS) => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    writeFileSync(join(folder.path, 'node'), '#!/bin/sh\necho started\n', { mode: 0o755 });
+    const env = { PATH: `${folder.path}${delimiter}${process.env.PATH}`, NODE_OPTIONS };
+    expect(await text(spawn(SCRIPT, [], { env }).stdout)).toBe('started\n');
+  });
+
   it('is what the Dockerfile starts, with no command of its own', () => {
     const dockerfile = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
     expect(dockerfile).toContain('COPY deploy/image-entrypoint /usr/local/bin/zego-video-token\n');

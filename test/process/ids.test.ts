@@ -23,7 +23,7 @@ it('an import keeps ids that ZEGO refuses, and warns of them', async () => {
   expect(await cli(['directory', 'import', '-'], { env, input: LINES })).toEqual({
     code: 0,
     stdout:
-      'Imported 2 users, 1 videos and 1 rooms; what the file does not name is left as it is.\n',
+      'Imported 2 users, 1 videos and 1 rooms; entries that the file does not name are kept.\n',
     stderr: `warning: ${WARNING}\n`,
   });
 });

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, cli } from '../support/cli.ts';
+import { loggedDecision } from '../support/decision.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { copyImage, imageFlags } from '../support/image.ts';
 import { VARIABLES } from '../support/service.ts';
@@ -10,7 +11,7 @@ const LINES = `{"type":"user","id":"u"}
 {"type":"video","id":"v"}
 {"type":"room","id":"r","videoIds":["v"],"memberIds":["u"]}
 `;
-const DECISION = '{"event":"video_token","outcome":"issued","videoId":"v","userId":"u"}\n';
+const DECISION = `${JSON.stringify(loggedDecision({ videoId: 'v' }))}\n`;
 const TRIPLE = ['--user', 'u', '--room', 'r', '--video', 'v'];
 
 type Case = { args: string[]; input?: string; code: number; stdout: RegExp };

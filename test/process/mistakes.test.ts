@@ -1,83 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openPostgres } from '../../src/directory/postgres/open.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { newKeys } from '../support/keys.ts';
-import { GUARDED_USER, type Postgres, startPostgres } from '../support/postgres.ts';
+import { GUARDED_USER } from '../support/postgres.ts';
 import { ready, startProgram, VARIABLES, type Variables } from '../support/service.ts';
+import { CANARY, type Mistake, startUnusable } from '../support/unusable.ts';
 import { writings } from '../support/writings.ts';
 
-const CANARY = 'canary-password-5f0a8c37e1b24d69';
 const SECRET = 'abcdefghijklmnopqrstuvwxyzabcdef';
 
-const { path: folder, remove } = temporaryFolder();
-const file = (name: string) => join(folder, name);
-let postgres: Postgres;
-let database: string;
-let taken: number;
-const blocker = createServer();
+let unusable: Awaited<ReturnType<typeof startUnusable>>;
+const file = (name: string) => unusable.file(name);
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await postgres.createDatabase('mistakes');
-  await once(blocker.listen(0, '127.0.0.1'), 'listening');
-  taken = (blocker.address() as AddressInfo).port;
-  await prepareFiles();
-});
-
-afterAll(async () => {
-  blocker.close();
-  await postgres.stop();
-  remove();
-});
-
-async function prepareFiles(): Promise<void> {
-  mkdirSync(file('folder'));
-  writeFileSync(
-    file('text.db'),
-    'This is a text and no database, whatever its name says. '.repeat(20),
-  );
+  unusable = await startUnusable();
   writeFileSync(file('marked.json'), `\ufeff[{"issuer": "a", "secret": "${CANARY}"}]`);
   writeFileSync(file('marked.txt'), `\ufeff${VARIABLES.ZEGO_SERVER_SECRET}\n`);
   writeFileSync(file('pipes.json'), `[{"issuer": "a", "secretFile": "${file('pipe')}"}]`);
   execFileSync('mkfifo', [file('pipe')]);
   await (await openSqliteDatabase(file('good.db'))).close();
-  await makeNewer('expanded.db', 'expand-room-publish');
-}
-
-/** A directory as a later release would leave it. */
-async function makeNewer(name: string, migration: string): Promise<void> {
-  await (await openSqliteDatabase(file(name))).close();
-  const db = new DatabaseSync(file(name));
-  db.exec(`INSERT INTO schema_version (version, name) VALUES (2, '${migration}')`);
-  db.close();
-}
-
-const as = (user: string, name = 'mistakes') => {
-  const url = new URL(database);
-  url.username = user;
-  url.password = CANARY;
-  url.pathname = `/${name}`;
-  return { ACCESS_MODE: 'postgres', DATABASE_URL: url.href };
-};
-const postgresAt = (host: string, query = '') => ({
-  ACCESS_MODE: 'postgres',
-  DATABASE_URL: `postgres://user:${CANARY}@${host}/directory${query}`,
+  await unusable.makeNewer('expanded.db', 'expand-room-publish');
 });
-const sqlite = (name: string) => ({ ACCESS_SQLITE_PATH: file(name) });
+
+afterAll(() => unusable.stop());
+
 const none = { AUTH_JWT_SECRET: '' };
 const secretFile = (name: string) => ({ ZEGO_SERVER_SECRET: '', ZEGO_SERVER_SECRET_FILE: name });
 const providers = (name: string) => ({ ...none, AUTH_PROVIDERS_FILE: file(name) });
 const jwks = { AUTH_JWKS_URL: 'https://a.example/jwks', AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' };
-
-type Mistake = [name: string, variables: () => Variables, variable: string, cause: RegExp];
 
 // The others are in test/config/refusals.test.ts, which starts no process.
 const OF_CONFIGURATION: Mistake[] = [
@@ -114,14 +69,14 @@ const OF_CONFIGURATION: Mistake[] = [
 const OF_THE_WORLD: Mistake[] = [
   [
     'a SQLite path that is a text',
-    () => sqlite('text.db'),
+    () => unusable.sqlite('text.db'),
     'ACCESS_SQLITE_PATH',
     /text\.db; file is not a database/,
   ],
   [
     'a SQLite path outside of what the image may use',
     () => ({
-      ...sqlite('folder/outside.db'),
+      ...unusable.sqlite('folder/outside.db'),
       NODE_OPTIONS:
         '--permission --allow-fs-read=* --disable-warning=ExperimentalWarning --allow-net',
     }),
@@ -130,25 +85,25 @@ const OF_THE_WORLD: Mistake[] = [
   ],
   [
     'PostgreSQL down',
-    () => postgresAt('127.0.0.1:2'),
+    () => unusable.postgresAt('127.0.0.1:2'),
     'DATABASE_URL',
     /127\.0\.0\.1:2; connection refused/,
   ],
   [
     'a wrong password',
-    () => as(GUARDED_USER),
+    () => unusable.as(GUARDED_USER),
     'DATABASE_URL',
     /password authentication failed for user "guarded" \(28P01\); check the user and the password/,
   ],
   [
     'a public port that is taken',
-    () => ({ PORT: String(taken) }),
+    () => ({ PORT: String(unusable.taken) }),
     'PORT',
     /127\.0\.0\.1:\d+; another process listens there/,
   ],
   [
     'an internal port that is taken',
-    () => ({ INTERNAL_PORT: String(taken) }),
+    () => ({ INTERNAL_PORT: String(unusable.taken) }),
     'INTERNAL_PORT',
     /another process listens there/,
   ],
@@ -173,7 +128,7 @@ const OF_THE_WORLD: Mistake[] = [
   ...['sslrootcert', 'sslcert', 'sslkey'].map(
     (name): Mistake => [
       `PostgreSQL with a pipe as ${name}`,
-      () => postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
+      () => unusable.postgresAt('127.0.0.1:2', `?${name}=${file('pipe')}`),
       'DATABASE_URL',
       /not a regular file.*sslrootcert/,
     ],
@@ -182,7 +137,7 @@ const OF_THE_WORLD: Mistake[] = [
 
 /** Starts the program with one mistake and reads what it says until it ends. */
 async function start(variables: Variables) {
-  const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables });
+  const program = startProgram({ ...VARIABLES, ...unusable.sqlite('good.db'), ...variables });
   onTestFinished(program.stop);
   const { code } = await program.exited;
   const [stdout, stderr] = [program.stdout(), program.stderr()];
@@ -249,7 +204,7 @@ describe('a name that is mistyped', () => {
       MY_API_SERVICE_HOST: '10.0.0.1',
       MY_API_PORT: 'tcp://10.0.0.1',
     };
-    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...names }, path);
+    const program = startProgram({ ...VARIABLES, ...unusable.sqlite('good.db'), ...names }, path);
     onTestFinished(program.stop);
     await ready(program);
     const warnings = program
@@ -271,7 +226,7 @@ describe('a file .env', () => {
     onTestFinished(remove);
     prepare(path);
     const { ZEGO_SERVER_SECRET: _, ...others } = VARIABLES;
-    const program = startProgram({ ...others, ...sqlite('good.db') }, path);
+    const program = startProgram({ ...others, ...unusable.sqlite('good.db') }, path);
     onTestFinished(program.stop);
     return program;
   }
@@ -306,14 +261,14 @@ describe('a file .env', () => {
 
 describe('a start that can serve nobody', () => {
   async function warning(variables: Variables, message: RegExp) {
-    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables });
+    const program = startProgram({ ...VARIABLES, ...unusable.sqlite('good.db'), ...variables });
     onTestFinished(program.stop);
     await ready(program);
     return program.line(({ level, msg }) => level === 'warn' && message.test(String(msg)));
   }
 
   it('warns of a SQLite file that had to be created, with its path', async () => {
-    const line = await warning(sqlite('mistyped.db'), /database created/);
+    const line = await warning(unusable.sqlite('mistyped.db'), /database created/);
     expect(line).toMatchObject({ path: file('mistyped.db') });
   });
 
@@ -339,7 +294,7 @@ describe('a start that can serve nobody', () => {
 
   it.each([
     ['that is not there', () => freePort(), /; connection refused/],
-    ['that is another program', async () => taken, /no answer in time/],
+    ['that is another program', async () => unusable.taken, /no answer in time/],
   ])('warns of a backend %s, and serves', async (_name, port, cause) => {
     const variables = {
       ACCESS_MODE: 'http',
@@ -363,7 +318,7 @@ describe('a start that can serve nobody', () => {
 
 describe('what looks like a mistake and is none', () => {
   it.each<[string, () => Variables]>([
-    ['a schema that a newer release has only expanded', () => sqlite('expanded.db')],
+    ['a schema that a newer release has only expanded', () => unusable.sqlite('expanded.db')],
     ['providers behind a byte order mark', () => providers('marked.json')],
     [
       'a secret that begins like a placeholder',
@@ -375,22 +330,22 @@ describe('what looks like a mistake and is none', () => {
       () => ({ ...none, AUTH_JWT_PUBLIC_KEY: newKeys('ES256').publicPem.replaceAll('\n', '\\n') }),
     ],
   ])('starts: %s', async (_name, variables) => {
-    const program = startProgram({ ...VARIABLES, ...sqlite('good.db'), ...variables() });
+    const program = startProgram({ ...VARIABLES, ...unusable.sqlite('good.db'), ...variables() });
     onTestFinished(program.stop);
     await ready(program);
   });
 
   it('is a schema of PostgreSQL that a newer release has only expanded, and one that it has not is', async () => {
-    const url = await postgres.createDatabase('newer');
+    const url = await unusable.postgres.createDatabase('newer');
     const { database } = await openPostgres(url);
     const add = (version: number, name: string) =>
       database.query('INSERT INTO schema_version (version, name) VALUES ($1, $2)', [version, name]);
-    await add(2, 'expand-room-publish');
+    await add(998, 'expand-room-publish');
     const variables = { ...VARIABLES, ACCESS_MODE: 'postgres', DATABASE_URL: url };
     const program = startProgram(variables);
     onTestFinished(program.stop);
     await ready(program);
-    await add(3, 'contract-titles');
+    await add(999, 'contract-titles');
     await database.close();
     const { code, lines } = await start(variables);
     expect([code, lines]).toEqual([

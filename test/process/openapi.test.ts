@@ -12,7 +12,7 @@ it('npm run openapi writes both documents, and with --check names those that dif
   const written = await cli([], { program, cwd: folder.path });
   expect(written).toEqual({
     code: 0,
-    stdout: 'Wrote openapi.yaml.\nWrote openapi.internal.yaml.\n',
+    stdout: 'Wrote openapi.yaml.\nWrote openapi.internal.yaml.\nWrote openapi.backend.yaml.\n',
     stderr: '',
   });
   const check = () => cli(['--check'], { program, cwd: folder.path });

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BODY } from '../support/ask.ts';
 import { cli } from '../support/cli.ts';
-import { FLAGS, imageFlags } from '../support/image.ts';
+import { loggedDecision } from '../support/decision.ts';
+import { FLAGS, imageFlags, PROCESS_FLAGS } from '../support/image.ts';
 import { signFreshJwt } from '../support/jwt.ts';
 import { writeSample } from '../support/sample.ts';
 import {
@@ -73,6 +74,15 @@ describe('under the permissions of the image', () => {
     expect(program.stderr()).toBe('');
   });
 
+  it('/metrics has the open files, their limit and the memory of the process', async () => {
+    const { flags, start } = await image();
+    const { internal } = await ready(start([...flags, ...PROCESS_FLAGS]));
+    const metrics = await (await fetch(`${internal}/metrics`)).text();
+    for (const name of ['open_fds', 'max_fds', 'resident_memory_bytes']) {
+      expect(metrics).toMatch(new RegExp(`^process_${name} [1-9]`, 'm'));
+    }
+  });
+
   it('the directory is made where there is none', async () => {
     const { folder, flags, start } = await image();
     const path = join(folder, 'data', 'new', 'access.db');
@@ -81,10 +91,9 @@ describe('under the permissions of the image', () => {
 
   it('a report is made in memory with a warning, and on disk where the data is', async () => {
     const { data, flags } = await image();
-    const decision = { event: 'video_token', outcome: 'issued', videoId: 'film', userId: 'u' };
     const given = {
       env: { NODE_OPTIONS: flags.join(' ') },
-      input: `${JSON.stringify(decision)}\n`,
+      input: `${JSON.stringify(loggedDecision())}\n`,
     };
     const inMemory = await cli(['report', '--json', '-'], given);
     expect([inMemory.code, JSON.parse(inMemory.stdout)]).toMatchObject([0, [{ users: 1 }]]);

@@ -7,14 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { cli } from '../support/cli.ts';
+import { loggedDecision } from '../support/decision.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { SERVER } from '../support/service.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 
-const line = (decision: object) =>
-  `${JSON.stringify({ level: 'info', time: '2026-11-24T08:00:00.000Z', event: 'video_token', ...decision })}\n`;
+const line = (decision: Record<string, unknown>) => `${JSON.stringify(loggedDecision(decision))}\n`;
 
 describe('the command report', () => {
   it('reads standard input, and exits 1 for a file that is not there', async () => {
@@ -28,6 +28,16 @@ describe('the command report', () => {
     const input = gzipSync(line({ videoId: 'film', outcome: 'issued', userId: 'a' }));
     const { stdout } = await cli(['report', '--csv', '-'], { input });
     expect(stdout.split('\n')[1]).toMatch(/^2026-11-24,film,-,1,1,/);
+  });
+});
+
+describe('lines of a report that cannot be read', () => {
+  it('make it exit 1, unless --skip-unreadable accepts them', async () => {
+    const input = `${line({})}${line({ code: 7 })}`;
+    const refused = await cli(['report', '--json', '-'], { input });
+    const accepted = await cli(['report', '--json', '--skip-unreadable', '-'], { input });
+    expect([refused.code, accepted.code]).toEqual([1, 0]);
+    expect(accepted.stdout).toBe(refused.stdout);
   });
 });
 

@@ -19,11 +19,16 @@ const POSTGRES_OBJECTS = `
   UNION ALL
   SELECT 4, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT IN (
     SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace)
+  UNION ALL
+  SELECT 5, proname, pg_get_functiondef(oid) FROM pg_proc
+  WHERE pronamespace = 'public'::regnamespace
+  UNION ALL
+  SELECT 6, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
   ORDER BY rank, name`;
 
 const SQLITE_OBJECTS = `
   SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
-  ORDER BY type = 'index', rowid`;
+  ORDER BY type = 'index', type = 'trigger', rowid`;
 
 type Row = Record<string, unknown>;
 

@@ -10,6 +10,12 @@ export const FLAGS = [...read('deploy/image-entrypoint').matchAll(/^ {2}(--\S+) 
   ([, flag]) => flag as string,
 );
 
+/** The flags with which it may read what /metrics says of the process. */
+export const PROCESS_FLAGS = /for name in (.+); do process=/
+  .exec(read('deploy/image-entrypoint'))?.[1]
+  ?.split(' ')
+  .map((name) => `--allow-fs-read=/proc/self/${name}`) as string[];
+
 /** These flags, with other folders in the place of the image's. */
 export function imageFlags(places: Readonly<Record<string, string>>): string[] {
   return FLAGS.map((flag) => {

@@ -6,8 +6,8 @@ import { temporaryFolder } from './folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The commit of the release before this one: 0.1.0. */
-const BEFORE = 'fc5578b';
+/** The commit of the release before this one: 0.2.0. */
+const BEFORE = 'a1d6060';
 
 export type Release = { server: string; cli: string; remove(): void };
 

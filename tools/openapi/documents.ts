@@ -6,11 +6,13 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { answerSchema, questionSchema } from '../../src/access/backend.ts';
 import { directoryRoutes } from '../../src/admin/directory.ts';
 import { createStore } from '../../src/directory/store.ts';
 import { addHealthRoutes } from '../../src/http/health.ts';
 import { videoTokenRoute } from '../../src/http/video-token.ts';
-import { addExamples, addImportBody, type OpenApi } from './examples.ts';
+import { addExamples, addInternalBodies, completeBackendApi, type OpenApi } from './examples.ts';
 
 /** A placeholder for dependencies: the application only generates the document. */
 const unused = (): never => {
@@ -96,9 +98,56 @@ ADMIN_API_KEY set. A change holds from the next request on.`,
       await app.register(directoryRoutes({ ...options, service, now: unused }));
     },
   );
-  addImportBody(document);
+  addInternalBodies(document);
   return document;
 }
+
+/** What `ACCESS_MODE=http` asks of the team's own backend, as OpenAPI 3.1. */
+export async function describeBackendApi(): Promise<object> {
+  const document = await describe(
+    {
+      info: {
+        ...COMMON,
+        title: 'The backend of ACCESS_MODE=http',
+        description: `The question that zego-video-token asks your backend before each token, and the
+answers that it accepts. ACCESS_HTTP_URL is the whole address; the path here is an example. Any status
+but 200, an answer of another form, or none within ACCESS_HTTP_TIMEOUT_MS is 503
+\`dependency_unavailable\` for the client, and never a token.
+
+At its start, and while your backend is down, the service asks about the user, room and video
+\`probe\`: any answer proves that the backend works, and so does a 4xx but 401, 405, 408 and 429.`,
+      },
+      servers: [server('https://backend.example', 'Production: your backend.', false)],
+      tags: [{ name: 'Access', description: 'Who may watch what.' }],
+      credential: { ...BEARER, description: 'ACCESS_HTTP_SECRET. Compare it in constant time.' },
+    },
+    async (app) => {
+      app.post('/video-access', { schema: BACKEND_ROUTE }, unused);
+    },
+  );
+  completeBackendApi(document);
+  return document;
+}
+
+const refused = (description: string) => z.null().meta({ description });
+
+const BACKEND_ROUTE = {
+  operationId: 'decideVideoAccess',
+  summary: 'May this user load this video in this room?',
+  tags: ['Access'],
+  body: questionSchema,
+  response: {
+    200: {
+      description:
+        'The decision. An unknown field in one that allows makes it no decision (reason `backend_reply` in the log), unless ACCESS_IGNORED_FIELDS names the field.',
+      content: { 'application/json': { schema: answerSchema } },
+    },
+    400: refused('No decision. Other questions are still asked.'),
+    401: refused('The secret is wrong. Counts as a failure of the backend.'),
+    429: refused('Too many questions. Counts as a failure of the backend.'),
+    500: refused('No decision. When half of the questions fail, one is asked every 5 s.'),
+  },
+};
 
 type Description = { info: object; servers: object[]; tags: object[]; credential: object };
 
@@ -134,16 +183,23 @@ const BEARER = { type: 'http', scheme: 'bearer' };
  * clients accept new members. Integers go up to 2^53.
  */
 function tidy(generated: object): OpenApi {
-  let text = JSON.stringify(generated, (key, value) => {
+  const text = JSON.stringify(generated, (key, value) => {
     if (key === 'additionalProperties' && value === false) return undefined;
     return value?.type === 'integer' ? { ...value, format: 'int64' } : value;
   });
-  const { components } = JSON.parse(text);
-  const unused = Object.keys(components.schemas).filter(
+  const used = JSON.stringify(withoutUnused(JSON.parse(text)));
+  // Where both are used, as for a licence, they are the same.
+  return JSON.parse(used.replaceAll(/(Request|Change|Question|Licence)Input"/g, '$1"'));
+}
+
+/** Removes schemas that nothing refers to, and then those that only they referred to. */
+function withoutUnused(document: OpenApi): OpenApi {
+  const schemas = document.components?.schemas ?? {};
+  const text = JSON.stringify(document);
+  const unused = Object.keys(schemas).filter(
     (name) => !text.includes(`"#/components/schemas/${name}"`),
   );
-  const document = JSON.parse(text);
-  for (const name of unused) delete document.components.schemas[name];
-  text = JSON.stringify(document).replaceAll('RequestInput"', 'Request"');
-  return JSON.parse(text);
+  if (unused.length === 0) return document;
+  for (const name of unused) delete schemas[name];
+  return withoutUnused(document);
 }

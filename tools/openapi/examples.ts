@@ -12,7 +12,10 @@ type Operation = {
   requestBody?: { description?: string; required?: boolean; content: Record<string, Media> };
   responses: Record<string, Response>;
 };
-export type OpenApi = { paths: Record<string, Record<string, Operation>> };
+export type OpenApi = {
+  paths: Record<string, Record<string, Operation>>;
+  components?: { schemas: Record<string, Record<string, unknown>> };
+};
 
 const REQUEST = { roomId: 'room_123', videoId: '249850980283048' };
 
@@ -36,15 +39,23 @@ const REPLY = {
 
 const IMPORT = {
   description:
-    'A JSON object a line; a later line may name what an earlier one made. No line at all changes nothing.',
+    'NDJSON: one JSON object per line. A line may refer to entries of earlier lines. A body without entries is refused, unless allowEmpty is true.',
   required: true,
   content: { 'application/x-ndjson': { schema: { type: 'string' } } },
 };
 
-/** Adds the NDJSON body of imports, because the schema transform supports only one media type for bodies. */
-export function addImportBody({ paths }: OpenApi): void {
+/**
+ * Adds the NDJSON body of imports and the second media type of PATCH, because the schema transform supports only one
+ * media type for bodies.
+ */
+export function addInternalBodies({ paths }: OpenApi): void {
   const operation = paths['/directory/import']?.post;
   if (operation) operation.requestBody = IMPORT;
+  for (const { patch } of Object.values(paths)) {
+    const content = patch?.requestBody?.content ?? {};
+    const json = content['application/json'];
+    if (json) content['application/merge-patch+json'] = json;
+  }
 }
 
 /** Adds examples, because the schema transform drops examples of media types. */
@@ -101,4 +112,36 @@ function headersOf(status: string) {
       'Retry-After': header('Seconds to wait before trying again.', SECONDS),
     }),
   };
+}
+
+const QUESTION = {
+  userId: 'User_123',
+  ...REQUEST,
+  country: 'SG',
+  requestId: EXAMPLE_REQUEST_ID,
+  issuer: 'https://login.example',
+  subject: 'User_123',
+};
+const ANSWERS = {
+  allow: { allow: true, notAfter: REPLY.expireAt },
+  unlimited: { allow: true },
+  not_started: { allow: false, code: 'video_not_started', availableFrom: 4102444800 },
+  region: { allow: false, code: 'region_not_allowed' },
+};
+
+/** Adds examples, and says again that an answer has no other fields, because {@link OpenApi} documents are tidied of it. */
+export function completeBackendApi(document: OpenApi): void {
+  const operation = document.paths['/video-access']?.post;
+  const question = operation?.requestBody?.content['application/json'];
+  const answer = operation?.responses['200']?.content?.['application/json'];
+  if (question) question.examples = { question: { summary: 'A film in a room', value: QUESTION } };
+  if (answer) {
+    answer.examples = Object.fromEntries(
+      Object.entries(ANSWERS).map(([name, value]) => [name, { summary: name, value }]),
+    );
+  }
+  for (const name of ['Allow', 'Deny']) {
+    const schema = document.components?.schemas[name];
+    if (schema) schema.additionalProperties = false;
+  }
 }

@@ -4,7 +4,7 @@ import type { AccessDirectory } from '../../access/access.ts';
 import { ServiceError } from '../../errors.ts';
 import { withDeadline } from '../../time.ts';
 import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
-import { createQuestionCollector, type Question } from '../questions.ts';
+import { createQuestionCollector, type PendingRequest } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
 
 /**
@@ -49,7 +49,7 @@ export function createPostgresFacts(
 /** Queries one row for each question, in order. */
 async function ask(
   pool: Pick<pg.Pool, 'query'>,
-  questions: readonly Question[],
+  questions: readonly PendingRequest[],
 ): Promise<FactsRow[]> {
   const column = (name: 'userId' | 'roomId' | 'videoId') =>
     questions.map(({ request }) => request[name]);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { AccessDirectory } from '../../access/access.ts';
 import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
-import { createQuestionCollector, type Question } from '../questions.ts';
+import { createQuestionCollector, type PendingRequest } from '../questions.ts';
 import { NO_WAIT, orUnavailable, unavailable } from './errors.ts';
 
 /** Always one row: the facts about user ?1, room ?2 and video ?3. */
@@ -26,7 +26,7 @@ export function openSqliteFacts(path: string): AccessDirectory & { close(): void
   // `get` then returns an array, which @types/node does not declare.
   statement.setReturnArrays(true);
 
-  function answer({ request: { userId, roomId, videoId }, resolve, reject }: Question): void {
+  function answer({ request: { userId, roomId, videoId }, resolve, reject }: PendingRequest): void {
     try {
       resolve(toFacts(statement.get(userId, roomId, videoId) as unknown as FactsRow));
     } catch (error) {
@@ -34,7 +34,7 @@ export function openSqliteFacts(path: string): AccessDirectory & { close(): void
     }
   }
 
-  function answerAll(questions: readonly Question[]): undefined {
+  function answerAll(questions: readonly PendingRequest[]): undefined {
     try {
       // A failed COMMIT leaves a transaction open, with a snapshot older than these questions.
       if (db.isTransaction) db.exec('ROLLBACK');

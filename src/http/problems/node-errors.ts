@@ -11,22 +11,55 @@ const CODE_OF_NODE_ERROR: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
+/** Why bytes on a connection are not a request. The first two come from a wrong setting of a load balancer. */
+export type ClientErrorKind =
+  | 'tls'
+  | 'proxy_protocol'
+  | 'headers_too_large'
+  | 'timeout'
+  | 'malformed';
+
+const KIND_OF_CODE: Readonly<Record<string, ClientErrorKind>> = {
+  headers_too_large: 'headers_too_large',
+  request_timeout: 'timeout',
+};
+
+/** A TLS handshake record (RFC 8446 section 5.1); the two versions of HAProxy's PROXY protocol. */
+const FOREIGN_PROTOCOLS: readonly [ClientErrorKind, Buffer][] = [
+  ['tls', Buffer.from([0x16, 0x03])],
+  ['proxy_protocol', Buffer.from('PROXY ')],
+  ['proxy_protocol', Buffer.from('\r\n\r\n\0\r\nQUIT\n')],
+];
+
 /** Ends the connection with a response, unless another response is pending or has started. */
 type EndWith = (socket: object, answer: Answer) => void;
 
 /** Handles the `clientError` event of Node.js. */
-export type ClientErrorHandler = (error: Error & { code?: string }, socket: Duplex) => void;
+export type ClientErrorHandler = (error: ClientError, socket: Duplex) => void;
+
+/** `rawPacket`: the bytes that could not be parsed. */
+type ClientError = Error & { code?: string; rawPacket?: unknown };
 
 /** Responds to requests that cannot be parsed or time out, with a problem like any other error. */
-export function createClientErrorHandler(endWith: EndWith): ClientErrorHandler {
+export function createClientErrorHandler(
+  endWith: EndWith,
+  onClientError: (kind: ClientErrorKind) => void = () => {},
+): ClientErrorHandler {
   return (error, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
     const code = CODE_OF_NODE_ERROR[error.code ?? ''] ?? 'invalid_request';
+    onClientError(KIND_OF_CODE[code] ?? kindOf(error.rawPacket));
     endWith(socket, (request) => toText(new ServiceError(code), request));
   };
+}
+
+function kindOf(bytes: unknown): ClientErrorKind {
+  if (!(bytes instanceof Uint8Array)) return 'malformed';
+  const startsWith = (start: Buffer) => start.equals(bytes.subarray(0, start.length));
+  return FOREIGN_PROTOCOLS.find(([, start]) => startsWith(start))?.[0] ?? 'malformed';
 }
 
 /** Responds 417 with a problem; Node.js would send an empty body. */
