@@ -6,7 +6,7 @@ export type Film = {
   availableFrom?: number;
   availableUntil?: number;
   regions?: string[];
-  licences?: object[];
+  licences?: { regions?: string[] }[];
 };
 
 type Room = { id: string; status?: string; videoIds: string[] };
@@ -42,9 +42,9 @@ function formatDay(unixSeconds: number): string {
 
 /** What is special about the licence of a film, in a few words. */
 export function licenceOf(film: Film): string {
-  const { status, availableFrom, availableUntil, regions, licences } = film;
+  const { status, availableFrom, availableUntil, licences } = film;
+  const regions = film.regions ?? licences?.flatMap((licence) => licence.regions ?? []);
   if (status === 'withdrawn') return 'Withdrawn';
-  if (licences) return `${licences.length} licences`;
   if (availableFrom !== undefined) return `From ${formatDay(availableFrom)}`;
   if (availableUntil !== undefined) return `Until ${formatDay(availableUntil - 1)}`;
   if (regions) return `Only ${regions.map((region) => regionNames.of(region)).join(' and ')}`;

@@ -142,7 +142,9 @@ export function otherLicences(videoId: string): string {
   const text = [time(from.name), time(until.name), countries].join(` || ':' || `);
   const rows = `SELECT ${text} AS licence FROM ${LICENCE_TABLE} WHERE video_id = ${videoId} ORDER BY position`;
   // SQLite would sort for an ORDER BY inside of string_agg; here it reads the rows in this order.
-  return `(SELECT string_agg(licence, ';') FROM (${rows}) AS ordered)`;
+  const list = `(SELECT string_agg(licence, ';') FROM (${rows}) AS ordered)`;
+  // Most films have none; to aggregate no rows costs PostgreSQL more than to look for one.
+  return `CASE WHEN EXISTS (SELECT 1 FROM ${LICENCE_TABLE} WHERE video_id = ${videoId}) THEN ${list} END`;
 }
 
 /** Reads the text of {@link otherLicences}. */
