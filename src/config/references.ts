@@ -57,7 +57,8 @@ function isObjectWithoutKey(text: string): boolean {
   if (!/^[{[]/.test(text)) return false;
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !('kty' in value) && !('keys' in value);
+    const isKey = (one: object) => Object.hasOwn(one, 'kty') || Object.hasOwn(one, 'keys');
+    return typeof value === 'object' && value !== null && !isKey(value);
   } catch {
     return false;
   }
