@@ -6,15 +6,25 @@ import type { AccessConfig } from './config/config.ts';
 import { watchDependency } from './dependency.ts';
 import type { Database } from './directory/database.ts';
 import type { PostgresOptions } from './directory/postgres/open.ts';
+import type { FileChange } from './directory/sqlite/open.ts';
 
 const PROBE_EVERY_MS = 2_000;
 const PROBE = { userId: 'probe', roomId: 'probe', videoId: 'probe', country: undefined };
 
 /** Options and events of all access modes. */
-export type AccessOptions = PostgresOptions & Pick<BackendOptions, 'onUnknownField'>;
+export type AccessOptions = PostgresOptions &
+  Pick<BackendOptions, 'onUnknownField'> & {
+    /** Called when the SQLite file is gone, or was replaced and is open again. */
+    onFileChange?(change: FileChange): void;
+  };
 
 /** The access service, and the directory's database if there is one. */
-export type OpenedAccess = { service: AccessService; database: Database | undefined };
+export type OpenedAccess = {
+  service: AccessService;
+  database: Database | undefined;
+  /** The SQLite file was removed, or one that cannot be used took its place. */
+  isGone?(): boolean;
+};
 
 /**
  * Opens the access service of `ACCESS_MODE`.
@@ -29,8 +39,9 @@ export async function openAccess(
   switch (config.mode) {
     case 'sqlite': {
       const { openSqlite } = await import('./directory/sqlite/open.ts');
-      const { directory, database } = await openSqlite(config.path, options.readOnly === true);
-      return { service: createRulesService(directory, database.close), database };
+      const { readOnly = false, onFileChange } = options;
+      const { directory, database, isGone } = await openSqlite(config.path, readOnly, onFileChange);
+      return { service: createRulesService(directory, database.close), database, isGone };
     }
     case 'postgres': {
       const { openPostgres } = await import('./directory/postgres/open.ts');

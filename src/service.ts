@@ -20,6 +20,7 @@ import {
   createClientErrorLog,
   createClockLog,
   createFieldLog,
+  createFileLog,
   createJwksLog,
   createKeysSkippedLog,
   reasonOf,
@@ -71,7 +72,7 @@ export async function startService(
     audit,
     metrics,
     load,
-    access: access.service,
+    access,
     secrets,
     limiter,
   };
@@ -165,6 +166,7 @@ async function openAccessAndWarn(
     onConnectionLost: onLost,
     onBatch: metrics.postgresBatch,
     onUnknownField: createFieldLog(logger),
+    onFileChange: createFileLog(logger),
   };
   const access = await orStartError('access', openAccess(config, events));
   await warnOfEmptyDirectory(config, access.database, isNew, logger);
@@ -178,7 +180,7 @@ type Dependencies = {
   audit: AuditLog;
   metrics: Metrics;
   load: LoadMonitor;
-  access: AccessService;
+  access: OpenedAccess;
   secrets: Secrets;
   limiter: Limiter;
 };
@@ -190,7 +192,7 @@ function createApp(
 ): Promise<FastifyInstance> {
   const { counter, shared } = limiter;
   const dependencies = () => ({
-    access: access.healthy(),
+    access: access.service.healthy(),
     keys: secrets.healthy(),
     ...(shared && { redis: shared.healthy() }),
   });
@@ -206,7 +208,7 @@ function createApp(
     },
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,
-    health: { lifecycle, dependencies, auditBlocked: audit.blocked },
+    health: { lifecycle, dependencies, auditBlocked: audit.blocked, directoryGone: access.isGone },
     rateLimits: {
       perIp: limits.perIp,
       perUser: limits.perUser,
@@ -216,7 +218,7 @@ function createApp(
     videoToken: {
       verify: secrets.verify,
       generate: secrets.generate,
-      check: timed(access, metrics),
+      check: timed(access.service, metrics),
       countryOf: createCountryOf(http.countryHeader, http.trustProxy),
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,

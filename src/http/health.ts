@@ -8,6 +8,8 @@ export type HealthOptions = {
   lifecycle(): Lifecycle;
   /** True when this replica cannot write its audit log. */
   auditBlocked?(): boolean;
+  /** True when the SQLite file of this replica is gone. */
+  directoryGone?: (() => boolean) | undefined;
   /** Whether each dependency answered the last call. */
   dependencies(): Record<string, boolean>;
 };
@@ -22,13 +24,13 @@ const readinessSchema = z
   .meta({
     id: 'Readiness',
     description:
-      'A dependency that is down does not make the service unready: all replicas would leave at once. `blocked`: this replica cannot write its audit log.',
+      'A dependency that is down does not make the service unready: all replicas would leave at once. `blocked`: this replica cannot write its audit log, or its SQLite file is gone.',
   });
 
 /** `GET /healthz` and `GET /readyz`, without rate limits and authentication. */
 export function addHealthRoutes(
   app: FastifyInstance,
-  { lifecycle, dependencies, auditBlocked = () => false }: HealthOptions,
+  { lifecycle, dependencies, auditBlocked = never, directoryGone = never }: HealthOptions,
 ): void {
   app.get(
     '/healthz',
@@ -54,19 +56,22 @@ export function addHealthRoutes(
         security: [],
         response: {
           200: described('Ready.', readinessSchema),
-          503: described('Starting, draining, or unable to write the audit log.', readinessSchema),
+          503: described('Starting, draining or blocked.', readinessSchema),
         },
       },
     },
     async (_request, reply) => {
       const state = lifecycle();
-      const status = state === 'ready' && auditBlocked() ? 'blocked' : state;
+      const isBlocked = auditBlocked() || directoryGone();
+      const status = state === 'ready' && isBlocked ? 'blocked' : state;
       const states = Object.entries(dependencies()).map(([name, up]) => [name, up ? 'up' : 'down']);
       reply.code(status === 'ready' ? 200 : 503);
       return { status, dependencies: Object.fromEntries(states) };
     },
   );
 }
+
+const never = () => false;
 
 function described<T extends z.ZodType>(description: string, schema: T) {
   return { description, content: { 'application/json': { schema } } };

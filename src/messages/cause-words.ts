@@ -74,6 +74,8 @@ export const CAUSES: Readonly<Record<string, Row>> = {
     'its answer has an unknown field, which may be a mistyped limit',
     'correct the field, or name it in ACCESS_IGNORED_FIELDS',
   ],
+  FILE_GONE: ['the file was removed or replaced', 'put a directory there; it is opened by itself'],
+  FILE_REPLACED: ['the file was replaced during the change', 'try again'],
   NO_DIRECTORY: ['there is no directory in it yet', 'start the service or import one first'],
   NEWER_SCHEMA: [
     'its schema is newer than this release of the program',

@@ -5,6 +5,7 @@ import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
 import type { Provider } from '../config/identity/provider.ts';
 import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
+import type { FileChange } from '../directory/sqlite/open.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
 import { CLOCK_FIX, isClockRight } from '../time.ts';
 
@@ -127,6 +128,14 @@ export function createClientErrorLog(
     if (!message || now - (loggedAt.get(kind) ?? Number.NEGATIVE_INFINITY) < NAME_EVERY_MS) return;
     loggedAt.set(kind, now);
     logger.warn({ fix }, message);
+  };
+}
+
+/** Logs that the SQLite file is gone, or was replaced. */
+export function createFileLog(logger: Logger): (change: FileChange) => void {
+  return (change) => {
+    if (change.state === 'gone') logger.error(reasonOf(change.error), 'database file is gone');
+    else logger.warn('database file was replaced, and is open again');
   };
 }
 

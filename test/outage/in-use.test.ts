@@ -1,4 +1,6 @@
+import { renameSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../support/free-port.ts';
@@ -57,6 +59,27 @@ describe('a database that fails in use', () => {
     await readiness(service, 'access', 'down');
     await postgres.start();
     await readiness(service, 'access', 'up');
+  });
+});
+
+describe('a SQLite file that fails in use', () => {
+  it('is named when it is removed, makes the replica unready, and is opened again', async () => {
+    const service = await started({});
+    const path = join(service.folder, 'access.db');
+    expect((await post(service.origin)).status).toBe(200);
+    renameSync(path, `${path}.away`);
+    expect(await service.line(({ msg }) => msg === 'database file is gone')).toMatchObject({
+      level: 'error',
+      reason: 'FILE_GONE',
+    });
+    expect((await fetch(`${service.origin}/readyz`)).status).toBe(503);
+    expect((await post(service.origin)).code).toBe('dependency_unavailable');
+    const { reason } = await service.line(({ outcome }) => outcome === 'failed');
+    expect(reason).toBe('FILE_GONE');
+    renameSync(`${path}.away`, path);
+    await service.line(({ msg }) => msg === 'database file was replaced, and is open again');
+    expect((await fetch(`${service.origin}/readyz`)).status).toBe(200);
+    expect((await post(service.origin)).status).toBe(200);
   });
 });
 

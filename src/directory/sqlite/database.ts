@@ -6,7 +6,7 @@ import { withDeadline } from '../../time.ts';
 import { type Database, type Query, type Session, withinTransaction } from '../database.ts';
 import { migrate, SCHEMA_TABLE } from '../migrations.ts';
 import { isLocked, NO_WAIT, orUnavailable, unavailable, unusable } from './errors.ts';
-import { kindOfPath } from './path.ts';
+import { identityOf, kindOfPath } from './path.ts';
 
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_RETRY_MS = 20;
@@ -29,19 +29,28 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
   );
   const reader = openSqliteReader(path);
   const session = createSession(writer);
+  const identity = identityOf(path);
+  // A write to a file that has no name any more would be lost.
+  const assertSameFile = () => {
+    if (identityOf(path) !== identity) throw unusable('FILE_REPLACED');
+  };
   let last: Promise<unknown> = Promise.resolve();
 
   const database: Database = {
     ...reader,
     transaction(work) {
       const before = last;
-      const result = waitFor(before).then(() => inTransaction(writer, session, work));
+      const result = waitFor(before).then(() =>
+        inTransaction(writer, session, work, assertSameFile),
+      );
       last = Promise.allSettled([before, result]);
       return result;
     },
     async close() {
       await last;
       await reader.close();
+      // SQLite does so itself, but not for a file that was moved, which would lack its last changes.
+      if (identityOf(path) !== identity) writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       writer.close();
     },
   };
@@ -138,7 +147,9 @@ async function inTransaction<T>(
   db: DatabaseSync,
   session: Session,
   work: (session: Session) => Promise<T>,
+  assertSameFile: () => void,
 ): Promise<T> {
+  orUnavailable(assertSameFile);
   await retryWhileLocked(() => db.exec('BEGIN IMMEDIATE'));
   // A full disk rolls back the transaction; later statements would be committed separately.
   const query: Query = async (sql, values) => {
@@ -147,6 +158,7 @@ async function inTransaction<T>(
   };
   try {
     const result = await withinTransaction({ ...session, query }, work);
+    orUnavailable(assertSameFile);
     orUnavailable(() => db.exec('COMMIT'));
     return result;
   } catch (error) {

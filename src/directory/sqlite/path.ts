@@ -10,3 +10,9 @@ export function kindOfPath(path: string): 'file' | 'folder' | 'nothing' | 'unkno
     return 'unknown';
   }
 }
+
+/** Tells a file from one that took its place: device and inode; undefined if there is none. */
+export function identityOf(path: string): string | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}`;
+}
