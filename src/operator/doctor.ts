@@ -1,11 +1,12 @@
 import { probeIntrospection } from '../auth/introspection.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type AccessConfig, type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, addressOf, redisFailure } from '../config/failures.ts';
 import type { Introspection } from '../config/identity/introspection.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
+import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
@@ -177,10 +178,7 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     const started = performance.now();
     await opened.service.check({ ...nobody, requestId: 'doctor' }, 0);
     const duration = `answers in ${(performance.now() - started).toFixed(1)} ms`;
-    if (access.mode === 'postgres' && opened.database) {
-      const { assertUtf8 } = await import('../directory/postgres/open.ts');
-      await assertUtf8(opened.database);
-    }
+    if (opened.database) await checkWriter(access, opened.database);
     const rooms = await opened.database?.query('SELECT 1 FROM rooms LIMIT 1');
     return {
       check,
@@ -198,6 +196,21 @@ async function checkAccess({ access }: Config): Promise<Finding> {
     return { check, ok: false, detail, fix: `${variable}: ${fix}${contract}` };
   } finally {
     await opened?.service.close();
+  }
+}
+
+/** Checks what the service needs for changes; another change that runs is no fault. */
+async function checkWriter(access: AccessConfig, database: Database): Promise<void> {
+  if (access.mode === 'sqlite') {
+    const { assertWritableFile } = await import('../directory/sqlite/database.ts');
+    assertWritableFile(access.path);
+  }
+  if (access.mode === 'postgres') {
+    const { assertUtf8, assertWritable } = await import('../directory/postgres/open.ts');
+    await assertUtf8(database);
+    await assertWritable(database).catch((error) => {
+      if (causeOf(error).code !== '55P03') throw error;
+    });
   }
 }
 

@@ -1,14 +1,17 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { doctor } from '../../src/operator/doctor.ts';
 import { readRegularFile } from '../../src/regular-file.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { newKeys } from '../support/keys.ts';
+import { startPostgres } from '../support/postgres.ts';
 
 const folder = temporaryFolder();
 const path = join(folder.path, 'access.db');
@@ -50,6 +53,28 @@ describe('the doctor', () => {
     });
     expect(await examine({ NEXT_PUBLIC_ZEGO_SERVER_SECRET: 'x' })).toMatchObject({
       healthy: false,
+    });
+  });
+
+  it('takes the way of a change, and names a PostgreSQL that takes none', async () => {
+    const postgres = await startPostgres();
+    onTestFinished(postgres.stop);
+    const url = await postgres.createDatabase('doctor');
+    const env = { ACCESS_MODE: 'postgres', DATABASE_URL: url };
+    await (await openAccess({ mode: 'postgres', url })).service.close();
+    expect(await examine(env)).toMatchObject({ code: 0, wrong: [] });
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock(4004)');
+    // Another change that runs is no fault.
+    expect(await examine(env)).toMatchObject({ code: 0, wrong: [] });
+    await client.query('ROLLBACK');
+    await client.query('ALTER DATABASE doctor SET default_transaction_read_only = on');
+    await client.end();
+    expect(await examine(env)).toMatchObject({
+      code: 1,
+      wrong: [['access (postgres)', expect.stringContaining('address of the primary')]],
     });
   });
 

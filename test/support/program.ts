@@ -38,7 +38,7 @@ export async function stopProgram(
 }
 
 /** Resolves when somebody accepts on the port; rejects when the child ends before. */
-async function listening(port: number, child: ChildProcess): Promise<void> {
+export async function listening(port: number, child: ChildProcess): Promise<void> {
   while (child.exitCode === null) {
     const socket: Socket = connect(port, '127.0.0.1');
     const open = await Promise.race([

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { AccessDirectory } from '../../access/access.ts';
 import { ServiceError } from '../../errors.ts';
@@ -6,6 +5,7 @@ import { withDeadline } from '../../time.ts';
 import { type FactsRow, selectFacts, toFacts } from '../facts.ts';
 import { createQuestionCollector, type PendingRequest } from '../questions.ts';
 import { orUnavailable } from './errors.ts';
+import { createStatementNames, type StatementNames } from './statements.ts';
 
 /**
  * Timeouts for PostgreSQL: connection, query, and total in case both timeouts of `pg` fire late. A request that times
@@ -28,17 +28,15 @@ FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]))
 LEFT JOIN LATERAL (SELECT * FROM videos WHERE id = q.video_id LIMIT 1) AS video ON true
 ORDER BY q.position`;
 
-/** The name is a hash of the SQL, because a pooler shares connections between releases. */
-const FACTS_NAME = `facts_${hash('md5', FACTS_SQL)}`;
-
 /** Facts from PostgreSQL, with one query per batch. `onBatch` is called with the batch size. */
 export function createPostgresFacts(
   pool: Pick<pg.Pool, 'query'>,
   onBatch: (size: number) => void = () => {},
+  names: StatementNames = createStatementNames(),
 ): AccessDirectory {
   const facts = createQuestionCollector(async (questions) => {
     onBatch(questions.length);
-    const rows = await inTime(ask(pool, questions));
+    const rows = await inTime(ask(pool, questions, names));
     for (const [index, { resolve }] of questions.entries()) {
       resolve(toFacts(rows[index] as FactsRow));
     }
@@ -50,12 +48,18 @@ export function createPostgresFacts(
 async function ask(
   pool: Pick<pg.Pool, 'query'>,
   questions: readonly PendingRequest[],
+  names: StatementNames,
 ): Promise<FactsRow[]> {
   const column = (name: 'userId' | 'roomId' | 'videoId') =>
     questions.map(({ request }) => request[name]);
   const values = [column('userId'), column('roomId'), column('videoId')];
-  const query = { name: FACTS_NAME, text: FACTS_SQL, values, rowMode: 'array' as const };
-  const { rows } = await pool.query<unknown[]>(query);
+  const query = { text: FACTS_SQL, values, rowMode: 'array' as const };
+  const { rows } = await pool
+    .query<unknown[]>({ ...names.of(FACTS_SQL, 'facts'), ...query })
+    .catch((error) => {
+      if (names.refused(error)) return pool.query<unknown[]>(query);
+      throw error;
+    });
   const inOrder = rows.every(([position], index) => position === index + 1);
   if (rows.length !== questions.length || !inOrder)
     throw new Error('rows do not match the questions');

@@ -7,6 +7,7 @@ import { migrate } from '../migrations.ts';
 import { createPostgresDatabase } from './database.ts';
 import { orUnavailable } from './errors.ts';
 import { createPostgresFacts, TIME_LIMITS } from './facts.ts';
+import { createStatementNames, sharesConnections } from './statements.ts';
 
 const MAX_CONNECTIONS = 10;
 
@@ -42,8 +43,10 @@ export async function openPostgres(
     application_name: 'zego-video-token',
   });
   pool.on('error', onConnectionLost);
-  const database = createPostgresDatabase(pool, url);
+  const names = createStatementNames();
+  const database = createPostgresDatabase(pool, url, names);
   try {
+    if (await orUnavailable(sharesConnections(pool))) names.stop();
     if (!readOnly) {
       await assertUtf8(database);
       await migrate('postgres', database);
@@ -52,7 +55,7 @@ export async function openPostgres(
     await database.close();
     throw error;
   }
-  return { directory: createPostgresFacts(pool, onBatch), database };
+  return { directory: createPostgresFacts(pool, onBatch, names), database };
 }
 
 /**
@@ -64,6 +67,23 @@ export async function assertUtf8({ query }: Database): Promise<void> {
   const [row] = await query('SHOW server_encoding');
   if (['UTF8', 'SQL_ASCII'].includes(row?.server_encoding as string)) return;
   throw new ServiceError('dependency_unavailable', { reason: { code: 'NOT_UTF8' } });
+}
+
+/**
+ * Takes the way of a change, without one.
+ *
+ * @throws {ServiceError} `dependency_unavailable` on a standby or another server that takes no writes, or without the right
+ */
+export async function assertWritable({ transaction }: Database): Promise<void> {
+  const refuse = (code: string) => {
+    throw new ServiceError('dependency_unavailable', { reason: { code } });
+  };
+  await transaction(async ({ query }) => {
+    const [mode] = await query('SHOW transaction_read_only');
+    if (mode?.transaction_read_only === 'on') refuse('25006');
+    const [right] = await query("SELECT has_table_privilege('rooms', 'INSERT') AS writes");
+    if (right?.writes === false) refuse('42501');
+  });
 }
 
 /** `pg` reads these files for each connection; a pipe would block the process. */

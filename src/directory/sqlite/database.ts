@@ -97,10 +97,19 @@ function makeFolder(path: string, hasParent = false): void {
   }
 }
 
+/**
+ * Checks that a process may change an existing file, without opening it.
+ *
+ * @throws {ServiceError} `dependency_unavailable`
+ */
+export function assertWritableFile(path: string): void {
+  for (const needed of [path, dirname(path)]) orUnavailable(() => assertWritable(needed));
+}
+
 /** Reports EACCES or EROFS; SQLite does not distinguish them. */
-function assertWritable(folder: string): void {
+function assertWritable(path: string): void {
   try {
-    accessSync(folder, constants.W_OK);
+    accessSync(path, constants.W_OK);
   } catch (error) {
     // With the Node.js permission model, accessSync requires the read permission.
     if ((error as { code?: string }).code !== 'ERR_ACCESS_DENIED') throw error;
