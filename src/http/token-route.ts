@@ -6,6 +6,7 @@ import type { Credential } from '../auth/claims.ts';
 import type { Verifier } from '../auth/verifier.ts';
 import { ERROR_CODES, invalidRequest, ServiceError } from '../errors.ts';
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
+import { nearMiss } from '../messages/nearest.ts';
 import { tokenLifetime } from '../token/lifetime.ts';
 import type { Generate } from '../token04/index.ts';
 import type { Admission } from './admission.ts';
@@ -14,6 +15,9 @@ import type { CountryOf } from './client.ts';
 import { problemResponses } from './problems/schema.ts';
 import type { RateLimits } from './rate-limit.ts';
 import { readBearer, requireJson } from './request.ts';
+
+/** How many fields are compared: no app sends so many, and comparing takes time. */
+const MAX_COMPARED = 64;
 
 /** The body fields that all kinds of tokens share. */
 type CommonBody = { userId?: string | undefined; roomId?: string };
@@ -31,6 +35,8 @@ export type TokenKind<Body extends CommonBody> = {
   tag: string;
   summary: string;
   body: z.ZodType<Body>;
+  /** The fields of the body. Others are ignored, but not those that resemble one of these. */
+  fields: readonly string[];
   /** The response: `token`, `expireAt`, and `userId` if it differs from the credential. */
   reply: { description: string; content: { 'application/json': { schema: z.ZodType } } };
   /** The audit log fields of a body. */
@@ -97,6 +103,7 @@ export function tokenRoute<Body extends CommonBody>(
       // The order matters. audit.onRequest comes first, so that refusals at any step are audited.
       onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
       preParsing: requireJson,
+      preValidation: (request, _reply, done) => done(nearMissRefusal(request.body, kind.fields)),
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store');
         return issue(kind, options, request, request.body as Body);
@@ -136,6 +143,21 @@ async function issue<Body extends CommonBody>(
   });
   context.expireAt = expireAt;
   return { token, expireAt, ...(options.repliesUserId && { userId }) };
+}
+
+/**
+ * Refuses `roomID`, `user_id` and the like: a `userID` of somebody else would be ignored, and the user of the credential
+ * taken in silence.
+ */
+function nearMissRefusal(body: unknown, fields: readonly string[]): ServiceError | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  for (const name of Object.keys(body).slice(0, MAX_COMPARED)) {
+    if (fields.includes(name)) continue;
+    const meant = nearMiss(name, fields);
+    const message = `is not known; did you mean ${meant}?`;
+    if (meant) return invalidRequest(message, `/${name}`);
+  }
+  return undefined;
 }
 
 /** Users cannot log in to a room with an invalid id; ZEGO's SDK would only show an error number. */

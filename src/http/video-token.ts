@@ -58,6 +58,7 @@ export function videoTokenRoute(
     tag: 'Video token',
     summary: 'A token with which the signed-in user can load one video in one room',
     body: bodySchema,
+    fields: Object.keys(bodySchema.shape),
     reply: issuedResponse,
     auditFields: ({ roomId, videoId }) => ({ roomId, videoId }),
     decide: ({ roomId, videoId }, requester, now) =>

@@ -1,4 +1,5 @@
 const MAX_DISTANCE = 2;
+const MAX_LENGTH = 40;
 /** Shorter names allow a distance of one only, because similar names are often distinct words. */
 const SHORT = 6;
 
@@ -10,6 +11,17 @@ export function nearest(name: string, names: readonly string[]): string | undefi
     .filter(({ distance }) => distance <= allowed)
     .sort((a, b) => a.distance - b.distance);
   return close[0]?.known;
+}
+
+/**
+ * The name that `name` is, but for its case, for `_` and `-`, and for one letter, such as roomId for `room_ID` and
+ * `roomIds`. Other names are other words.
+ */
+export function nearMiss(name: string, names: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[_\- ]/g, '');
+  // No name is so much longer; the distance of a long one would take long.
+  if (name.length > MAX_LENGTH) return undefined;
+  return names.find((known) => distanceOf(plain(name), plain(known)) <= 1);
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (Damerau-Levenshtein, restricted). */

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { openApp } from '../support/app.ts';
+import { ask, BODY } from '../support/ask.ts';
+import { expectProblem } from '../support/problem.ts';
+
+const NEAR: [written: string, meant: string][] = [
+  ...[
+    'roomID',
+    'RoomId',
+    'roomid',
+    'ROOMID',
+    'room_id',
+    'room-id',
+    'Room_ID',
+    'romId',
+    'roomIds',
+    'roomIdd',
+    'rooomId',
+  ],
+].map((written) => [written, 'roomId']);
+NEAR.push(
+  ...['videoID', 'video_id', 'videoid', 'VideoId', 'vidoId', 'videoIds'].map(
+    (written): [string, string] => [written, 'videoId'],
+  ),
+  ...[
+    'userID',
+    'user_id',
+    'userid',
+    'UserId',
+    'USER_ID',
+    'user-id',
+    'usrId',
+    'uesrId',
+    'userIds',
+  ].map((written): [string, string] => [written, 'userId']),
+);
+
+it.each(NEAR)('the field %s is refused with what was meant', async (written, meant) => {
+  const app = await openApp();
+  // What was meant is there as well: the other one would be ignored.
+  const answer = await ask(app, { body: { ...BODY, [written]: 'somebody else' } });
+  expectProblem(answer, 400, 'invalid_request', 'fix_request');
+  expect(answer.body.errors).toEqual([
+    { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
+  ]);
+});
+
+it.each([
+  'app',
+  'appId',
+  'token',
+  'id',
+  'country',
+  'deviceId',
+  'streamId',
+  'user',
+  'room',
+  'x'.repeat(5_000),
+  'toString',
+  '__proto__',
+  'constructor',
+])('the field %s is ignored, as it is none of ours', async (name) => {
+  const app = await openApp();
+  const body = JSON.stringify(BODY).replace('{', `{${JSON.stringify(name)}:1,`);
+  const { status } = await ask(app, { body: JSON.parse(body) });
+  expect(status).toBe(200);
+});
