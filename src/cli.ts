@@ -52,12 +52,16 @@ as the service does.`,
 program
   .command('inspect')
   .description('show the content of a token and why ZEGO would refuse it')
-  .argument('<token>', 'a ZEGO video token (04…), or - for standard input')
+  .argument('<token>', 'a ZEGO token (04…), or - for standard input')
   .option('--expect-user <id>', 'the user id that the client logs in to ZEGO with')
   .option('--expect-room <id>', 'the room that the client is in')
   .option('--expect-video <id>', 'the video that the client loads')
+  .addOption(
+    new Option('--for <kind>', 'the kind that it must be').choices(['video', 'room', 'basic']),
+  )
+  .option('--app-sign <hex>', 'the AppSign, to see whether it was used as the key')
   .option('--json', 'print JSON')
-  .action(async (token, { expectUser, expectRoom, expectVideo, json = false }) => {
+  .action(async (token, { expectUser, expectRoom, expectVideo, json = false, ...options }) => {
     const { inspect } = await import('./operator/inspect.ts');
     const { ZEGO_SERVER_SECRET: current, ZEGO_SERVER_SECRET_PREVIOUS: previous } = loadVariables(
       process.env,
@@ -68,7 +72,9 @@ program
       ? loadVariables(process.env, readFile, ['ZEGO_APP_ID']).ZEGO_APP_ID
       : undefined;
     const secrets = previous === undefined ? [current] : [current, previous];
-    const expected = { userId: expectUser, roomId: expectRoom, videoId: expectVideo };
+    const { for: kind, appSign } = options;
+    const ids = { userId: expectUser, roomId: expectRoom, videoId: expectVideo };
+    const expected = { ...ids, kind, appSign };
     const read = token === '-' ? await text(process.stdin) : token;
     succeed(inspect(read, { secrets, appId, now: unixSeconds(), ...expected }, { json, terminal }));
   });

@@ -1,13 +1,15 @@
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import { printable } from '../messages/printable.ts';
-import { decodeVideoPayload } from '../token/payload.ts';
+import { decodePayload, type TokenKind } from '../token/payload.ts';
 import {
   decode,
+  decodeEnvelope,
   MAX_LIFETIME_SECONDS,
   type Token04Claims,
   Token04Error,
 } from '../token04/index.ts';
 import { type Output, type Terminal, table, verdict } from './terminal.ts';
+import { mistakeOfForm, mistakeOfKey, unwrapToken } from './token-mistakes.ts';
 
 /** The expected values of a token. */
 export type Expectations = {
@@ -17,6 +19,10 @@ export type Expectations = {
   userId?: string | undefined;
   roomId?: string | undefined;
   videoId?: string | undefined;
+  /** The kind that it must be. */
+  kind?: TokenKind | undefined;
+  /** The AppSign of the project, to see whether it was used as the key. */
+  appSign?: string | undefined;
   /** Unix seconds. */
   now: number;
 };
@@ -27,18 +33,21 @@ type Problem = { code: string; message: string; zegoError?: number };
 export type Inspection = {
   /** ZEGO would accept the token now. */
   valid: boolean;
+  /** The kind, by its payload; null if it cannot be read or is none of ZEGO's. */
+  kind: TokenKind | null;
   mode: 'cbc' | 'gcm' | null;
   claims: Token04Claims | null;
   problems: Problem[];
 };
 
-/** Error numbers of ZEGO's SDKs (developer documentation, error codes 1002075 to 1002080, 20014). */
+/** Error numbers of ZEGO's SDKs (developer documentation, error codes 1002074 to 1002080, 20014). */
 const ZEGO = {
   payload: 1002075,
   appId: 1002076,
   userId: 1002077,
   expired: 1002078,
   version: 1002079,
+  nonce: 1002080,
   signature: 20014,
 } as const;
 
@@ -49,27 +58,55 @@ const ZEGO_ERROR_OF: Readonly<Record<string, number>> = {
   wrong_secret: ZEGO.signature,
   tampered: ZEGO.signature,
   expire_mismatch: ZEGO.signature,
-  claims_invalid: ZEGO.payload,
+};
+
+/** The error of ZEGO for a claim that is missing or of the wrong type. */
+const ZEGO_ERROR_OF_CLAIM: Readonly<Record<string, number>> = {
+  app_id: ZEGO.appId,
+  user_id: ZEGO.userId,
+  ctime: ZEGO.expired,
+  expire: ZEGO.expired,
+  nonce: ZEGO.nonce,
+  payload: ZEGO.payload,
 };
 
 const CLOCK_TOLERANCE_SECONDS = 5;
+/** The year 5138; later times are in milliseconds. */
+const LATEST_SECONDS = 1e11;
 
-/** Validates a token as ZEGO does, and lists the problems. Never throws. */
-export function inspectToken(token: string, expected: Expectations): Inspection {
+/** Validates a token as ZEGO does, and lists the problems; takes it out of quotes, JSON and the like. Never throws. */
+export function inspectToken(pasted: string, expected: Expectations): Inspection {
+  const token = unwrapToken(pasted);
   try {
     const { mode, claims, secretIndex } = decode(token, { secrets: expected.secrets });
+    const { kind, problems: inPayload } = readPayload(claims.payload, expected);
     const problems = [
       ...(secretIndex > 0 ? [PREVIOUS_SECRET] : []),
       ...claimProblems(claims, expected),
-      ...payloadProblems(claims.payload, expected),
+      ...inPayload,
     ];
-    return { valid: problems.length === 0, mode, claims, problems };
+    return { valid: problems.length === 0, kind, mode, claims, problems };
   } catch (error) {
     if (!(error instanceof Token04Error)) throw error;
-    const zegoError = ZEGO_ERROR_OF[error.code];
-    const problem = { code: error.code, message: error.message, ...(zegoError && { zegoError }) };
-    return { valid: false, mode: null, claims: null, problems: [problem] };
+    const problem = problemOf(error, token, expected);
+    return { valid: false, kind: null, mode: null, claims: null, problems: [problem] };
   }
+}
+
+/** The known mistake behind an error, or else the error. */
+function problemOf({ code, message }: Token04Error, token: string, given: Expectations): Problem {
+  if (code === 'claims_invalid') {
+    const zegoError = ZEGO_ERROR_OF_CLAIM[/^\w+/.exec(message)?.[0] ?? ''] ?? ZEGO.payload;
+    return { code, message, zegoError };
+  }
+  const mistake =
+    code === 'wrong_secret'
+      ? mistakeOfKey(decodeEnvelope(token), given)
+      : code === 'tampered' || code === 'expire_mismatch'
+        ? undefined
+        : mistakeOfForm(token, given);
+  const zegoError = ZEGO_ERROR_OF[code];
+  return { ...(mistake ?? { code, message }), ...(zegoError && { zegoError }) };
 }
 
 const PREVIOUS_SECRET: Problem = {
@@ -97,6 +134,10 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
     const message = `ZEGO takes user ids of ${refusal.expected}; got ${refusal.received}.`;
     add('user_id_refused', message, refusal.zegoError);
   }
+  if (claims.expireAt > LATEST_SECONDS || claims.createdAt > LATEST_SECONDS) {
+    add('milliseconds', 'Its times are in milliseconds: ZEGO reads seconds.', ZEGO.expired);
+    return problems;
+  }
   if (claims.expireAt <= now) {
     const message = `It expired ${now - claims.expireAt} s ago: ask for a new one before each load.`;
     add('expired', message, ZEGO.expired);
@@ -112,34 +153,39 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
   return problems;
 }
 
-function payloadProblems(payload: string, { roomId, videoId }: Expectations): Problem[] {
-  const fields = decodeVideoPayload(payload);
-  if (!fields) {
-    const message =
-      'The payload is not the JSON text {"room_id":…,"video_id":…} that a video token needs.';
-    return [{ code: 'payload_invalid', message, zegoError: ZEGO.payload }];
+const NO_KIND: Problem = {
+  code: 'payload_invalid',
+  message:
+    'The payload is none that ZEGO knows: "" (basic), {"room_id":…,"privilege":…} (room) or {"room_id":…,"video_id":…} (video), as JSON text.',
+  zegoError: ZEGO.payload,
+};
+
+function readPayload(
+  payload: string,
+  { kind: wanted, roomId, videoId }: Expectations,
+): Pick<Inspection, 'kind' | 'problems'> {
+  const fields = decodePayload(payload);
+  if (!fields) return { kind: null, problems: [NO_KIND] };
+  const { kind } = fields;
+  const problems: Problem[] = [];
+  const add = (code: string, message: string, zegoError?: number) =>
+    problems.push({ code, message, ...(zegoError !== undefined && { zegoError }) });
+  if (wanted !== undefined && kind !== wanted) {
+    add('kind_mismatch', `It is a ${kind} token, not a ${wanted} token.`);
   }
-  const refusal = zegoRefusal(fields.roomId, ZEGO_RULES.room);
-  const refused = refusal
-    ? [
-        {
-          code: 'room_id_refused',
-          message: `ZEGO takes room ids of ${refusal.expected}; got ${refusal.received}.`,
-          zegoError: refusal.zegoError,
-        },
-      ]
-    : [];
-  const differing = [
-    ['room', fields.roomId, roomId],
-    ['video', fields.videoId, videoId],
-  ] as const;
-  const mismatches = differing
-    .filter(([, actual, wanted]) => wanted !== undefined && actual !== wanted)
-    .map(([noun, actual, wanted]) => ({
-      code: `${noun}_id_mismatch`,
-      message: `It is for ${noun} ${actual}, not ${wanted}.`,
-    }));
-  return [...refused, ...mismatches];
+  const refusal = fields.roomId && zegoRefusal(fields.roomId, ZEGO_RULES.room);
+  if (refusal) {
+    const message = `ZEGO takes room ids of ${refusal.expected}; got ${refusal.received}.`;
+    add('room_id_refused', message, refusal.zegoError);
+  }
+  if (roomId !== undefined && kind !== 'basic' && fields.roomId !== roomId) {
+    add('room_id_mismatch', `It is for room ${fields.roomId}, not ${roomId}.`);
+  }
+  if (videoId !== undefined && fields.videoId !== videoId) {
+    add('video_id_mismatch', `It is for video ${fields.videoId ?? 'none'}, not ${videoId}.`);
+  }
+  for (const { code, message } of fields.mistakes) add(code, message, ZEGO.payload);
+  return { kind, problems };
 }
 
 /** Prints the claims and the problems of a token; returns whether ZEGO would accept it now. */
@@ -148,15 +194,20 @@ export function inspect(
   expected: Expectations,
   { json, terminal }: Output,
 ): boolean {
-  const inspection = inspectToken(token.trim(), expected);
+  const inspection = inspectToken(token, expected);
   terminal.print(json ? JSON.stringify(inspection) : render(inspection, expected.now, terminal));
   return inspection.valid;
 }
 
-function render({ claims, mode, problems }: Inspection, now: number, terminal: Terminal): string {
+function render(
+  { claims, kind, mode, problems }: Inspection,
+  now: number,
+  terminal: Terminal,
+): string {
   const lines: string[] = [];
   if (claims) {
     const rows: [string, string][] = [
+      ['kind', kind ?? 'unknown'],
       ['mode', String(mode)],
       ['app id', String(claims.appId)],
       ['user id', claims.userId],

@@ -8,6 +8,7 @@ export { MAX_LIFETIME_SECONDS, MAX_PLAINTEXT_BYTES } from './claims.ts';
 export type { Decoded, DecodeOptions } from './decode.ts';
 export { decode } from './decode.ts';
 export type { Token04Mode } from './envelope.ts';
+export { decodeEnvelope } from './envelope.ts';
 export type { Token04ErrorCode } from './errors.ts';
 export { Token04Error } from './errors.ts';
 export type { Generate, GenerateInput, GeneratorOptions } from './generate.ts';
