@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { type Output, table } from './terminal.ts';
+import { ZEGO_CODES, zegoPageOf } from './zego-codes.ts';
 
 /** A code in the audit log: a problem code, or `aborted`. */
 type LoggedCode = ErrorCode | 'aborted';
@@ -48,6 +49,7 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
  * @returns false if the code is unknown
  */
 export function explainCode(code: string, { json, terminal }: Output): boolean {
+  if (/^\d+$/.test(code)) return explainZegoCode(code, { json, terminal });
   if (!Object.hasOwn(WHERE_TO_LOOK, code)) {
     terminal.note(`There is no code ${code}. The codes: ${Object.keys(WHERE_TO_LOOK).join(', ')}.`);
     return false;
@@ -64,6 +66,31 @@ export function explainCode(code: string, { json, terminal }: Output): boolean {
         ]
       : [];
     terminal.print(table(terminal, [['code', code], ...answer, ['where to look', look]]));
+  }
+  return true;
+}
+
+/** Prints what an error of ZEGO's SDKs means, or the page of ZEGO that says it. */
+function explainZegoCode(code: string, { json, terminal }: Output): boolean {
+  const known = Object.hasOwn(ZEGO_CODES, code) ? ZEGO_CODES[code] : undefined;
+  if (!known) {
+    const page = zegoPageOf(code);
+    terminal.note(
+      page
+        ? `ZEGO's code ${code} is not explained here; see ${page}.`
+        : `There is no code ${code} of this service, and none of ZEGO's looks like it.`,
+    );
+    return false;
+  }
+  const { sdk, means, look } = known;
+  if (json) terminal.print(JSON.stringify({ code, sdk, means, look }));
+  else {
+    const rows: [string, string][] = [
+      ['code', `${code} (ZEGO, ${sdk})`],
+      ['means', means],
+      ['where to look', look],
+    ];
+    terminal.print(table(terminal, rows));
   }
   return true;
 }
