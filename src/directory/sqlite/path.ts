@@ -11,8 +11,15 @@ export function kindOfPath(path: string): 'file' | 'folder' | 'nothing' | 'unkno
   }
 }
 
-/** Tells a file from one that took its place: device and inode; undefined if there is none. */
+/**
+ * Tells a file from one that took its place: device and inode; undefined if there is none, and always the same without
+ * the permission to read it.
+ */
 export function identityOf(path: string): string | undefined {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats && `${stats.dev}:${stats.ino}`;
+  try {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats && `${stats.dev}:${stats.ino}`;
+  } catch {
+    return 'unknown';
+  }
 }
