@@ -149,6 +149,76 @@ describe('a client that pipelines', () => {
   });
 });
 
+describe('the end of a connection', () => {
+  it('is the end of its requests: one that comes behind the last answer has no handler', async () => {
+    let handled = 0;
+    const { client } = await open((_request, response) => {
+      handled++;
+      response.setHeader('connection', 'close').end('done');
+    });
+    client.write(GET);
+    await once(client, 'data');
+    client.write(GET);
+    await iterations(50);
+    expect(handled).toBe(1);
+    client.destroy();
+  });
+
+  it('comes behind an answer before the end of the body, with no second one', async () => {
+    const { client } = await open((_request, response) => response.end('early'));
+    const received = buffer(client);
+    client.write('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n1234567890');
+    expect(String(await received).match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+
+  it('comes behind an answer that has begun when the body is broken, with no second one', async () => {
+    const { client } = await open((_request, response) => response.write('begun'));
+    const received = buffer(client);
+    client.write('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n');
+    await once(client, 'data');
+    client.write('zz\r\n');
+    expect(String(await received).match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+});
+
+describe('the keep-alive time', () => {
+  async function openWith(keepAliveTimeout: number, handle: RequestListener) {
+    const { server, port, close } = await listen(handle);
+    onTestFinished(close);
+    Object.assign(server, { keepAliveTimeout, keepAliveTimeoutBuffer: 0 });
+    return connect(port, '127.0.0.1').on('error', () => {});
+  }
+
+  it('does not end a connection that waits for its answer', async () => {
+    const client = await openWith(100, async (_request, response) => {
+      await delay(400);
+      response.setHeader('connection', 'close').end('late');
+    });
+    client.write(GET);
+    expect(String(await buffer(client))).toMatch(/late$/);
+  });
+
+  it('does not end a connection whose head is incomplete', async () => {
+    const client = await openWith(100, (_request, response) => {
+      response.setHeader('connection', 'close').end('done');
+    });
+    client.write('GET / HTTP/1.1\r\n');
+    await delay(400);
+    client.write('Host: test\r\n\r\n');
+    expect(String(await buffer(client))).toMatch(/done$/);
+  });
+
+  it('begins with the last answer', async () => {
+    const client = await openWith(600, (_request, response) => response.end('done'));
+    const ended = once(client, 'close').then(() => performance.now());
+    await delay(400);
+    client.write(GET);
+    await once(client, 'data');
+    const answered = performance.now();
+    expect((await ended) - answered).toBeGreaterThan(450);
+  });
+});
+
 it('waits for the client at the end, though not for ever', async () => {
   const { server, client } = await open((_request, response) => {
     response.setHeader('connection', 'close').end('done');
@@ -185,6 +255,16 @@ describe('a body', () => {
     // A chunk of a byte takes six; two turns can come between two looks.
     expect(Math.max(...inEach)).toBeLessThanOrEqual((2 * 4_096) / 6 + 2);
     expect(String(await once(client, 'data'))).toMatch(/done/);
+  });
+
+  it('is parsed for four slices before its handler reads it', async () => {
+    const { client, held } = await openHeld();
+    client.write(`${POST}Content-Length: 100000\r\n\r\n`);
+    await expect.poll(() => held.length).toBe(1);
+    client.write(Buffer.alloc(50_000));
+    await expect.poll(() => held[0]?.req.readableLength).toBeGreaterThan(3 * 1_024);
+    await iterations(50);
+    expect(held[0]?.req.readableLength).toBeLessThanOrEqual(5 * 1_024);
   });
 
   it('is read as fast as its handler reads it', async () => {
