@@ -122,10 +122,12 @@ function optionsOf(address: string): URLSearchParams {
 /** Refuses options that are not known or are given twice. */
 function refuse({ known, ignored, synonyms }: Options) {
   return (address: string, context: z.RefinementCtx): void => {
-    const names = [...optionsOf(address).keys()];
+    const options = [...optionsOf(address)];
+    const names = options.map(([name]) => name);
     const add = (message: string) => context.addIssue({ code: 'custom', message });
     for (const [index, name] of names.entries()) {
       if (names.indexOf(name) !== index) add(`has the option ${name} twice; keep one`);
+      if (options[index]?.[1] === '') add(`has the option ${name} without a value; give it one`);
       if (known.includes(name) || ignored.includes(name)) continue;
       const meant = nearest(name, known) ?? synonyms[name.toLowerCase().replaceAll('-', '_')];
       const hint = meant ? `did you mean ${meant}?` : `the options are ${known.join(', ')}`;

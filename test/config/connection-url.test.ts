@@ -88,6 +88,8 @@ describe('a URL of PostgreSQL', () => {
     ['sslcrl=/run/crl.pem', /sslcrl; /],
     ['target=x', /target; the options are host/],
     ['sslmode=verify-full&sslmode=disable', /the option sslmode twice/],
+    ['sslmode=', /the option sslmode without a value/],
+    ['ssl=', /the option ssl without a value/],
     ['ssl=maybe', /an ssl that is not known/],
     ['ssl=true&sslmode=disable', /contradict each other/],
     ['ssl=false&sslmode=require', /contradict each other/],

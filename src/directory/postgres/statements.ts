@@ -42,9 +42,10 @@ export function createStatementNames(): StatementNames {
  * with `pool_mode = transaction`. Before its release 1.21 names of statements then fail.
  */
 export async function sharesConnections(pool: pg.Pool): Promise<boolean> {
-  const clients = await Promise.all([pool.connect(), pool.connect()]);
+  const clients = [await pool.connect()];
   let error: Error | undefined;
   try {
+    clients.push(await pool.connect());
     for (let round = 0; round < ROUNDS; round++) {
       const pids: unknown[] = [];
       // One after the other, so that the second client finds the connection of the first one idle.
@@ -60,7 +61,7 @@ export async function sharesConnections(pool: pg.Pool): Promise<boolean> {
     return false;
   } catch (cause) {
     error = cause as Error;
-    // A pooler with one connection for each client may have none left: it does not share them.
+    // A server, or a pooler with one connection for each client, may have none left: it does not share them.
     return false;
   } finally {
     for (const client of clients) client.release(error);
