@@ -25,6 +25,7 @@ import {
   reasonOf,
   warnOfEmptyDirectory,
   warnOfFailingBackend,
+  warnOfNoAudience,
   warnOfPlainHttp,
 } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
@@ -147,6 +148,7 @@ function directoryOf(
 }
 
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
+  warnOfNoAudience(config.auth, logger);
   warnOfPlainHttp(config.auth.providers, logger);
   const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
   const clockCompared = createClockLog(logger);

@@ -163,6 +163,10 @@ function checkAudience(claims: Claims, rules: ClaimRules): void {
   const { audience, audienceClaim, audienceOptional } = rules;
   const value = own(claims, audienceClaim);
   if (audience === undefined || (audienceOptional && value === undefined)) return;
+  if (audience === null) {
+    checkNoAudience(value);
+    return;
+  }
   const given: unknown[] = audienceClaim === 'aud' && Array.isArray(value) ? value : [value];
   if (!given.some((one) => audience.includes(one as string))) {
     throw refuse(
@@ -171,6 +175,13 @@ function checkAudience(claims: Claims, rules: ClaimRules): void {
       given.map(quote).join(', ').slice(0, 200),
     );
   }
+}
+
+/** An empty list is no audience; any other audience is somebody's. */
+function checkNoAudience(aud: unknown): void {
+  if (aud === undefined || aud === null || (Array.isArray(aud) && aud.length === 0)) return;
+  const given: unknown[] = Array.isArray(aud) ? aud : [aud];
+  throw refuse('claim_aud', 'no audience', given.map(quote).join(', ').slice(0, 200));
 }
 
 function checkRequired(claims: Claims, { requiredClaims }: ClaimRules): void {

@@ -18,6 +18,8 @@ import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const REDIS_MS = 2_000;
+const NO_AUDIENCE =
+  'AUTH_AUDIENCE=none is for an issuer of one app alone; whoever gets a JWT of it can sign in here';
 const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 
 type OnClock = (secondsAhead: number) => void;
@@ -76,6 +78,17 @@ async function* examine(
   yield* unknown;
   for (const { variable, fix } of unusedVariables(environment)) {
     yield { check: 'configuration', ok: true, detail: `${variable} is not used`, fix };
+  }
+  const providers = config.auth.introspection
+    ? [config.auth.introspection.rules]
+    : config.auth.providers;
+  if (providers.some(({ audience }) => audience === null)) {
+    yield {
+      check: 'configuration',
+      ok: true,
+      detail: 'JWTs are taken without an audience',
+      fix: NO_AUDIENCE,
+    };
   }
   yield checkToken(config);
   let secondsAhead: number | undefined;

@@ -2,7 +2,7 @@ import { type ConfigProblem, problem, type Result } from '../problems.ts';
 import { splitList } from '../schemas.ts';
 import type { VariableName } from '../variables.ts';
 import { AUDIENCE_CLAIMS } from './presets.ts';
-import { type Provider, readRequiredClaims } from './provider.ts';
+import { audienceOf, audienceProblem, type Provider, readRequiredClaims } from './provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './provider-keys.ts';
 
 /** An introspection endpoint (RFC 7662) and the rules for its responses. */
@@ -46,6 +46,12 @@ export function readIntrospection(
     problems.push({ variable, message: 'is not read with AUTH_INTROSPECTION_URL: remove it' });
   }
   const { AUTH_INTROSPECTION_URL: url = '', AUTH_ISSUER: iss, AUTH_AUDIENCE = '' } = texts;
+  const audience = audienceOf(splitList(AUTH_AUDIENCE));
+  const hasOtherClaim = audience === null && (texts.AUTH_AUDIENCE_CLAIM ?? 'aud') !== 'aud';
+  const message =
+    audienceProblem(audience) ??
+    (hasOtherClaim ? 'is none, which is for the claim aud alone' : undefined);
+  if (message) problems.push({ variable: 'AUTH_AUDIENCE', message });
   if (url !== '' && !isSafeUrl(url))
     problems.push(problem('AUTH_INTROSPECTION_URL', SAFE_URL_RULE));
   const value: Introspection = {
@@ -55,7 +61,7 @@ export function readIntrospection(
     withoutExpiry: texts.TOKEN_OUTLIVES_SESSION === 'true',
     rules: {
       issuers: iss === undefined ? [] : [{ iss, canonical: iss }],
-      audience: splitList(AUTH_AUDIENCE),
+      audience,
       // The schema of the variable reports an invalid value.
       audienceClaim: AUDIENCE_CLAIMS.find((one) => one === texts.AUTH_AUDIENCE_CLAIM) ?? 'aud',
       audienceOptional: false,

@@ -113,6 +113,7 @@ function collisions(providers: Provider[], entries: object[]): string[] {
   const found: string[] = [];
   for (const [index, { issuers, userPrefix }] of providers.entries()) {
     const spellings = new Set(issuers.map(({ iss }) => iss));
+    const bare = new Set(issuers.map(({ iss }) => withoutSlash(iss)));
     if (issuers.length === 0) found.push(`[${index}] issuer is required: it binds the key`);
     if (providers.length > 1 && !Object.hasOwn(entries[index] ?? {}, 'userPrefix')) {
       found.push(
@@ -120,17 +121,30 @@ function collisions(providers: Provider[], entries: object[]): string[] {
       );
     }
     for (const earlier of providers.slice(0, index)) {
+      const place = `[${providers.indexOf(earlier)}]`;
       if (earlier.issuers.some(({ iss }) => spellings.has(iss))) {
+        found.push(`[${index}] has the issuer of ${place}: keep one of them`);
+      } else if (earlier.issuers.some(({ iss }) => bare.has(withoutSlash(iss)))) {
         found.push(
-          `[${index}] has the issuer of [${providers.indexOf(earlier)}]: keep one of them`,
+          `[${index}] has the issuer of ${place} but for a slash at its end: their users would share mapped ids; keep the one that their JWTs have`,
         );
       }
       if (overlap(earlier.userPrefix, userPrefix)) {
         found.push(`[${index}] userPrefix and another one overlap: user ids could collide`);
       }
+      if (userPrefix !== '' && userPrefix === earlier.userPrefix) {
+        found.push(
+          `[${index}] userPrefix is that of ${place}: equal subjects of the two would be one user; give each its own`,
+        );
+      }
     }
   }
   return found;
+}
+
+/** `toUserId` maps issuers that differ by a slash at the end to the same ids. */
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/+$/, '');
 }
 
 function overlap(a: string, b: string): boolean {
