@@ -12,6 +12,7 @@ import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import type { Lifecycle } from './http/health.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
+import { printable } from './messages/printable.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
@@ -204,7 +205,8 @@ function createApp(
     corsOrigins: http.corsOrigins,
     origins: {
       onRefused: metrics.corsRefused,
-      onNewOrigin: (origin) => logger.warn({ origin }, 'origin is not in CORS_ORIGINS'),
+      onNewOrigin: (origin) =>
+        logger.warn({ origin: printable(origin) }, 'origin is not in CORS_ORIGINS'),
     },
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,

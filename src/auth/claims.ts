@@ -2,6 +2,7 @@ import type { Issuer, Provider } from '../config/identity/provider.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
 import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import { printable } from '../messages/printable.ts';
 import { checkKind } from './kinds.ts';
 import { subjectProblem, toUserId } from './user-id.ts';
 
@@ -19,12 +20,12 @@ export type Credential = {
   videoAccess: unknown;
 };
 
-/** A `credential_invalid` with its reason. */
+/** A `credential_invalid` with its reason, whose values may be a stranger's. */
 export function refuse(code: string, expected?: string, received?: string): ServiceError {
   const reason: Reason = {
     code,
-    ...(expected !== undefined && { expected }),
-    ...(received !== undefined && { received }),
+    ...(expected !== undefined && { expected: printable(expected) }),
+    ...(received !== undefined && { received: printable(received) }),
   };
   return new ServiceError('credential_invalid', { reason });
 }

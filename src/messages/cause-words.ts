@@ -3,7 +3,10 @@ type Row = readonly [words: string, fix?: string];
 const NETWORK = 'check the address, the network and the firewall';
 const CERTIFICATE = 'install the CA certificate, for instance with NODE_EXTRA_CA_CERTS';
 const ADDRESS = 'check that it is the right address';
-const ISSUER: Row = ['the discovery document belongs to another issuer', 'correct AUTH_ISSUER'];
+const ISSUER: Row = [
+  'the discovery document belongs to another issuer',
+  'set AUTH_ISSUER to that one, if your JWTs have it as iss; otherwise keep AUTH_ISSUER, and give the address of the key set in AUTH_JWKS_URL',
+];
 const LISTENS = 'check which server listens there';
 const RIGHTS = 'grant the user of the process access to it';
 

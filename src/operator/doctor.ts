@@ -10,7 +10,7 @@ import { exportDirectory } from '../directory/export.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 import { type OpenedAccess, openAccess } from '../open-access.ts';
 import { CLOCK_FIX, isClockRight, unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
@@ -40,7 +40,7 @@ export async function doctor(
     if (!json) terminal.print(render(finding, terminal));
   }
   const healthy = findings.every(({ ok }) => ok);
-  if (json) terminal.print(JSON.stringify({ healthy, findings }));
+  if (json) terminal.print(printableJson({ healthy, findings }));
   if (healthy) return 0;
   return findings.some(({ check, ok }) => check === 'configuration' && !ok) ? EXIT_CONFIG : EXIT_NO;
 }

@@ -8,6 +8,7 @@ import {
 } from 'oauth4webapi';
 import { isSafeUrl } from '../../config/identity/provider-keys.ts';
 import { fetchText } from '../../fetch.ts';
+import { printable } from '../../messages/printable.ts';
 import { withDeadline } from '../../time.ts';
 
 const MAX_BYTES = 256 * 1024;
@@ -85,10 +86,13 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
   const document = (await response.clone().json()) as { issuer?: unknown } | null;
   // Ignore a trailing slash here; `iss` in credentials must match the document exactly.
   const bare = (one: unknown) => String(one).replace(/\/$/, '');
-  const expected = bare(document?.issuer) === bare(issuer) ? String(document?.issuer) : issuer;
+  if (typeof document?.issuer === 'string' && bare(document.issuer) !== bare(issuer)) {
+    const shown = printable(document.issuer).slice(0, 200);
+    const received = `the discovery document belongs to another issuer, ${shown}`;
+    throw Object.assign(failure('OTHER_ISSUER', received), { received });
+  }
+  const expected = typeof document?.issuer === 'string' ? document.issuer : issuer;
   const checked = await processDiscoveryResponse(new URL(expected), response);
-  if (bare(checked.issuer) !== bare(issuer))
-    throw failure('OTHER_ISSUER', 'the document belongs to another issuer');
   if (typeof checked.jwks_uri !== 'string') {
     throw failure('NO_KEY_SET', 'the document has no jwks_uri');
   }
