@@ -15,11 +15,23 @@ export type FetchTextOptions = {
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: number;
+  /** Whole seconds, from the header Retry-After. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number) {
+  constructor(status: number, retryAfter?: number) {
     super(`unexpected status ${status}`);
     this.status = status;
+    this.retryAfter = retryAfter;
   }
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3), at most an hour. */
+function retryAfterOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')?.trim() ?? '';
+  const seconds = /^\d{1,10}$/.test(text)
+    ? Number(text)
+    : Math.ceil((Date.parse(/^[A-Z]/i.test(text) ? text : '') - Date.now()) / 1000);
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 1), 3_600);
 }
 
 /**
@@ -34,7 +46,7 @@ export async function fetchText(url: string, options: FetchTextOptions): Promise
   const response = await fetch(url, { ...request, redirect: 'manual', signal });
   if (response.status !== 200 || response.body === null) {
     await response.body?.cancel();
-    throw new StatusError(response.status);
+    throw new StatusError(response.status, retryAfterOf(response.headers));
   }
   const ahead = onClock && secondsAhead(response.headers);
   if (ahead !== undefined) onClock?.(ahead);

@@ -150,7 +150,7 @@ function directoryOf(
 
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
   warnOfNoAudience(config.auth, logger);
-  warnOfPlainHttp(config.auth.providers, logger);
+  warnOfPlainHttp(config.auth, logger);
   const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
   const clockCompared = createClockLog(logger);
   const keysSkipped = createKeysSkippedLog(logger);

@@ -220,8 +220,10 @@ function checkTimes(
   now: number,
 ): number {
   if (exp === undefined) throw refuse('claim_exp_missing', 'Unix seconds', 'missing');
-  if (!Number.isInteger(exp)) throw refuse('claim_exp_type', 'Unix seconds', timeKind(exp));
-  if ((exp as number) > MAX_UNIX_SECONDS) throw refuse('claim_exp', 'Unix seconds', quote(exp));
+  if (!Number.isFinite(exp)) throw refuse('claim_exp_type', 'Unix seconds', timeKind(exp));
+  // A NumericDate may have a fraction (RFC 7519 section 2).
+  const expiresAt = Math.floor(exp as number);
+  if (expiresAt > MAX_UNIX_SECONDS) throw refuse('claim_exp', 'Unix seconds', quote(exp));
   for (const [name, time] of Object.entries({ nbf, iat })) {
     if (time === undefined) continue;
     if (typeof time !== 'number')
@@ -230,15 +232,21 @@ function checkTimes(
       throw refuse(`claim_${name}`, `at most ${now + clockToleranceSeconds}`, quote(time));
     }
   }
-  if ((exp as number) <= now) throw new ServiceError('credential_expired');
-  return exp as number;
+  if (expiresAt <= now) throw new ServiceError('credential_expired');
+  return expiresAt;
 }
+
+/** JSON parsers round larger numbers, so that two users could become one. */
+const LARGE_NUMBER = `a number up to ${Number.MAX_SAFE_INTEGER}; a larger one must be sent as text`;
 
 function readSubject(claims: Claims, rules: ClaimRules, ids: UserIdRules): string {
   const { userClaim, userClaimNumeric, userPrefix } = rules;
   const name = `claim_${/^\w+$/.test(userClaim) ? userClaim : 'user'}`;
   const value = userClaim.startsWith('/') ? atPointer(claims, userClaim) : own(claims, userClaim);
   if (value === undefined) throw refuse(`${name}_missing`, `a user id in ${userClaim}`, 'missing');
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+    throw refuse(`${name}_type`, LARGE_NUMBER, 'a larger number');
+  }
   const isId = userClaimNumeric && Number.isSafeInteger(value) && (value as number) > 0;
   const subject = isId ? String(value) : value;
   if (typeof subject !== 'string') throw refuse(`${name}_type`, 'a string', kindOf(subject));

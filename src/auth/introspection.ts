@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   allowInsecureRequests,
-  ClientSecretBasic,
+  type ClientAuth,
+  ClientSecretPost,
   customFetch,
   introspectionRequest,
+  None,
   processIntrospectionResponse,
 } from 'oauth4webapi';
 import type { Introspection } from '../config/identity/introspection.ts';
@@ -26,6 +28,9 @@ const ACTIVE_MS = 30_000;
 const REFUSED_MS = 5_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
+/** The breaker counts over 10 s. */
+const REPEATED_MS = 10_000;
+const REPEATS = 10_000;
 
 type OnClock = (secondsAhead: number) => void;
 type Outcome = { credential: Credential } | { refusal: unknown };
@@ -49,15 +54,16 @@ export function createIntrospectionVerifier(
     probe: () => request('probe'),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
     isClientError: isTokenError,
+    hasFailed: createRepeats(),
   });
+  const retryAfter = createRetryAfter();
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {
       return await endpoint.ask(token);
     } catch (error) {
-      // The library's errors include the response, which is personal data.
-      const reason = { code: 'introspection_unavailable', received: causeOf(error).code };
-      throw new ServiceError('dependency_unavailable', { reason });
+      const seconds = retryAfter(error);
+      throw unavailable(error, seconds);
     }
   }
 
@@ -73,7 +79,7 @@ export function createIntrospectionVerifier(
       if (token.length > MAX_TOKEN_BYTES) {
         throw refuse('too_long', `at most ${MAX_TOKEN_BYTES} bytes`);
       }
-      const key = createHash('sha256').update(token).digest('base64url');
+      const key = hash(token);
       const known = cache.get(key);
       events.cache(known ? 'hit' : 'miss');
       let asked = known ?? pending.get(key);
@@ -89,6 +95,48 @@ export function createIntrospectionVerifier(
     healthy: endpoint.healthy,
     close: endpoint.close,
   };
+}
+
+/** Whether a token has failed before, within the time in which the breaker counts; notes it. */
+function createRepeats(): (token: string) => boolean {
+  const failed = new LRUCache<string, true>({ max: REPEATS, ttl: REPEATED_MS });
+  return (token) => {
+    const key = hash(token);
+    const isRepeat = failed.has(key);
+    if (!isRepeat) failed.set(key, true);
+    return isRepeat;
+  };
+}
+
+/** The seconds that the endpoint last asked to wait, less those since then, also while the breaker is open. */
+function createRetryAfter(): (error: unknown) => number | undefined {
+  let until = 0;
+  return (error) => {
+    const now = performance.now();
+    const asked = error instanceof StatusError ? error.retryAfter : undefined;
+    if (asked !== undefined) until = now + asked * 1000;
+    return until > now ? Math.ceil((until - now) / 1000) : undefined;
+  };
+}
+
+const CREDENTIALS =
+  'a client that may introspect: check AUTH_INTROSPECTION_CLIENT_ID, AUTH_INTROSPECTION_CLIENT_SECRET and AUTH_INTROSPECTION_AUTH_METHOD';
+
+/** The library's errors include the response, which is personal data. */
+function unavailable(error: unknown, retryAfter: number | undefined): ServiceError {
+  const isRefusal = error instanceof StatusError && [401, 403].includes(error.status);
+  return new ServiceError('dependency_unavailable', {
+    ...(retryAfter !== undefined && { retryAfter }),
+    reason: {
+      code: 'introspection_unavailable',
+      ...(isRefusal && { expected: CREDENTIALS }),
+      received: causeOf(error).code,
+    },
+  });
+}
+
+function hash(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
 }
 
 /** Introspects a token that does not exist. Rejects if the endpoint is unreachable or refuses our client. */
@@ -109,17 +157,43 @@ function createCache(): LRUCache<string, Outcome> {
   });
 }
 
+const AUTH_METHODS: Record<Introspection['authMethod'], (secret: string) => ClientAuth> = {
+  client_secret_basic: basicAuthentication,
+  client_secret_post: ClientSecretPost,
+  none: None,
+};
+
+/**
+ * RFC 6749 section 2.3.1 wants id and secret form-encoded. Many servers do not decode them, so characters that need
+ * no encoding stay as they are; the library would encode - and _ too.
+ */
+function basicAuthentication(secret: string): ClientAuth {
+  return (_server, client, _body, headers) => {
+    const pair = [client.client_id, secret].map(formEncode).join(':');
+    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
+  };
+}
+
+function formEncode(text: string): string {
+  const encoded = encodeURIComponent(text).replace(
+    /[!'()]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return encoded.replaceAll('%20', '+');
+}
+
 async function introspect(
-  { url, clientId, clientSecret }: Introspection,
+  { url, clientId, clientSecret, authMethod }: Introspection,
   token: string,
   onClock: OnClock,
 ): Promise<Record<string, unknown>> {
   const server = { issuer: url, introspection_endpoint: url };
-  const client = { client_id: clientId };
+  // The library wants an id; without authentication it may be any.
+  const client = { client_id: clientId || 'none' };
   const response = await introspectionRequest(
     server,
     client,
-    ClientSecretBasic(clientSecret),
+    authMethod === 'none' && clientId === '' ? () => {} : AUTH_METHODS[authMethod](clientSecret),
     token,
     {
       // The configuration has already validated the URL.

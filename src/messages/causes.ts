@@ -55,6 +55,7 @@ function rowOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefine
 const SYSTEM_WORDS = new Map(getSystemErrorMap().values());
 
 function fixOfStatus(status: number): string {
+  if (status === 401 || status === 403) return 'check the credentials for it';
   if (status >= 500 || status === 429) return 'check its log';
   return status < 400 ? 'use the address that it redirects to' : 'check the address';
 }

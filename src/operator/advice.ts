@@ -84,7 +84,8 @@ function change(refusal: Reason, settings: Settings, trial: Trial): Settings | s
   }
   if (code === 'user_id_refused_by_zego' && current.AUTH_USER_ID !== 'hash')
     return hashIds(current);
-  return WHY[code] ?? `no setting changes what is refused (${code})`;
+  const wanted = expected === '' ? code : `${code}: expected ${expected}`;
+  return WHY[code] ?? `no setting changes what is refused (${wanted})`;
 }
 
 const WHY: Readonly<Record<string, string>> = {

@@ -166,7 +166,7 @@ async function checkIntrospection(
       check,
       ok: false,
       detail: `the introspection endpoint does not answer; ${describeCause(causeOf(error))}`,
-      fix: `check AUTH_INTROSPECTION_CLIENT_ID and its secret, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
+      fix: `check AUTH_INTROSPECTION_CLIENT_ID, its secret and AUTH_INTROSPECTION_AUTH_METHOD, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
     };
   }
 }

@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { AccessService } from '../access/access.ts';
 import type { AccessConfig, Config } from '../config/config.ts';
 import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
-import type { Provider } from '../config/identity/provider.ts';
 import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
@@ -147,11 +146,18 @@ export function warnOfNoAudience(
 }
 
 /** Warns of keys fetched over plain HTTP (AUTH_ALLOW_HTTP). */
-export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
+export function warnOfPlainHttp(
+  { providers, introspection }: Config['auth'],
+  logger: Logger,
+): void {
   for (const key of providers.flatMap(({ keys }) => keys)) {
     const url = key.kind === 'jwks' ? key.url : key.kind === 'discovery' ? key.issuer : undefined;
     if (url && !isSafeUrl(url)) {
       logger.warn({ address: addressOf(url, '') }, 'keys are fetched over plain http');
     }
+  }
+  if (introspection && !isSafeUrl(introspection.url)) {
+    const address = addressOf(introspection.url, '');
+    logger.warn({ address }, 'tokens are looked up over plain http');
   }
 }

@@ -32,6 +32,7 @@ describe('an environment with the least in it', () => {
       AUTH_AUDIENCE_OPTIONAL: false,
       AUTH_ALLOW_HTTP: false,
       AUTH_SENDER_CONSTRAINED: 'refuse',
+      AUTH_INTROSPECTION_AUTH_METHOD: 'client_secret_basic',
       AUTH_JWT_SECRET_ENCODING: 'text',
       AUTH_USER_CLAIM_NUMERIC: false,
       AUTH_USER_ID: 'claim',

@@ -57,6 +57,13 @@ const keyFields = {
   algorithms: z.array(text).min(1).optional(),
 };
 
+/** How a client authenticates at an introspection endpoint (RFC 7591 section 2). */
+export const INTROSPECTION_AUTH_METHODS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'none',
+] as const;
+
 export const SENDER_CONSTRAINED = ['refuse', 'ignore'] as const;
 
 /** A flag or a number may be given as it is in the JWT. */
