@@ -11,11 +11,14 @@ import {
 } from 'oauth4webapi';
 import type { Introspection } from '../config/identity/introspection.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
+import { DIRECT, type OutboundConfig } from '../config/outbound.ts';
 import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
-import { fetchText, StatusError } from '../fetch.ts';
+import { StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import { causeOf } from '../messages/causes.ts';
+import { createOutbound, type Outbound } from '../outbound.ts';
+import { withDeadline } from '../time.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
 import { checkIntrospectedKind } from './kinds.ts';
 import { STRICT_IDS } from './user-id.ts';
@@ -23,7 +26,8 @@ import type { AuthEvents, Verifier } from './verifier.ts';
 
 const MAX_TOKEN_BYTES = 12 * 1024;
 const MAX_BYTES = 16 * 1024;
-const TIMEOUT_MS = 2_000;
+/** How long a request waits for an answer. */
+const WAIT_MS = 2_500;
 const ACTIVE_MS = 30_000;
 const REFUSED_MS = 5_000;
 const CACHE_ENTRIES = 20_000;
@@ -43,12 +47,14 @@ export function createIntrospectionVerifier(
   introspection: Introspection,
   events: Pick<AuthEvents, 'cache' | 'clockCompared'>,
   ids: UserIdRules = STRICT_IDS,
+  outboundConfig: OutboundConfig = DIRECT,
 ): Verifier {
+  const outbound = createOutbound(outboundConfig);
   const cache = createCache();
   const pending = new Map<string, Promise<Outcome>>();
   const name = introspection.rules.issuers[0]?.canonical ?? introspection.url;
   const request = (token: string) =>
-    introspect(introspection, token, (seconds) => events.clockCompared(name, seconds));
+    introspect(introspection, outbound, token, (seconds) => events.clockCompared(name, seconds));
   const endpoint = watchDependency({
     ask: request,
     probe: () => request('probe'),
@@ -87,7 +93,8 @@ export function createIntrospectionVerifier(
         asked = decide(key, token, now).finally(() => pending.delete(key));
         pending.set(key, asked);
       }
-      const outcome = await asked;
+      // The answer is kept for the next request, where it comes too late for this one.
+      const outcome = asked instanceof Promise ? await withDeadline(asked, WAIT_MS, late) : asked;
       if ('refusal' in outcome) throw outcome.refusal;
       if (outcome.credential.expiresAt <= now) throw new ServiceError('credential_expired');
       return outcome.credential;
@@ -135,6 +142,10 @@ function unavailable(error: unknown, retryAfter: number | undefined): ServiceErr
   });
 }
 
+function late(): never {
+  throw unavailable(Object.assign(new Error('late'), { code: 'TIMEOUT' }), undefined);
+}
+
 function hash(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
@@ -143,8 +154,9 @@ function hash(token: string): string {
 export async function probeIntrospection(
   introspection: Introspection,
   onClock: OnClock,
+  outboundConfig: OutboundConfig = DIRECT,
 ): Promise<void> {
-  await introspect(introspection, 'probe', onClock);
+  await introspect(introspection, createOutbound(outboundConfig), 'probe', onClock);
 }
 
 function createCache(): LRUCache<string, Outcome> {
@@ -184,6 +196,7 @@ function formEncode(text: string): string {
 
 async function introspect(
   { url, clientId, clientSecret, authMethod }: Introspection,
+  outbound: Outbound,
   token: string,
   onClock: OnClock,
 ): Promise<Record<string, unknown>> {
@@ -199,12 +212,11 @@ async function introspect(
       // The configuration has already validated the URL.
       [allowInsecureRequests]: true,
       [customFetch]: async (address, { headers, body }) => {
-        const text = await fetchText(address, {
+        const text = await outbound.fetchText(address, {
           method: 'POST',
           headers,
           body: String(body),
           maxBytes: MAX_BYTES,
-          timeoutMs: TIMEOUT_MS,
           onClock,
         });
         return new Response(text, { headers: { 'content-type': 'application/json' } });

@@ -81,6 +81,8 @@ export const variables = {
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
   AUTH_USER_ID_KEY: variable('32 or more random characters', secret().optional()),
+  AUTH_TIMEOUT_MS: variable('5000', integer(500, 10_000).default(2_000)),
+  OUTBOUND_PROXY: variable('environment', choice(['off', 'environment']).default('off')),
   AUTH_CLOCK_TOLERANCE_SECONDS: variable('5', integer(0, 60).default(5)),
   ACCESS_MODE: variable(
     'sqlite',

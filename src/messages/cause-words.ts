@@ -25,6 +25,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   QUERY_TIMEOUT: ['no answer to a query in time', 'check the load of the database'],
   DEADLINE: ['no answer within the deadline', 'check the load of the database'],
   TIMEOUT: ['no answer in time', NETWORK],
+  ERR_PROXY_TUNNEL: [
+    'the proxy does not connect to it',
+    'check HTTPS_PROXY, its user and password, and what the proxy allows',
+  ],
   EHOSTUNREACH: ['no route to the host', NETWORK],
   ENETUNREACH: ['no route to the host', NETWORK],
   NO_TLS: [

@@ -1,9 +1,10 @@
 import { probeIntrospection } from '../auth/introspection.ts';
-import { createVerifier } from '../auth/verifier.ts';
+import { type AuthEvents, createVerifier } from '../auth/verifier.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, addressOf, redisFailure } from '../config/failures.ts';
 import type { Introspection } from '../config/identity/introspection.ts';
+import { type OutboundConfig, proxyAddresses } from '../config/outbound.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
 import { exportDirectory } from '../directory/export.ts';
@@ -91,6 +92,8 @@ async function* examine(
     };
   }
   yield checkToken(config);
+  const proxy = checkProxy(config);
+  if (proxy) yield proxy;
   let secondsAhead: number | undefined;
   yield await checkKeys(config, (seconds) => {
     secondsAhead = seconds;
@@ -121,11 +124,11 @@ function checkToken({ zego }: Config): Finding {
 
 /** Checks the keys of all providers, or the introspection endpoint. */
 export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
-  if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
-  const { providers } = auth;
+  if (auth.introspection) return checkIntrospection(auth.introspection, auth.outbound, onClock);
+  const { providers, ids, outbound } = auth;
   let failure: { error: unknown; url: string } | undefined;
   const skipped: string[] = [];
-  const verifier = await createVerifier(providers, {
+  const events: AuthEvents = {
     cache() {},
     verified() {},
     clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
@@ -133,7 +136,8 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
     jwksFetched(issuer, result, error, url = issuer) {
       if (result === 'error') failure ??= { error, url };
     },
-  });
+  };
+  const verifier = await createVerifier(providers, events, ids, outbound);
   const ok = verifier.healthy();
   verifier.close();
   const check = 'keys';
@@ -149,26 +153,48 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
     check,
     ok,
     detail: `of ${addressOf(url, '')} cannot be fetched; ${describeCause(causeOf(error))}`,
-    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
+    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within ${secondsOf(outbound)}, without a redirect`,
   };
 }
 
 async function checkIntrospection(
   introspection: Introspection,
+  outbound: OutboundConfig,
   onClock: OnClock,
 ): Promise<Finding> {
   const check = 'keys';
   try {
-    await probeIntrospection(introspection, onClock);
+    await probeIntrospection(introspection, onClock, outbound);
     return { check, ok: true, detail: 'the introspection endpoint answers' };
   } catch (error) {
     return {
       check,
       ok: false,
       detail: `the introspection endpoint does not answer; ${describeCause(causeOf(error))}`,
-      fix: `check AUTH_INTROSPECTION_CLIENT_ID, its secret and AUTH_INTROSPECTION_AUTH_METHOD, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
+      fix: `check AUTH_INTROSPECTION_CLIENT_ID, its secret and AUTH_INTROSPECTION_AUTH_METHOD, and that ${introspection.url} answers 200 with JSON within ${secondsOf(outbound)}, without a redirect`,
     };
   }
+}
+
+function secondsOf({ timeoutMs }: OutboundConfig): string {
+  return `${timeoutMs / 1000} s`;
+}
+
+/** Whether requests to providers go by a proxy; undefined where the environment names none. */
+function checkProxy({ auth: { outbound } }: Config): Finding | undefined {
+  const { proxy, unusedProxy } = outbound;
+  const check = 'proxy';
+  if (proxy) {
+    return { check, ok: true, detail: `requests to providers go by ${proxyAddresses(proxy)}` };
+  }
+  if (unusedProxy.length === 0) return undefined;
+  const detail = `${unusedProxy.join(' and ')} is set and not used`;
+  return {
+    check,
+    ok: true,
+    detail,
+    fix: 'OUTBOUND_PROXY=environment sends requests to providers by it',
+  };
 }
 
 /** Compares our clock with the Date header of the identity provider. */

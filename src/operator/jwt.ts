@@ -127,10 +127,10 @@ function readToken(token: string): ReadToken | undefined {
 async function check(
   token: string,
   { claims, typ }: ReadToken,
-  { providers, ids }: Config['auth'],
+  { providers, ids, outbound }: Config['auth'],
   now: number,
 ): Promise<ExplainedClaim[]> {
-  const verifier = await createVerifier(providers, NO_EVENTS, ids);
+  const verifier = await createVerifier(providers, NO_EVENTS, ids, outbound);
   const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
   verifier.close();
   const isClaimRefusal = refusal && CLAIM_REFUSAL.test(refusal.code);

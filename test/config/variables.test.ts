@@ -35,6 +35,8 @@ describe('an environment with the least in it', () => {
       AUTH_INTROSPECTION_AUTH_METHOD: 'client_secret_basic',
       AUTH_JWT_SECRET_ENCODING: 'text',
       AUTH_USER_CLAIM_NUMERIC: false,
+      AUTH_TIMEOUT_MS: 2000,
+      OUTBOUND_PROXY: 'off',
       AUTH_USER_ID: 'claim',
       AUTH_CLOCK_TOLERANCE_SECONDS: 5,
       ACCESS_MODE: 'sqlite',
