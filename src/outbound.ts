@@ -5,7 +5,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { DIRECT, type OutboundConfig, type ProxyEnvironment } from './config/outbound.ts';
 import { type FetchTextOptions, fetchText, readText, StatusError } from './fetch.ts';
 
-export type OutboundOptions = Omit<FetchTextOptions, 'timeoutMs'> & {
+type OutboundOptions = Omit<FetchTextOptions, 'timeoutMs'> & {
   /** Throws for an address that must not be connected to; not called where a proxy looks the name up. */
   checkAddress?(address: string): void;
   /** The address that was connected to; not called for a proxy. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { plainIssues } from '../../messages/issues.ts';
 import { type ReadFile, readHex, readTrimmed, unreadable } from '../environment.ts';
 import type { Result } from '../problems.ts';
+import { unresolvedReference } from '../references.ts';
 import { PROVIDER_FIELDS, type Provider, providerSchema } from './provider.ts';
 
 /** Reads the list of providers in a file. */
@@ -103,6 +104,10 @@ function withFiles(value: Fields, place: string, readFile: ReadFile, problems: s
     } else if (value[name] !== undefined && isSecret && isBinary) {
       problems.push(`${place} ${name} ${BINARY} ${field}`);
     } else if (value[field] !== undefined) read(name, field, isSecret && isBinary);
+    const text = isSecret && isBinary ? '' : provider[name];
+    const reference = typeof text === 'string' ? unresolvedReference(text) : undefined;
+    if (reference)
+      problems.push(`${place} ${value[field] === undefined ? name : field} ${reference}`);
   }
   if (value.jwksFile !== undefined) read('jwksFile', 'jwksFile');
   return provider;
