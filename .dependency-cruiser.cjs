@@ -27,7 +27,7 @@ module.exports = {
     only('rules-know-only-the-port', '^src/access/rules\\.ts$', ['^src/access/access\\.ts$']),
     only('the-port-is-a-leaf', '^src/access/access\\.ts$', ['^src/errors\\.ts$']),
     only('claims-are-pure', '^src/auth/(claims|kinds)\\.ts$', [
-      '^src/(errors|identifiers)\\.ts$',
+      '^src/(errors|identifiers|messages/printable)\\.ts$',
       '^src/(auth/(user-id|kinds)\\.ts$|config/identity/)',
     ]),
     never(

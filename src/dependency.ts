@@ -24,6 +24,8 @@ export type DependencyOptions<Args extends unknown[], Result> = {
    * request and do not count as failures of the dependency.
    */
   isClientError?(error: unknown): boolean;
+  /** The same call has failed already in the last 10 s: it counts once while the breaker is closed. */
+  hasFailed?(...args: Args): boolean;
 };
 
 /** An external dependency with its health. */
@@ -48,14 +50,17 @@ export function watchDependency<Args extends unknown[], Result>({
   probe,
   probeEveryMs,
   isClientError,
+  hasFailed,
 }: DependencyOptions<Args, Result>): Dependency<Args, Result> {
   const { close, ...health } = createHealth(probe, probeEveryMs);
   const isFailure = (error: unknown) => !isClientError?.(error);
-  const breaker =
+  const breaker: CircuitBreaker<Args, Result> | undefined =
     isClientError &&
     new CircuitBreaker(async (...args: Args) => ask(...args), {
       ...BREAKER,
-      errorFilter: isClientError,
+      errorFilter: (error, ...args) =>
+        isClientError(error) ||
+        (breaker?.closed === true && hasFailed?.(...(args as unknown as Args)) === true),
     });
   return {
     ...health,

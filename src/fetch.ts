@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { secondsAhead } from './time.ts';
 
 /** A request to a dependency. */
@@ -8,18 +9,30 @@ export type FetchTextOptions = {
   headers?: Record<string, string>;
   body?: string;
   /** Called on a 200 response with the clock difference. */
-  onClock?(secondsAhead: number): void;
+  onClock?: ((secondsAhead: number) => void) | undefined;
 };
 
 /** The dependency answered with a status other than 200. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: number;
+  /** Whole seconds, from the header Retry-After. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number) {
+  constructor(status: number, retryAfter?: number) {
     super(`unexpected status ${status}`);
     this.status = status;
+    this.retryAfter = retryAfter;
   }
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3), at most an hour. */
+function retryAfterOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')?.trim() ?? '';
+  const seconds = /^\d{1,10}$/.test(text)
+    ? Number(text)
+    : Math.ceil((Date.parse(/^[A-Z]/i.test(text) ? text : '') - Date.now()) / 1000);
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 1), 3_600);
 }
 
 /**
@@ -32,15 +45,30 @@ export async function fetchText(url: string, options: FetchTextOptions): Promise
   const { maxBytes, timeoutMs, onClock, ...request } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   const response = await fetch(url, { ...request, redirect: 'manual', signal });
-  if (response.status !== 200 || response.body === null) {
-    await response.body?.cancel();
-    throw new StatusError(response.status);
+  return readText(response, { maxBytes, onClock });
+}
+
+type Answer = {
+  status: number;
+  headers: Headers;
+  body: ReadableStream<Uint8Array> | Readable | null;
+};
+
+/** Reads the body of a 200 response, with a limit on its size. */
+export async function readText(
+  { status, headers, body }: Answer,
+  { maxBytes, onClock }: Pick<FetchTextOptions, 'maxBytes' | 'onClock'>,
+): Promise<string> {
+  if (status !== 200 || body === null) {
+    if (body instanceof Readable) body.destroy();
+    else await body?.cancel();
+    throw new StatusError(status, retryAfterOf(headers));
   }
-  const ahead = onClock && secondsAhead(response.headers);
+  const ahead = onClock && secondsAhead(headers);
   if (ahead !== undefined) onClock?.(ahead);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     bytes += chunk.length;
     // Throwing out of the loop cancels the body.
     if (bytes > maxBytes)

@@ -21,6 +21,8 @@ export type Secrets = {
 /** Creates the verifier and the generator, and replaces them on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let { auth } = config;
+  // Changed by a restart alone.
+  const { outbound } = auth;
   let { adminApiKey } = config.internal;
   let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
@@ -29,7 +31,7 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
     if (isDeepStrictEqual(next, auth)) return;
     if (verifier.replace) return verifier.replace(next.providers, next.ids);
     const before = verifier;
-    verifier = await openVerifier(next, events);
+    verifier = await openVerifier({ ...next, outbound }, events);
     before.close();
   }
 
@@ -49,9 +51,9 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
 }
 
 async function openVerifier(
-  { providers, introspection, ids }: Config['auth'],
+  { providers, introspection, ids, outbound }: Config['auth'],
   events: AuthEvents,
 ): Promise<Verifier> {
-  if (introspection) return createIntrospectionVerifier(introspection, events, ids);
-  return createVerifier(providers, events, ids);
+  if (introspection) return createIntrospectionVerifier(introspection, events, ids, outbound);
+  return createVerifier(providers, events, ids, outbound);
 }

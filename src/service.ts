@@ -12,6 +12,7 @@ import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import type { Lifecycle } from './http/health.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
+import { printable } from './messages/printable.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import type { AuditLog } from './ops/audit-log.ts';
 import { createLoadMonitor, type LoadMonitor } from './ops/load.ts';
@@ -26,6 +27,7 @@ import {
   reasonOf,
   warnOfEmptyDirectory,
   warnOfFailingBackend,
+  warnOfNoAudience,
   warnOfPlainHttp,
 } from './ops/notices.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
@@ -148,7 +150,8 @@ function directoryOf(
 }
 
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
-  warnOfPlainHttp(config.auth.providers, logger);
+  warnOfNoAudience(config.auth, logger);
+  warnOfPlainHttp(config.auth, logger);
   const jwksFetched = createJwksLog(logger, metrics.auth.jwksFetched);
   const clockCompared = createClockLog(logger);
   const keysSkipped = createKeysSkippedLog(logger);
@@ -204,7 +207,8 @@ function createApp(
     corsOrigins: http.corsOrigins,
     origins: {
       onRefused: metrics.corsRefused,
-      onNewOrigin: (origin) => logger.warn({ origin }, 'origin is not in CORS_ORIGINS'),
+      onNewOrigin: (origin) =>
+        logger.warn({ origin: printable(origin) }, 'origin is not in CORS_ORIGINS'),
     },
     overloaded: load.overloaded,
     onOpenRequests: metrics.openRequests,

@@ -2,6 +2,7 @@ import type { Issuer, Provider } from '../config/identity/provider.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
 import { type Reason, ServiceError } from '../errors.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
+import { printable } from '../messages/printable.ts';
 import { checkKind } from './kinds.ts';
 import { subjectProblem, toUserId } from './user-id.ts';
 
@@ -19,12 +20,12 @@ export type Credential = {
   videoAccess: unknown;
 };
 
-/** A `credential_invalid` with its reason. */
+/** A `credential_invalid` with its reason, whose values may be a stranger's. */
 export function refuse(code: string, expected?: string, received?: string): ServiceError {
   const reason: Reason = {
     code,
-    ...(expected !== undefined && { expected }),
-    ...(received !== undefined && { received }),
+    ...(expected !== undefined && { expected: printable(expected) }),
+    ...(received !== undefined && { received: printable(received) }),
   };
   return new ServiceError('credential_invalid', { reason });
 }
@@ -163,6 +164,10 @@ function checkAudience(claims: Claims, rules: ClaimRules): void {
   const { audience, audienceClaim, audienceOptional } = rules;
   const value = own(claims, audienceClaim);
   if (audience === undefined || (audienceOptional && value === undefined)) return;
+  if (audience === null) {
+    checkNoAudience(value);
+    return;
+  }
   const given: unknown[] = audienceClaim === 'aud' && Array.isArray(value) ? value : [value];
   if (!given.some((one) => audience.includes(one as string))) {
     throw refuse(
@@ -171,6 +176,13 @@ function checkAudience(claims: Claims, rules: ClaimRules): void {
       given.map(quote).join(', ').slice(0, 200),
     );
   }
+}
+
+/** An empty list is no audience; any other audience is somebody's. */
+function checkNoAudience(aud: unknown): void {
+  if (aud === undefined || aud === null || (Array.isArray(aud) && aud.length === 0)) return;
+  const given: unknown[] = Array.isArray(aud) ? aud : [aud];
+  throw refuse('claim_aud', 'no audience', given.map(quote).join(', ').slice(0, 200));
 }
 
 function checkRequired(claims: Claims, { requiredClaims }: ClaimRules): void {
@@ -208,8 +220,10 @@ function checkTimes(
   now: number,
 ): number {
   if (exp === undefined) throw refuse('claim_exp_missing', 'Unix seconds', 'missing');
-  if (!Number.isInteger(exp)) throw refuse('claim_exp_type', 'Unix seconds', timeKind(exp));
-  if ((exp as number) > MAX_UNIX_SECONDS) throw refuse('claim_exp', 'Unix seconds', quote(exp));
+  if (!Number.isFinite(exp)) throw refuse('claim_exp_type', 'Unix seconds', timeKind(exp));
+  // A NumericDate may have a fraction (RFC 7519 section 2).
+  const expiresAt = Math.floor(exp as number);
+  if (expiresAt > MAX_UNIX_SECONDS) throw refuse('claim_exp', 'Unix seconds', quote(exp));
   for (const [name, time] of Object.entries({ nbf, iat })) {
     if (time === undefined) continue;
     if (typeof time !== 'number')
@@ -218,15 +232,21 @@ function checkTimes(
       throw refuse(`claim_${name}`, `at most ${now + clockToleranceSeconds}`, quote(time));
     }
   }
-  if ((exp as number) <= now) throw new ServiceError('credential_expired');
-  return exp as number;
+  if (expiresAt <= now) throw new ServiceError('credential_expired');
+  return expiresAt;
 }
+
+/** JSON parsers round larger numbers, so that two users could become one. */
+const LARGE_NUMBER = `a number up to ${Number.MAX_SAFE_INTEGER}; a larger one must be sent as text`;
 
 function readSubject(claims: Claims, rules: ClaimRules, ids: UserIdRules): string {
   const { userClaim, userClaimNumeric, userPrefix } = rules;
   const name = `claim_${/^\w+$/.test(userClaim) ? userClaim : 'user'}`;
   const value = userClaim.startsWith('/') ? atPointer(claims, userClaim) : own(claims, userClaim);
   if (value === undefined) throw refuse(`${name}_missing`, `a user id in ${userClaim}`, 'missing');
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+    throw refuse(`${name}_type`, LARGE_NUMBER, 'a larger number');
+  }
   const isId = userClaimNumeric && Number.isSafeInteger(value) && (value as number) > 0;
   const subject = isId ? String(value) : value;
   if (typeof subject !== 'string') throw refuse(`${name}_type`, 'a string', kindOf(subject));

@@ -2,18 +2,23 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   allowInsecureRequests,
-  ClientSecretBasic,
+  type ClientAuth,
+  ClientSecretPost,
   customFetch,
   introspectionRequest,
+  None,
   processIntrospectionResponse,
 } from 'oauth4webapi';
 import type { Introspection } from '../config/identity/introspection.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
+import { DIRECT, type OutboundConfig } from '../config/outbound.ts';
 import { BREAKER_PROBE_EVERY_MS, watchDependency } from '../dependency.ts';
 import { ServiceError } from '../errors.ts';
-import { fetchText, StatusError } from '../fetch.ts';
+import { StatusError } from '../fetch.ts';
 import { MAX_UNIX_SECONDS } from '../identifiers.ts';
 import { causeOf } from '../messages/causes.ts';
+import { createOutbound, type Outbound } from '../outbound.ts';
+import { withDeadline } from '../time.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
 import { checkIntrospectedKind } from './kinds.ts';
 import { STRICT_IDS } from './user-id.ts';
@@ -21,11 +26,15 @@ import type { AuthEvents, Verifier } from './verifier.ts';
 
 const MAX_TOKEN_BYTES = 12 * 1024;
 const MAX_BYTES = 16 * 1024;
-const TIMEOUT_MS = 2_000;
+/** How long a request waits for an answer. */
+const WAIT_MS = 2_500;
 const ACTIVE_MS = 30_000;
 const REFUSED_MS = 5_000;
 const CACHE_ENTRIES = 20_000;
 const CACHE_CHARACTERS = 16_000_000;
+/** The breaker counts over 10 s. */
+const REPEATED_MS = 10_000;
+const REPEATS = 10_000;
 
 type OnClock = (secondsAhead: number) => void;
 type Outcome = { credential: Credential } | { refusal: unknown };
@@ -38,26 +47,29 @@ export function createIntrospectionVerifier(
   introspection: Introspection,
   events: Pick<AuthEvents, 'cache' | 'clockCompared'>,
   ids: UserIdRules = STRICT_IDS,
+  outboundConfig: OutboundConfig = DIRECT,
 ): Verifier {
+  const outbound = createOutbound(outboundConfig);
   const cache = createCache();
   const pending = new Map<string, Promise<Outcome>>();
   const name = introspection.rules.issuers[0]?.canonical ?? introspection.url;
   const request = (token: string) =>
-    introspect(introspection, token, (seconds) => events.clockCompared(name, seconds));
+    introspect(introspection, outbound, token, (seconds) => events.clockCompared(name, seconds));
   const endpoint = watchDependency({
     ask: request,
     probe: () => request('probe'),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
     isClientError: isTokenError,
+    hasFailed: createRepeats(),
   });
+  const retryAfter = createRetryAfter();
 
   async function ask(token: string): Promise<Record<string, unknown>> {
     try {
       return await endpoint.ask(token);
     } catch (error) {
-      // The library's errors include the response, which is personal data.
-      const reason = { code: 'introspection_unavailable', received: causeOf(error).code };
-      throw new ServiceError('dependency_unavailable', { reason });
+      const seconds = retryAfter(error);
+      throw unavailable(error, seconds);
     }
   }
 
@@ -73,7 +85,7 @@ export function createIntrospectionVerifier(
       if (token.length > MAX_TOKEN_BYTES) {
         throw refuse('too_long', `at most ${MAX_TOKEN_BYTES} bytes`);
       }
-      const key = createHash('sha256').update(token).digest('base64url');
+      const key = hash(token);
       const known = cache.get(key);
       events.cache(known ? 'hit' : 'miss');
       let asked = known ?? pending.get(key);
@@ -81,7 +93,8 @@ export function createIntrospectionVerifier(
         asked = decide(key, token, now).finally(() => pending.delete(key));
         pending.set(key, asked);
       }
-      const outcome = await asked;
+      // The answer is kept for the next request, where it comes too late for this one.
+      const outcome = asked instanceof Promise ? await withDeadline(asked, WAIT_MS, late) : asked;
       if ('refusal' in outcome) throw outcome.refusal;
       if (outcome.credential.expiresAt <= now) throw new ServiceError('credential_expired');
       return outcome.credential;
@@ -91,12 +104,59 @@ export function createIntrospectionVerifier(
   };
 }
 
+/** Whether a token has failed before, within the time in which the breaker counts; notes it. */
+function createRepeats(): (token: string) => boolean {
+  const failed = new LRUCache<string, true>({ max: REPEATS, ttl: REPEATED_MS });
+  return (token) => {
+    const key = hash(token);
+    const isRepeat = failed.has(key);
+    if (!isRepeat) failed.set(key, true);
+    return isRepeat;
+  };
+}
+
+/** The seconds that the endpoint last asked to wait, less those since then, also while the breaker is open. */
+function createRetryAfter(): (error: unknown) => number | undefined {
+  let until = 0;
+  return (error) => {
+    const now = performance.now();
+    const asked = error instanceof StatusError ? error.retryAfter : undefined;
+    if (asked !== undefined) until = now + asked * 1000;
+    return until > now ? Math.ceil((until - now) / 1000) : undefined;
+  };
+}
+
+const CREDENTIALS =
+  'a client that may introspect: check AUTH_INTROSPECTION_CLIENT_ID, AUTH_INTROSPECTION_CLIENT_SECRET and AUTH_INTROSPECTION_AUTH_METHOD';
+
+/** The library's errors include the response, which is personal data. */
+function unavailable(error: unknown, retryAfter: number | undefined): ServiceError {
+  const isRefusal = error instanceof StatusError && [401, 403].includes(error.status);
+  return new ServiceError('dependency_unavailable', {
+    ...(retryAfter !== undefined && { retryAfter }),
+    reason: {
+      code: 'introspection_unavailable',
+      ...(isRefusal && { expected: CREDENTIALS }),
+      received: causeOf(error).code,
+    },
+  });
+}
+
+function late(): never {
+  throw unavailable(Object.assign(new Error('late'), { code: 'TIMEOUT' }), undefined);
+}
+
+function hash(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}
+
 /** Introspects a token that does not exist. Rejects if the endpoint is unreachable or refuses our client. */
 export async function probeIntrospection(
   introspection: Introspection,
   onClock: OnClock,
+  outboundConfig: OutboundConfig = DIRECT,
 ): Promise<void> {
-  await introspect(introspection, 'probe', onClock);
+  await introspect(introspection, createOutbound(outboundConfig), 'probe', onClock);
 }
 
 function createCache(): LRUCache<string, Outcome> {
@@ -109,28 +169,54 @@ function createCache(): LRUCache<string, Outcome> {
   });
 }
 
+const AUTH_METHODS: Record<Introspection['authMethod'], (secret: string) => ClientAuth> = {
+  client_secret_basic: basicAuthentication,
+  client_secret_post: ClientSecretPost,
+  none: None,
+};
+
+/**
+ * RFC 6749 section 2.3.1 wants id and secret form-encoded. Many servers do not decode them, so characters that need
+ * no encoding stay as they are; the library would encode - and _ too.
+ */
+function basicAuthentication(secret: string): ClientAuth {
+  return (_server, client, _body, headers) => {
+    const pair = [client.client_id, secret].map(formEncode).join(':');
+    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
+  };
+}
+
+function formEncode(text: string): string {
+  const encoded = encodeURIComponent(text).replace(
+    /[!'()]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return encoded.replaceAll('%20', '+');
+}
+
 async function introspect(
-  { url, clientId, clientSecret }: Introspection,
+  { url, clientId, clientSecret, authMethod }: Introspection,
+  outbound: Outbound,
   token: string,
   onClock: OnClock,
 ): Promise<Record<string, unknown>> {
   const server = { issuer: url, introspection_endpoint: url };
-  const client = { client_id: clientId };
+  // The library wants an id; without authentication it may be any.
+  const client = { client_id: clientId || 'none' };
   const response = await introspectionRequest(
     server,
     client,
-    ClientSecretBasic(clientSecret),
+    authMethod === 'none' && clientId === '' ? () => {} : AUTH_METHODS[authMethod](clientSecret),
     token,
     {
       // The configuration has already validated the URL.
       [allowInsecureRequests]: true,
       [customFetch]: async (address, { headers, body }) => {
-        const text = await fetchText(address, {
+        const text = await outbound.fetchText(address, {
           method: 'POST',
           headers,
           body: String(body),
           maxBytes: MAX_BYTES,
-          timeoutMs: TIMEOUT_MS,
           onClock,
         });
         return new Response(text, { headers: { 'content-type': 'application/json' } });

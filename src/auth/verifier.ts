@@ -3,7 +3,9 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Provider } from '../config/identity/provider.ts';
 import type { UserIdRules } from '../config/identity/providers.ts';
+import { DIRECT, type OutboundConfig } from '../config/outbound.ts';
 import { ServiceError } from '../errors.ts';
+import { createOutbound } from '../outbound.ts';
 import { type Credential, checkClaims, refuse } from './claims.ts';
 import type { UnverifiedJws } from './keys/jwks.ts';
 import type { KeyEvents, KeySource, VerificationKey } from './keys/open.ts';
@@ -74,7 +76,9 @@ export async function createVerifier(
   providers: readonly Provider[],
   events: AuthEvents,
   ids: UserIdRules = STRICT_IDS,
+  outboundConfig: OutboundConfig = DIRECT,
 ): Promise<Required<Verifier>> {
+  const outbound = createOutbound(outboundConfig);
   let cache = createCache();
   /** What the keys before these vouched for. */
   let retired = cache;
@@ -88,7 +92,7 @@ export async function createVerifier(
     ids: rules,
     select: createSelector(sources),
   });
-  let current = withRules(await openSources(providers, keyEvents), ids);
+  let current = withRules(await openSources(providers, keyEvents, outbound), ids);
 
   async function verify(token: string, now: number): Promise<Credential> {
     const cached = cache.get(token);
@@ -112,7 +116,7 @@ export async function createVerifier(
     healthy: () => current.sources.every(({ keys }) => keys.every(({ healthy }) => healthy())),
     async replace(others, rules) {
       const { sources } = current;
-      const opened = await openSources(others, keyEvents, sources);
+      const opened = await openSources(others, keyEvents, outbound, sources);
       const next = keepUsable(opened, sources);
       closeOthers([...sources, ...opened], next);
       current = withRules(next, rules);

@@ -12,6 +12,7 @@ import type { Provider } from './identity/provider.ts';
 import type { UserIdRules } from './identity/providers.ts';
 import { ID_VARIABLES, userIdRules } from './identity/providers.ts';
 import { commonMistakes } from './mistakes.ts';
+import type { OutboundConfig } from './outbound.ts';
 import { ConfigError } from './problems.ts';
 import { parseVariables, readAll } from './read.ts';
 import type { VariableName, Variables } from './variables.ts';
@@ -54,7 +55,12 @@ export type Config = {
     mode: Token04Mode;
   };
   token: { ttlSeconds: number; outlivesSession: boolean };
-  auth: { providers: Provider[]; introspection: Introspection | undefined; ids: UserIdRules };
+  auth: {
+    providers: Provider[];
+    introspection: Introspection | undefined;
+    ids: UserIdRules;
+    outbound: OutboundConfig;
+  };
   access: AccessConfig;
   shutdown: { delayMs: number; timeoutMs: number };
 };
@@ -66,9 +72,13 @@ export type Config = {
  * @throws {ConfigError} with all problems
  */
 export function loadConfig(environment: Environment, readFile: ReadFile, dotenv = ''): Config {
-  const { values, providers, introspection, problems } = readAll(environment, readFile, dotenv);
+  const { values, providers, introspection, outbound, problems } = readAll(
+    environment,
+    readFile,
+    dotenv,
+  );
   if (!values || problems.length > 0) throw configError(environment, problems);
-  return toConfig(values, { providers, introspection });
+  return toConfig(values, { providers, introspection, outbound });
 }
 
 /**
@@ -113,11 +123,13 @@ export function loadAuth(
   readFile: ReadFile,
   dotenv: string,
 ): Config['auth'] {
-  const { providers, introspection, problems } = readAll(environment, readFile, dotenv);
-  const relevant = problems.filter(({ variable }) => variable.startsWith('AUTH_'));
+  const { providers, introspection, outbound, problems } = readAll(environment, readFile, dotenv);
+  const relevant = problems.filter(({ variable }) =>
+    /^(AUTH_|OUTBOUND_|https?_proxy$)/i.test(variable),
+  );
   if (relevant.length > 0) throw configError(environment, relevant);
   const ids = userIdRules(loadVariables(environment, readFile, ID_VARIABLES));
-  return { providers, introspection, ids };
+  return { providers, introspection, ids, outbound };
 }
 
 const ACCESS_VARIABLES = [
@@ -174,6 +186,8 @@ const NEEDS_RESTART: Partial<Record<VariableName, (config: Config) => unknown>> 
   ACCESS_HTTP_SECRET: ({ access }) => access.mode === 'http' && access.secret,
   DATABASE_URL: ({ access }) => access.mode === 'postgres' && access.url,
   REDIS_URL: ({ limits }) => limits.redisUrl,
+  AUTH_TIMEOUT_MS: ({ auth }) => auth.outbound.timeoutMs,
+  OUTBOUND_PROXY: ({ auth }) => auth.outbound.proxy && JSON.stringify(auth.outbound.proxy),
 };
 
 /** The variables that have changed and require a restart. */

@@ -10,6 +10,7 @@ import { type Introspection, readIntrospection } from './identity/introspection.
 import type { Provider } from './identity/provider.ts';
 import { readProviders } from './identity/providers.ts';
 import { commonMistakes, secretsCutAtHash } from './mistakes.ts';
+import { type OutboundConfig, readOutbound } from './outbound.ts';
 import { type ConfigProblem, problem, type Result } from './problems.ts';
 import { type VariableName, type Variables, variables } from './variables.ts';
 
@@ -20,6 +21,7 @@ export type Reading = {
   values: Variables | undefined;
   providers: Provider[];
   introspection: Introspection | undefined;
+  outbound: OutboundConfig;
   problems: ConfigProblem[];
 };
 
@@ -33,6 +35,7 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
   const parsed = parseVariables(texts, ALL_VARIABLES);
   const providers = readProviders(texts, readFile);
   const introspection = readIntrospection(texts);
+  const outbound = readOutbound(texts);
   problems.push(
     ...clientVisibleSecrets(texts),
     ...secretsCutAtHash(environment, dotenv),
@@ -41,11 +44,13 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
     ...parsed.problems,
     ...providers.problems,
     ...introspection.problems,
+    ...outbound.problems,
   );
   return {
     values: parsed.value,
     providers: providers.value,
     introspection: introspection.value,
+    outbound: outbound.value,
     problems,
   };
 }

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import { postgresUrl, redisUrl } from './connection-url.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
-import { readRequiredClaims, SENDER_CONSTRAINED } from './identity/provider.ts';
+import {
+  INTROSPECTION_AUTH_METHODS,
+  readRequiredClaims,
+  SENDER_CONSTRAINED,
+} from './identity/provider.ts';
 import { isSafeUrl, SAFE_URL_RULE } from './identity/provider-keys.ts';
 import { SECRET_ENCODINGS } from './identity/secret.ts';
 import {
@@ -57,6 +61,10 @@ export const variables = {
   AUTH_INTROSPECTION_URL: variable('https://login.example/introspect', z.string().optional()),
   AUTH_INTROSPECTION_CLIENT_ID: variable('zego-video-token', z.string().optional()),
   AUTH_INTROSPECTION_CLIENT_SECRET: variable('the secret of that client', z.string().optional()),
+  AUTH_INTROSPECTION_AUTH_METHOD: variable(
+    'client_secret_post',
+    choice(INTROSPECTION_AUTH_METHODS).default('client_secret_basic'),
+  ),
   AUTH_ISSUER: variable('https://login.example', z.string().optional()),
   AUTH_AUDIENCE: variable('zego-video-token', list(anything, 'values').optional()),
   AUTH_AUDIENCE_CLAIM: variable('client_id', choice(AUDIENCE_CLAIMS).optional()),
@@ -73,6 +81,8 @@ export const variables = {
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
   AUTH_USER_ID_KEY: variable('32 or more random characters', secret().optional()),
+  AUTH_TIMEOUT_MS: variable('5000', integer(500, 10_000).default(2_000)),
+  OUTBOUND_PROXY: variable('environment', choice(['off', 'environment']).default('off')),
   AUTH_CLOCK_TOLERANCE_SECONDS: variable('5', integer(0, 60).default(5)),
   ACCESS_MODE: variable(
     'sqlite',

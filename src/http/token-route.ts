@@ -7,6 +7,7 @@ import type { Verifier } from '../auth/verifier.ts';
 import { ERROR_CODES, invalidRequest, ServiceError } from '../errors.ts';
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import { nearMiss } from '../messages/nearest.ts';
+import { printable } from '../messages/printable.ts';
 import { tokenLifetime } from '../token/lifetime.ts';
 import type { Generate } from '../token04/index.ts';
 import type { Admission } from './admission.ts';
@@ -86,7 +87,10 @@ export function tokenRoute<Body extends CommonBody>(
     const credential = await verify(readBearer(request.headers.authorization), now());
     request.credential = credential;
     const { userId, issuer } = credential;
-    Object.assign(auditContext(request), { userId, issuer });
+    Object.assign(auditContext(request), {
+      userId,
+      issuer: issuer === undefined ? undefined : printable(issuer),
+    });
   };
 
   return async (app) => {

@@ -3,7 +3,10 @@ type Row = readonly [words: string, fix?: string];
 const NETWORK = 'check the address, the network and the firewall';
 const CERTIFICATE = 'install the CA certificate, for instance with NODE_EXTRA_CA_CERTS';
 const ADDRESS = 'check that it is the right address';
-const ISSUER: Row = ['the discovery document belongs to another issuer', 'correct AUTH_ISSUER'];
+const ISSUER: Row = [
+  'the discovery document belongs to another issuer',
+  'set AUTH_ISSUER to that one, if your JWTs have it as iss; otherwise keep AUTH_ISSUER, and give the address of the key set in AUTH_JWKS_URL',
+];
 const LISTENS = 'check which server listens there';
 const RIGHTS = 'grant the user of the process access to it';
 
@@ -22,6 +25,10 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   QUERY_TIMEOUT: ['no answer to a query in time', 'check the load of the database'],
   DEADLINE: ['no answer within the deadline', 'check the load of the database'],
   TIMEOUT: ['no answer in time', NETWORK],
+  ERR_PROXY_TUNNEL: [
+    'the proxy does not connect to it',
+    'check HTTPS_PROXY, its user and password, and what the proxy allows',
+  ],
   EHOSTUNREACH: ['no route to the host', NETWORK],
   ENETUNREACH: ['no route to the host', NETWORK],
   NO_TLS: [

@@ -18,6 +18,14 @@ export type Cause = {
 /** Finds the innermost cause of a thrown value. */
 export function causeOf(thrown: unknown): Cause {
   const error = innermost(thrown);
+  const cause = causeOfError(error);
+  const hint = (thrown as Thrown | undefined)?.hint;
+  return hint === undefined
+    ? cause
+    : { ...cause, fix: [cause.fix, hint].filter(Boolean).join('; ') };
+}
+
+function causeOfError(error: Thrown): Cause {
   const { errcode, status, name, message = '' } = error;
   if (errcode !== undefined) return sqliteCause(error);
   if (status !== undefined) {
@@ -55,6 +63,7 @@ function rowOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefine
 const SYSTEM_WORDS = new Map(getSystemErrorMap().values());
 
 function fixOfStatus(status: number): string {
+  if (status === 401 || status === 403) return 'check the credentials for it';
   if (status >= 500 || status === 429) return 'check its log';
   return status < 400 ? 'use the address that it redirects to' : 'check the address';
 }
@@ -79,6 +88,8 @@ type Thrown = {
   status?: number;
   /** Of a {@link Reason}; harmless text. */
   received?: string;
+  /** What else may help, known where it was thrown. */
+  hint?: string;
 };
 
 /** `fetch` and connections to several addresses wrap the original error. */

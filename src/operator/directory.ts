@@ -7,7 +7,7 @@ import { exportDirectory } from '../directory/export.ts';
 import { type Actor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 import type { OpenedAccess } from '../open-access.ts';
 import { readInput } from './input.ts';
 import type { Output, Terminal } from './terminal.ts';
@@ -104,7 +104,7 @@ async function importFile(
   const rest = replace ? 'deleted' : 'kept';
   terminal.print(
     json
-      ? JSON.stringify({ users: user, videos: video, rooms: room })
+      ? printableJson({ users: user, videos: video, rooms: room })
       : terminal.wrap(
           `${dryRun ? 'Would import' : 'Imported'} ${counts}; entries that the file does not name are ${rest}.`,
         ),

@@ -1,9 +1,10 @@
 import { probeIntrospection } from '../auth/introspection.ts';
-import { createVerifier } from '../auth/verifier.ts';
+import { type AuthEvents, createVerifier } from '../auth/verifier.ts';
 import { type AccessConfig, type Config, loadConfig } from '../config/config.ts';
 import type { Environment, ReadFile } from '../config/environment.ts';
 import { accessFailure, addressOf, redisFailure } from '../config/failures.ts';
 import type { Introspection } from '../config/identity/introspection.ts';
+import { type OutboundConfig, proxyAddresses } from '../config/outbound.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
 import type { Database } from '../directory/database.ts';
@@ -11,7 +12,7 @@ import { exportDirectory } from '../directory/export.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 import { type OpenedAccess, openAccess } from '../open-access.ts';
 import { CLOCK_FIX, isClockRight, unixSeconds } from '../time.ts';
 import { createGenerator, decode } from '../token04/index.ts';
@@ -19,6 +20,8 @@ import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 const REDIS_MS = 2_000;
+const NO_AUDIENCE =
+  'AUTH_AUDIENCE=none is for an issuer of one app alone; whoever gets a JWT of it can sign in here';
 const ID_FIX = 'rename them: nobody gets a token for them (docs/identity-providers.md, "Ids")';
 
 type OnClock = (secondsAhead: number) => void;
@@ -39,7 +42,7 @@ export async function doctor(
     if (!json) terminal.print(render(finding, terminal));
   }
   const healthy = findings.every(({ ok }) => ok);
-  if (json) terminal.print(JSON.stringify({ healthy, findings }));
+  if (json) terminal.print(printableJson({ healthy, findings }));
   if (healthy) return 0;
   return findings.some(({ check, ok }) => check === 'configuration' && !ok) ? EXIT_CONFIG : EXIT_NO;
 }
@@ -78,7 +81,20 @@ async function* examine(
   for (const { variable, fix } of unusedVariables(environment)) {
     yield { check: 'configuration', ok: true, detail: `${variable} is not used`, fix };
   }
+  const providers = config.auth.introspection
+    ? [config.auth.introspection.rules]
+    : config.auth.providers;
+  if (providers.some(({ audience }) => audience === null)) {
+    yield {
+      check: 'configuration',
+      ok: true,
+      detail: 'JWTs are taken without an audience',
+      fix: NO_AUDIENCE,
+    };
+  }
   yield checkToken(config);
+  const proxy = checkProxy(config);
+  if (proxy) yield proxy;
   let secondsAhead: number | undefined;
   yield await checkKeys(config, (seconds) => {
     secondsAhead = seconds;
@@ -109,11 +125,11 @@ function checkToken({ zego }: Config): Finding {
 
 /** Checks the keys of all providers, or the introspection endpoint. */
 export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Finding> {
-  if (auth.introspection) return checkIntrospection(auth.introspection, onClock);
-  const { providers } = auth;
+  if (auth.introspection) return checkIntrospection(auth.introspection, auth.outbound, onClock);
+  const { providers, ids, outbound } = auth;
   let failure: { error: unknown; url: string } | undefined;
   const skipped: string[] = [];
-  const verifier = await createVerifier(providers, {
+  const events: AuthEvents = {
     cache() {},
     verified() {},
     clockCompared: (_issuer, secondsAhead) => onClock(secondsAhead),
@@ -121,7 +137,8 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
     jwksFetched(issuer, result, error, url = issuer) {
       if (result === 'error') failure ??= { error, url };
     },
-  });
+  };
+  const verifier = await createVerifier(providers, events, ids, outbound);
   const ok = verifier.healthy();
   verifier.close();
   const check = 'keys';
@@ -137,26 +154,48 @@ export async function checkKeys({ auth }: Config, onClock: OnClock): Promise<Fin
     check,
     ok,
     detail: `of ${addressOf(url, '')} cannot be fetched; ${describeCause(causeOf(error))}`,
-    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within 2 s, without a redirect`,
+    fix: `open ${URL.parse(url)?.href} from this machine: it must answer 200 with a key set or a discovery document within ${secondsOf(outbound)}, without a redirect`,
   };
 }
 
 async function checkIntrospection(
   introspection: Introspection,
+  outbound: OutboundConfig,
   onClock: OnClock,
 ): Promise<Finding> {
   const check = 'keys';
   try {
-    await probeIntrospection(introspection, onClock);
+    await probeIntrospection(introspection, onClock, outbound);
     return { check, ok: true, detail: 'the introspection endpoint answers' };
   } catch (error) {
     return {
       check,
       ok: false,
       detail: `the introspection endpoint does not answer; ${describeCause(causeOf(error))}`,
-      fix: `check AUTH_INTROSPECTION_CLIENT_ID and its secret, and that ${introspection.url} answers 200 with JSON within 2 s, without a redirect`,
+      fix: `check AUTH_INTROSPECTION_CLIENT_ID, its secret and AUTH_INTROSPECTION_AUTH_METHOD, and that ${introspection.url} answers 200 with JSON within ${secondsOf(outbound)}, without a redirect`,
     };
   }
+}
+
+function secondsOf({ timeoutMs }: OutboundConfig): string {
+  return `${timeoutMs / 1000} s`;
+}
+
+/** Whether requests to providers go by a proxy; undefined where the environment names none. */
+function checkProxy({ auth: { outbound } }: Config): Finding | undefined {
+  const { proxy, unusedProxy } = outbound;
+  const check = 'proxy';
+  if (proxy) {
+    return { check, ok: true, detail: `requests to providers go by ${proxyAddresses(proxy)}` };
+  }
+  if (unusedProxy.length === 0) return undefined;
+  const detail = `${unusedProxy.join(' and ')} is set and not used`;
+  return {
+    check,
+    ok: true,
+    detail,
+    fix: 'OUTBOUND_PROXY=environment sends requests to providers by it',
+  };
 }
 
 /** Compares our clock with the Date header of the identity provider. */

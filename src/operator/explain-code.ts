@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
+import { printableJson } from '../messages/printable.ts';
 import { type Output, table } from './terminal.ts';
 import { ZEGO_CODES, zegoPageOf } from './zego-codes.ts';
 
@@ -56,7 +57,7 @@ export function explainCode(code: string, { json, terminal }: Output): boolean {
   }
   const look = WHERE_TO_LOOK[code as LoggedCode];
   const problem = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
-  if (json) terminal.print(JSON.stringify({ code, ...problem, look }));
+  if (json) terminal.print(printableJson({ code, ...problem, look }));
   else {
     const answer: [string, string][] = problem
       ? [

@@ -1,6 +1,6 @@
 import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
 
 /** Prints an access decision with its reasons; returns whether access is allowed. */
@@ -16,7 +16,7 @@ export async function explainAccess(
     );
   }
   const explanation = await service.explain(request, now);
-  terminal.print(json ? JSON.stringify(explanation) : render(explanation, terminal));
+  terminal.print(json ? printableJson(explanation) : render(explanation, terminal));
   return explanation.decision.allow;
 }
 

@@ -1,5 +1,5 @@
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 import { decodePayload, type TokenKind } from '../token/payload.ts';
 import {
   decode,
@@ -195,7 +195,7 @@ export function inspect(
   { json, terminal }: Output,
 ): boolean {
   const inspection = inspectToken(token, expected);
-  terminal.print(json ? JSON.stringify(inspection) : render(inspection, expected.now, terminal));
+  terminal.print(json ? printableJson(inspection) : render(inspection, expected.now, terminal));
   return inspection.valid;
 }
 

@@ -22,8 +22,14 @@ type Context = {
 export async function runExplainJwt(file: string, context: Context, json: boolean) {
   const { explainJwt } = await import('./jwt.ts');
   const { environment, readFile, dotenv, terminal } = context;
-  const auth = () => loadAuth(environment, readFile, dotenv());
-  return explainJwt(file, auth, unixSeconds(), { json, terminal });
+  const given = Object.entries(environment).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  const source = {
+    environment: Object.fromEntries(given),
+    load: (settings: Environment) => loadAuth({ ...environment, ...settings }, readFile, dotenv()),
+  };
+  return explainJwt(file, source, unixSeconds(), { json, terminal });
 }
 
 export function addUserIdCommand(

@@ -3,11 +3,11 @@ import { type ExplainedClaim, explainClaims, KIND } from '../auth/claims.ts';
 import { toUserId } from '../auth/user-id.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Config } from '../config/config.ts';
-import { PRESETS, presetOf } from '../config/identity/presets.ts';
 import type { Provider } from '../config/identity/provider.ts';
 import { ConfigError, formatProblem } from '../config/problems.ts';
 import { type Reason, ServiceError } from '../errors.ts';
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
+import { type Advice, adviseSettings, type Settings } from './advice.ts';
 import { EXIT_CONFIG, EXIT_NO } from './failure.ts';
 import { readText } from './input.ts';
 import { type Output, verdict } from './terminal.ts';
@@ -17,38 +17,47 @@ const NO_EVENTS = { cache() {}, verified() {}, jwksFetched() {}, clockCompared()
 /** Refusals that no setting can fix: an expired credential, or one without expiry. */
 const TIME_REFUSAL = /^(credential_expired|claim_(exp|nbf|iat)(_\w+)?)$/;
 const CLAIM_REFUSAL = /^(claim|header_typ|key_issuer|credential_expired|user_id)/;
-/** Common user claims besides `sub`. */
-const USER_CLAIMS = ['user_id', 'userId', 'uid', 'id', 'username'];
 
 type Claims = Record<string, unknown>;
-type Diagnosis = { accepted: boolean; checks: ExplainedClaim[]; settings: string[] };
+/** The configuration that a JWT is tried with. */
+export type AuthSource = {
+  environment: Settings;
+  /** Reads it with some variables replaced; throws a ConfigError if it is invalid. */
+  load(settings: Settings): Config['auth'];
+};
+type Diagnosis = { accepted: boolean; checks: ExplainedClaim[] } & Advice;
 
 /**
- * Prints which checks refuse a JWT and which settings would accept it; returns the exit code. Prints neither the
- * JWT nor user data.
+ * Prints which checks refuse a JWT, and settings with which the service has taken it, if there are any; returns the exit
+ * code. Prints neither the JWT nor user data.
  *
  * @param file a path, or `-` for standard input; a JWT as an argument would stay in the shell history
- * @param loadAuth reads the configuration; throws a ConfigError if it is invalid
+ * @param source reads the configuration with other settings; throws a ConfigError if it is invalid
  */
 export async function explainJwt(
   file: string,
-  loadAuth: () => Config['auth'],
+  source: AuthSource,
   now: number,
   { json, terminal }: Output,
 ): Promise<number> {
   const token = (await readText(file)).trim();
-  const diagnosis = await diagnose(token.replace(/^bearer +/i, ''), loadAuth, now);
-  if (json) terminal.print(JSON.stringify(diagnosis));
+  const diagnosis = await diagnose(token.replace(/^bearer +/i, ''), source, now);
+  if (json) terminal.print(printableJson(diagnosis));
   else {
     for (const { claim, refusal } of diagnosis.checks) {
       terminal.print(
-        verdict(terminal, !refusal, refusal ? `${claim}: ${describeRefusal(refusal)}` : claim),
+        verdict(
+          terminal,
+          !refusal,
+          printable(refusal ? `${claim}: ${describeRefusal(refusal)}` : claim),
+        ),
       );
     }
     terminal.print();
     if (diagnosis.accepted) terminal.print('The service takes this JWT.');
     else if (diagnosis.settings.length > 0) terminal.print('Settings for JWTs like this one:');
     for (const line of diagnosis.settings) terminal.print(`  ${line}`);
+    if (diagnosis.why) terminal.print(terminal.wrap(`No settings are proposed: ${diagnosis.why}.`));
   }
   if (diagnosis.accepted) return 0;
   return diagnosis.checks.some(({ claim }) => claim === 'configuration') ? EXIT_CONFIG : EXIT_NO;
@@ -70,34 +79,37 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   jwks_unavailable: 'the keys of the provider cannot be fetched; doctor says why',
 };
 
-async function diagnose(
-  token: string,
-  loadAuth: () => Config['auth'],
-  now: number,
-): Promise<Diagnosis> {
+async function diagnose(token: string, source: AuthSource, now: number): Promise<Diagnosis> {
   const read = readToken(token);
   if (!read) {
     const received = token === '' ? 'nothing' : 'an opaque token';
     const refusal = { code: 'not_jwt', expected: 'a signed JWT', received };
-    return { accepted: false, checks: [{ claim: 'form', refusal }], settings: [] };
+    const why = 'it is no JWT; opaque tokens need AUTH_INTROSPECTION_URL';
+    return { accepted: false, checks: [{ claim: 'form', refusal }], settings: [], why };
   }
-  const { alg, claims } = read;
-  try {
-    const checks = await check(token, read, loadAuth(), now);
-    const refusals = checks.flatMap(({ refusal }) => refusal ?? []);
-    const hasNone =
-      checks.some(({ claim, refusal }) => refusal && claim === KIND) ||
-      refusals.every(({ code }) => TIME_REFUSAL.test(code));
-    const settings = hasNone ? [] : settingsFor(alg, claims, checks);
-    return { accepted: refusals.length === 0, checks, settings };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const checks = error.problems.map((problem) => ({
-      claim: 'configuration',
-      refusal: { code: 'configuration', received: formatProblem(problem) },
-    }));
-    return { accepted: false, checks, settings: settingsFor(alg, claims, []) };
-  }
+  const checkWith = async (settings: Settings) => check(token, read, source.load(settings), now);
+  const checks = await checkWith({}).catch(configurationChecks);
+  const refusals = checks.flatMap(({ refusal }) => refusal ?? []);
+  if (refusals.length === 0) return { accepted: true, checks, settings: [] };
+  const isOtherKind = checks.some(({ claim, refusal }) => refusal && claim === KIND);
+  const time = refusals.find(({ code }) => TIME_REFUSAL.test(code));
+  const why = isOtherKind
+    ? 'it is a token of another kind: send the access token or session token of the user'
+    : time && TIME_WHY;
+  if (why) return { accepted: false, checks, settings: [], why };
+  const { environment } = source;
+  const advice = await adviseSettings({ ...read, environment, check: checkWith });
+  return { accepted: false, checks, ...advice };
+}
+
+const TIME_WHY = 'its times (exp, nbf, iat) are refused, which no setting changes: try a fresh one';
+
+function configurationChecks(error: unknown): ExplainedClaim[] {
+  if (!(error instanceof ConfigError)) throw error;
+  return error.problems.map((problem) => ({
+    claim: 'configuration',
+    refusal: { code: 'configuration', received: formatProblem(problem) },
+  }));
 }
 
 type ReadToken = { alg: string; typ: unknown; claims: Claims };
@@ -115,10 +127,10 @@ function readToken(token: string): ReadToken | undefined {
 async function check(
   token: string,
   { claims, typ }: ReadToken,
-  { providers, ids }: Config['auth'],
+  { providers, ids, outbound }: Config['auth'],
   now: number,
 ): Promise<ExplainedClaim[]> {
-  const verifier = await createVerifier(providers, NO_EVENTS, ids);
+  const verifier = await createVerifier(providers, NO_EVENTS, ids, outbound);
   const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
   verifier.close();
   const isClaimRefusal = refusal && CLAIM_REFUSAL.test(refusal.code);
@@ -142,46 +154,6 @@ function providerOf({ iss }: Claims, providers: readonly Provider[]): Provider |
   return named ?? (providers.length === 1 ? providers[0] : undefined);
 }
 
-/** Suggests settings for JWTs like this one; `iss` determines the preset. */
-function settingsFor(alg: string, claims: Claims, checks: ExplainedClaim[]): string[] {
-  const { iss } = claims;
-  const preset = typeof iss === 'string' ? presetOf(iss) : undefined;
-  const row = PRESETS[preset?.split(':')[0] ?? ''];
-  const source = preset ? `AUTH_PROVIDER=${preset}` : `AUTH_ISSUER=${toSetting(iss)}`;
-  const isSecret = alg.startsWith('HS');
-  const audienceClaim = audienceClaimOf(claims, row?.audienceClaim);
-  const lines = [
-    ...(iss === undefined ? [] : [source]),
-    ...(isSecret ? ['AUTH_JWT_SECRET=<the secret that signs it>'] : []),
-    ...(alg === 'HS256' || !isSecret ? [] : [`AUTH_ALGORITHMS=${alg}`]),
-    ...(audienceClaim ? [`AUTH_AUDIENCE=${toSetting([claims[audienceClaim]].flat()[0])}`] : []),
-  ];
-  if (audienceClaim && audienceClaim !== (row?.audienceClaim ?? 'aud')) {
-    lines.push(`AUTH_AUDIENCE_CLAIM=${audienceClaim}`);
-  }
-  const codes = checks.map(({ refusal }) => refusal);
-  const userClaim = USER_CLAIMS.find((name) => typeof claims[name] === 'string');
-  if (userClaim && codes.some((one) => one?.expected?.startsWith('a user id in '))) {
-    lines.push(`AUTH_USER_CLAIM=${userClaim}`);
-  }
-  if (codes.some((one) => one?.code.endsWith('_type') && one.received === 'a number')) {
-    lines.push('AUTH_USER_CLAIM_NUMERIC=true');
-  }
-  if (codes.some((one) => one?.code === 'user_id_refused_by_zego')) {
-    lines.push('AUTH_USER_ID=hash', 'AUTH_USER_ID_KEY=<32 or more random characters>');
-  }
-  return lines;
-}
-
-function audienceClaimOf(claims: Claims, usual: string | undefined): string | undefined {
-  return [usual, 'aud', 'client_id', 'azp'].find((name) => name && claims[name] !== undefined);
-}
-
-/** Makes a claim safe to print as a setting. */
-function toSetting(value: unknown): string {
-  return typeof value === 'string' ? printable(value).replaceAll(' ', '').slice(0, 200) : '…';
-}
-
 /**
  * Prints the user id for an issuer and a subject.
  *
@@ -203,7 +175,7 @@ export function printUserId(
   const prefix = found?.prefix ?? providers[0]?.userPrefix ?? '';
   try {
     const userId = toUserId(subject, { issuer: found?.issuer ?? issuer, prefix }, ids);
-    terminal.print(json ? JSON.stringify({ userId }) : userId);
+    terminal.print(json ? printableJson({ userId }) : printable(userId));
   } catch (error) {
     throw new Error(
       `subject: ${describeRefusal(refusalOf(error))}; AUTH_USER_ID=hash would map it`,

@@ -1,4 +1,4 @@
-import { printable } from '../messages/printable.ts';
+import { printable, printableJson } from '../messages/printable.ts';
 
 /** One row of the report. */
 export type Row = {
@@ -33,13 +33,13 @@ export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<str
     let last: string | undefined;
     for (const row of rows) {
       if (last !== undefined) yield `${last},`;
-      last = `${last === undefined ? '[' : ''}${JSON.stringify(row)}`;
+      last = `${last === undefined ? '[' : ''}${printableJson(row)}`;
     }
     yield last === undefined ? '[]' : `${last}]`;
   },
   *csv(rows) {
     yield HEADINGS.join(',');
-    for (const row of rows) yield cells(row).map(quote).join(',');
+    for (const row of rows) yield printableCells(row).map(quote).join(',');
   },
   *table(rows) {
     const widths = HEADINGS.map((heading) => heading.length);
@@ -58,7 +58,7 @@ export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<str
   },
 };
 
-/** The cells for a terminal; ids are untrusted. */
+/** Ids are untrusted. */
 function printableCells(row: Row): string[] {
   return cells(row).map(printable);
 }

@@ -2,7 +2,7 @@
 export type ZegoCode = { sdk: 'Express' | 'Web' | 'ZIM' | 'server'; means: string; look: string };
 
 /** ZEGO's own pages, for the codes that are not here. */
-export const ZEGO_PAGES = {
+const ZEGO_PAGES = {
   tokens: 'https://www.zegocloud.com/docs/faq/token-error-codes',
   web: 'https://www.zegocloud.com/docs/live-streaming-web/client-sdk/error-code',
   zim: 'https://www.zegocloud.com/docs/zim-android/sdk-error-codes/zim',

@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { escapeUnsafe } from '../messages/printable.ts';
 
 /** Redacted fields: they could contain a credential, a secret or a token. */
 const SENSITIVE = [
@@ -20,7 +21,8 @@ export function createLogger(destination: DestinationStream, level: string): Log
     redact: SENSITIVE,
     serializers: { err: serializeError },
   };
-  return pino(options, destination);
+  // What clients choose may steer the terminal that shows the log.
+  return pino(options, { write: (line) => destination.write(escapeUnsafe(line)) });
 }
 
 /** Logs name, code and stack, but not the message: libraries may quote their input there. */

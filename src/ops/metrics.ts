@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { printable } from '../messages/printable.ts';
 import { VERSION } from '../version.ts';
 
 /** In seconds, from a cache hit to the longest timeout. */
@@ -46,7 +47,8 @@ export function createMetrics(accessMode: string) {
     auth: {
       cache: (result: 'hit' | 'miss') => cache.inc({ result }),
       verified: (seconds: number) => verify.observe(seconds),
-      jwksFetched: (issuer: string, result: 'ok' | 'error') => jwks.inc({ issuer, result }),
+      jwksFetched: (issuer: string, result: 'ok' | 'error') =>
+        jwks.inc({ issuer: printable(issuer), result }),
     },
     ...createGauges(registry),
     rateLimited: (scope: 'ip' | 'user') => limited.inc({ scope }),

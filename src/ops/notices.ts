@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import type { AccessService } from '../access/access.ts';
-import type { AccessConfig } from '../config/config.ts';
+import type { AccessConfig, Config } from '../config/config.ts';
 import { accessFailure, addressOf, type Failure } from '../config/failures.ts';
-import type { Provider } from '../config/identity/provider.ts';
 import { isSafeUrl } from '../config/identity/provider-keys.ts';
 import type { Database } from '../directory/database.ts';
 import type { FileChange } from '../directory/sqlite/open.ts';
@@ -139,12 +138,35 @@ export function createFileLog(logger: Logger): (change: FileChange) => void {
   };
 }
 
+const NO_AUDIENCE =
+  'whoever gets a JWT of this issuer, for any of its apps, can sign in here; set AUTH_AUDIENCE as soon as its JWTs have an aud';
+
+/** Warns of issuers whose JWTs are taken for having no audience (AUTH_AUDIENCE=none). */
+export function warnOfNoAudience(
+  { providers, introspection }: Config['auth'],
+  logger: Logger,
+): void {
+  const all = introspection ? [introspection.rules] : providers;
+  for (const { audience, issuers } of all) {
+    if (audience !== null) continue;
+    const issuer = issuers[0]?.canonical;
+    logger.warn({ issuer, fix: NO_AUDIENCE }, 'JWTs are taken without an audience');
+  }
+}
+
 /** Warns of keys fetched over plain HTTP (AUTH_ALLOW_HTTP). */
-export function warnOfPlainHttp(providers: readonly Provider[], logger: Logger): void {
+export function warnOfPlainHttp(
+  { providers, introspection }: Config['auth'],
+  logger: Logger,
+): void {
   for (const key of providers.flatMap(({ keys }) => keys)) {
     const url = key.kind === 'jwks' ? key.url : key.kind === 'discovery' ? key.issuer : undefined;
     if (url && !isSafeUrl(url)) {
       logger.warn({ address: addressOf(url, '') }, 'keys are fetched over plain http');
     }
+  }
+  if (introspection && !isSafeUrl(introspection.url)) {
+    const address = addressOf(introspection.url, '');
+    logger.warn({ address }, 'tokens are looked up over plain http');
   }
 }

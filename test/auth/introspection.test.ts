@@ -24,7 +24,7 @@ const status = (code: number, headers = {}): RequestListener => {
   return (_request, response) => response.writeHead(code, headers).end('{}');
 };
 
-function configure(url: string, more: Record<string, string> = {}) {
+function configure(url: string, more: Record<string, string | undefined> = {}) {
   return load({
     AUTH_JWT_SECRET: undefined,
     AUTH_INTROSPECTION_URL: url,
@@ -35,7 +35,7 @@ function configure(url: string, more: Record<string, string> = {}) {
   });
 }
 
-async function open(answer: RequestListener, more: Record<string, string> = {}) {
+async function open(answer: RequestListener, more: Record<string, string | undefined> = {}) {
   const server = await openJwksServer(answer);
   const config = configure(server.url, more);
   const cache: string[] = [];
@@ -74,6 +74,174 @@ describe('an introspection verifier', () => {
       type: expect.stringMatching(/^application\/x-www-form-urlencoded/),
       method: 'POST',
     });
+  });
+
+  /** Unreserved characters stay: many servers do not decode. All others are encoded, and do. */
+  it.each([
+    ['my-client_id.v2', 'Abc-1_2.3~4*5', 'my-client_id.v2:Abc-1_2.3~4*5'],
+    ['a:b', 'c d', 'a%3Ab:c+d'],
+    ["o'neil", '(x)!', 'o%27neil:%28x%29%21'],
+    ['100%', 'a+b/c=', '100%25:a%2Bb%2Fc%3D'],
+    ['电影', '&?#"\\', '%E7%94%B5%E5%BD%B1:%26%3F%23%22%5C'],
+  ])('sends %s and %s so that a server that decodes reads them', async (id, secret, sent) => {
+    const seen = Promise.withResolvers<string>();
+    const { verify } = await open(
+      (request, response) => {
+        const basic = request.headers.authorization?.slice('Basic '.length) ?? '';
+        seen.resolve(Buffer.from(basic, 'base64').toString());
+        response.end(JSON.stringify(ALICE));
+      },
+      { AUTH_INTROSPECTION_CLIENT_ID: id, AUTH_INTROSPECTION_CLIENT_SECRET: secret },
+    );
+    await verify(TOKEN, NOW);
+    expect(await seen.promise).toBe(sent);
+    const decoded = sent.split(':').map((one) => new URLSearchParams(`x=${one}`).get('x'));
+    expect(decoded).toEqual([id, secret]);
+  });
+
+  it.each<[string, Record<string, string | undefined>, Record<string, string>, boolean]>([
+    ['client_secret_basic', {}, {}, true],
+    ['client_secret_post', {}, { client_id: 'video service', client_secret: SECRET }, false],
+    [
+      'none',
+      { AUTH_INTROSPECTION_CLIENT_SECRET: undefined },
+      { client_id: 'video service' },
+      false,
+    ],
+    [
+      'none',
+      { AUTH_INTROSPECTION_CLIENT_SECRET: undefined, AUTH_INTROSPECTION_CLIENT_ID: undefined },
+      {},
+      false,
+    ],
+  ])('authenticates its client by %s', async (method, more, body, hasHeader) => {
+    const seen = Promise.withResolvers<unknown>();
+    const { verify } = await open(
+      async (request, response) => {
+        const form = Object.fromEntries(await bodyOf(request));
+        seen.resolve([form, request.headers.authorization !== undefined]);
+        response.end(JSON.stringify(ALICE));
+      },
+      { ...more, AUTH_INTROSPECTION_AUTH_METHOD: method },
+    );
+    await verify(TOKEN, NOW);
+    expect(await seen.promise).toEqual([{ token: TOKEN, ...body }, hasHeader]);
+  });
+
+  const hydra = {
+    active: true,
+    scope: 'openid films:watch',
+    client_id: 'web',
+    sub: 'alice',
+    exp: NOW + 600,
+    iat: NOW - 5,
+    nbf: NOW - 5,
+    aud: ['video'],
+    iss: 'https://hydra.example',
+    token_type: 'Bearer',
+    token_use: 'access_token',
+    ext: {},
+  };
+  const keycloak = {
+    exp: NOW + 300,
+    iat: NOW - 5,
+    jti: 'onrtac:1',
+    iss: 'https://sso.example/realms/films',
+    aud: ['video', 'account'],
+    sub: 'alice',
+    typ: 'Bearer',
+    azp: 'web',
+    sid: 'x',
+    acr: '1',
+    realm_access: { roles: ['offline_access'] },
+    scope: 'email profile',
+    client_id: 'web',
+    username: 'alice',
+    token_type: 'Bearer',
+    active: true,
+  };
+
+  it.each<[string, object, string | undefined]>([
+    ["Hydra's access token", hydra, undefined],
+    ["Hydra's refresh token", { ...hydra, token_use: 'refresh_token' }, 'claim_token_use'],
+    ["Hydra's token without an audience", { ...hydra, aud: [] }, 'claim_aud'],
+    ["Hydra's token for another API", { ...hydra, aud: ['x'] }, 'claim_aud'],
+    ['a token that Hydra does not know', { active: false }, 'inactive'],
+    ["Keycloak's access token", keycloak, undefined],
+    ["Keycloak's ID token", { ...keycloak, typ: 'ID' }, 'claim_typ'],
+    ["Keycloak's refresh token", { ...keycloak, typ: 'Refresh' }, 'claim_typ'],
+    ["Keycloak's offline token", { ...keycloak, typ: 'Offline' }, 'claim_typ'],
+    ["Keycloak's token of another client", { ...keycloak, aud: 'account' }, 'claim_aud'],
+    ["Keycloak's token that is bound", { ...keycloak, cnf: { jkt: 'x' } }, 'claim_cnf'],
+  ])('judges %s', async (_what, answer, code) => {
+    const { verify } = await open(says(answer));
+    if (!code) expect(await verify(TOKEN, NOW)).toMatchObject({ userId: 'alice' });
+    else {
+      expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject({
+        code: 'credential_invalid',
+        extras: { reason: { code } },
+      });
+    }
+  });
+
+  it('takes tokens without an audience, and none with one, where that is said', async () => {
+    const { verify, server } = await open(says({ ...hydra, aud: [] }), { AUTH_AUDIENCE: 'none' });
+    expect(await verify(TOKEN, NOW)).toMatchObject({ userId: 'alice' });
+    server.answer = says(hydra);
+    expect(await rejectionOf(verify('another', NOW))).toMatchObject({
+      extras: { reason: { code: 'claim_aud', expected: 'no audience' } },
+    });
+  });
+
+  it.each([401, 403])('speaks of the credentials after %i', async (code) => {
+    const { verify, config } = await open(status(code));
+    expect(await rejectionOf(verify(TOKEN, NOW))).toMatchObject({
+      ...UNAVAILABLE,
+      extras: {
+        reason: {
+          expected: expect.stringContaining('AUTH_INTROSPECTION_CLIENT_SECRET'),
+          received: `STATUS_${code}`,
+        },
+      },
+    });
+    const { detail, fix } = await checkKeys(config, () => {});
+    expect(detail).toContain('check the credentials');
+    expect(fix).toContain('AUTH_INTROSPECTION_AUTH_METHOD');
+  });
+
+  it.each<[string, number | undefined]>([
+    ['17', 17],
+    ['0', 1],
+    ['999999', 3_600],
+    [new Date(Date.now() + 30_000).toUTCString(), 30],
+    ['soon', undefined],
+    ['-1', undefined],
+  ])('hands on after 429 when to ask again: %s', async (header, seconds) => {
+    const { verify } = await open(status(429, { 'retry-after': header }));
+    const error = await rejectionOf(verify(TOKEN, NOW));
+    const { retryAfter } = (error as { extras: { retryAfter?: number } }).extras;
+    expect(error).toMatchObject(UNAVAILABLE);
+    if (seconds === undefined) expect(retryAfter).toBeUndefined();
+    else expect(Math.abs((retryAfter ?? 0) - seconds)).toBeLessThanOrEqual(1);
+  });
+
+  it('hands it on while the breaker is open, too', async () => {
+    const { verify, server } = await open(status(429, { 'retry-after': '60' }));
+    for (let n = 0; n < 20; n++) await rejectionOf(verify(`t${n}`, NOW));
+    expect(server.requests()).toBeLessThan(10);
+    const error = await rejectionOf(verify('last', NOW));
+    expect(error).toMatchObject({ extras: { retryAfter: expect.toBeOneOf([59, 60]) } });
+  });
+
+  it('counts a token that fails again once, so that it stops no others', async () => {
+    const isBad = async (request: IncomingMessage) =>
+      (await bodyOf(request)).get('token') === 'bad';
+    const { verify } = await open(async (request, response) => {
+      const code = (await isBad(request)) ? 500 : 200;
+      response.writeHead(code).end(JSON.stringify(ALICE));
+    });
+    for (let n = 0; n < 20; n++) await rejectionOf(verify('bad', NOW));
+    expect(await verify(TOKEN, NOW)).toMatchObject({ userId: 'alice' });
   });
 
   it.each([

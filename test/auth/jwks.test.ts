@@ -3,6 +3,8 @@ import { setImmediate as nextIteration } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createJwks, type Jwks, type UnverifiedJws } from '../../src/auth/keys/jwks.ts';
+import { DIRECT } from '../../src/config/outbound.ts';
+import { createOutbound } from '../../src/outbound.ts';
 import { NOW } from '../support/clock.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { type JwksServer, keySet, openJwksServer } from '../support/jwks-server.ts';
@@ -33,7 +35,7 @@ type Opened = Jwks & {
   lookUp(kid: string | undefined, alg?: string, jws?: Partial<UnverifiedJws>): Promise<unknown>;
 };
 
-async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
+async function open(answer: RequestListener = keySet(first), timeoutMs = 2_000): Promise<Opened> {
   const server = await openJwksServer(answer);
   const results: string[] = [];
   let waiting = Promise.withResolvers<string>();
@@ -42,6 +44,7 @@ async function open(answer: RequestListener = keySet(first)): Promise<Opened> {
   const jwks = createJwks({
     algorithms: ['ES256', 'ES384', 'EdDSA', 'HS256'],
     locate: async () => server.url,
+    outbound: createOutbound({ ...DIRECT, timeoutMs }),
     clock: () => now,
     onClock() {},
     onChange: () => void changes++,
@@ -438,6 +441,22 @@ describe('in the background', () => {
     expect(await jwks.lookUp('first')).toHaveProperty('key');
     await starting;
     expect(jwks.server.requests()).toBe(1);
+  });
+
+  it.each([
+    [500, 58_500],
+    [5_000, 45_000],
+    [10_000, 30_000],
+  ])('with a time-out of %i ms keys are read again after %i ms', async (timeoutMs, every) => {
+    const time = jumpingTime();
+    const asked = countFetches();
+    const jwks = await open(keySet(first), timeoutMs);
+    await jwks.start();
+    time.advance(every - 1);
+    expect(asked()).toBe(1);
+    time.advance(1);
+    await settled();
+    expect(asked()).toBe(2);
   });
 
   it('keys are read again every 54 s, or after 30 s when that failed', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.ts';
 import { providerSchema } from '../../src/config/identity/provider.ts';
 import { isSafeUrl } from '../../src/config/identity/provider-keys.ts';
+import { DIRECT } from '../../src/config/outbound.ts';
 import type { ServiceError } from '../../src/errors.ts';
 import { NOW } from '../support/clock.ts';
 import { CLAIMS, compact, hmac, signer } from '../support/compact.ts';
@@ -185,7 +186,12 @@ describe('the reason of a refusal', () => {
       keySet(keys.publicJwk, newKeys('ES256', 'twice').publicJwk),
     );
     const time = jumpingTime();
-    const verifier = await openVerifier({ ...OURS, jwksUrl: url });
+    // A fetch that a machine under load does not answer in 2 s would leave the key unknown.
+    const patient = { ...DIRECT, timeoutMs: 10_000 };
+    const provider = providerSchema.parse({ ...OURS, jwksUrl: url });
+    const silent = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
+    const verifier = await createVerifier([provider], silent, undefined, patient);
+    onTestFinished(verifier.close);
     const tokenOf = (kid: string) => {
       const claims = { ...CLAIMS, iss: 'us', aud: 'video' };
       return compact({ alg: 'ES256', kid }, claims, signer(keys.privateKey, 'ES256'));

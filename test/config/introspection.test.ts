@@ -29,7 +29,7 @@ describe('the AUTH_INTROSPECTION_ variables', () => {
     ['AUTH_INTROSPECTION_CLIENT_SECRET', undefined, 'is required'],
     ['AUTH_INTROSPECTION_URL', 'http://login.example/introspect', 'https'],
     ['AUTH_AUDIENCE', undefined, 'is required'],
-    ['AUTH_ALLOW_HTTP', 'true', 'is not read'],
+    ['AUTH_INTROSPECTION_AUTH_METHOD', 'private_key_jwt', 'must be one of client_secret_basic'],
     ['AUTH_AUDIENCE_OPTIONAL', 'true', 'is not read'],
     ['AUTH_ALGORITHMS', 'RS256', 'is not read'],
   ])('are refused with %s=%s', (name, value, message) => {
@@ -37,6 +37,30 @@ describe('the AUTH_INTROSPECTION_ variables', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(`${name}: `);
     expect(lines[0]).toContain(message);
+  });
+
+  it('ask over plain http where that is said', () => {
+    const url = 'http://hydra-admin:4445/admin/oauth2/introspect';
+    const { auth } = load({ ...GIVEN, AUTH_INTROSPECTION_URL: url, AUTH_ALLOW_HTTP: 'true' });
+    expect(auth.introspection).toMatchObject({ url, authMethod: 'client_secret_basic' });
+  });
+
+  it('need no client where none authenticates, and take no secret then', () => {
+    const none = {
+      ...GIVEN,
+      AUTH_INTROSPECTION_CLIENT_ID: undefined,
+      AUTH_INTROSPECTION_CLIENT_SECRET: undefined,
+      AUTH_INTROSPECTION_AUTH_METHOD: 'none',
+    };
+    expect(load(none).auth.introspection).toMatchObject({ authMethod: 'none', clientId: '' });
+    expect(refusal({ ...none, AUTH_INTROSPECTION_CLIENT_SECRET: 'x' })).toEqual([
+      expect.stringContaining('AUTH_INTROSPECTION_CLIENT_SECRET: is not read with'),
+    ]);
+    expect(refusal({ AUTH_INTROSPECTION_AUTH_METHOD: 'none' })).toEqual([
+      expect.stringContaining(
+        'AUTH_INTROSPECTION_AUTH_METHOD: is read with AUTH_INTROSPECTION_URL',
+      ),
+    ]);
   });
 
   it('are refused beside another way to sign in, and without the address', () => {

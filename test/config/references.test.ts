@@ -63,6 +63,48 @@ describe('a reference that was not resolved', () => {
     }
   });
 
+  it.each(REFERENCES)(
+    'of %s is refused in place of every secret of a providers file',
+    (_tool, text) => {
+      const list = (entry: object) =>
+        JSON.stringify([{ issuer: 'us', audience: 'films', ...entry }]);
+      const variables = { AUTH_JWT_SECRET: undefined, AUTH_PROVIDERS_FILE: 'f' };
+      const present = { secret: LEAST.AUTH_JWT_SECRET };
+      const beside = { secretPrevious: present, publicKeyPrevious: present };
+      for (const field of ['secret', 'secretPrevious', 'publicKey', 'publicKeyPrevious'] as const) {
+        const more = beside[field as 'secretPrevious'] ?? {};
+        const inline = refusal(variables, { f: list({ ...more, [field]: text }) });
+        const given = { ...more, [`${field}File`]: '/run/s' };
+        const inFile = refusal(variables, { f: list(given), '/run/s': `${text}\n` });
+        for (const [lines, name] of [
+          [inline, field],
+          [inFile, `${field}File`],
+        ] as const) {
+          expect(lines).toEqual([
+            expect.stringMatching(
+              new RegExp(
+                `^AUTH_PROVIDERS_FILE: \\[0\\] ${name} is a .*reference that was not resolved`,
+              ),
+            ),
+          ]);
+          expect(lines.join()).not.toContain(text);
+        }
+      }
+      for (const key of [{ secret: text }, { secretFile: '/run/s' }, { publicKey: text }]) {
+        const lines = refusal(variables, { f: list({ keys: [present, key] }), '/run/s': text });
+        expect(lines).toEqual([expect.stringContaining('AUTH_PROVIDERS_FILE: [0.keys.1] ')]);
+        expect(lines.join()).toContain('reference that was not resolved');
+      }
+    },
+  );
+
+  it('is not looked for in the bytes of a binary secret', () => {
+    const entry = { issuer: 'us', secretFile: '/run/s', secretEncoding: 'binary' };
+    const variables = { AUTH_JWT_SECRET: undefined, AUTH_PROVIDERS_FILE: 'f' };
+    const bytes = '$(these bytes are 32 or more of them)';
+    expect(() => load(variables, { f: JSON.stringify([entry]), '/run/s': bytes })).not.toThrow();
+  });
+
   it.each(REFERENCES.filter(([tool]) => !tool.includes('a list')))(
     'of %s is refused as a part of a URL',
     (_tool, text) => {

@@ -111,13 +111,14 @@ describe('explain --jwt', () => {
       {
         iss: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc',
         client_id: 'client',
+        token_use: 'access',
         aud: undefined,
       },
       ['AUTH_PROVIDER=cognito:eu-west-1/eu-west-1_Abc', 'AUTH_AUDIENCE=client'],
     ],
     [
       'Keycloak with an audience mapper only',
-      { iss: 'https://sso.example/realms/films', aud: ['films-api', 'account'] },
+      { iss: 'https://sso.example/realms/films', aud: ['account', 'films-api'], typ: 'Bearer' },
       [
         'AUTH_PROVIDER=keycloak:https://sso.example/realms/films',
         'AUTH_AUDIENCE=films-api',

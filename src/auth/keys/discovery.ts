@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import {
   allowInsecureRequests,
   customFetch,
@@ -7,11 +7,12 @@ import {
   processDiscoveryResponse,
 } from 'oauth4webapi';
 import { isSafeUrl } from '../../config/identity/provider-keys.ts';
-import { fetchText } from '../../fetch.ts';
+import { DIRECT } from '../../config/outbound.ts';
+import { printable } from '../../messages/printable.ts';
+import { createOutbound, isInternalAddress, type Outbound } from '../../outbound.ts';
 import { withDeadline } from '../../time.ts';
 
 const MAX_BYTES = 256 * 1024;
-const TIMEOUT_MS = 2_000;
 const KEEP_MS = 300_000;
 
 /** The discovery document of an issuer (OpenID Connect Discovery 1.0, RFC 8414). */
@@ -24,6 +25,10 @@ export type Discovery = {
   jwksUrl(): Promise<string>;
   /** The `issuer` of the last document. */
   issuer(): string | undefined;
+  /**
+   * Throws for an address of the key set in the internal network, unless the document came from there.
+   */
+  checkAddress(address: string): void;
   /** Invalidates the cached document. */
   forget(): void;
 };
@@ -33,6 +38,7 @@ export type DiscoveryOptions = {
   allowHttp: boolean;
   /** Monotonic milliseconds. */
   clock?: () => number;
+  outbound?: Outbound;
 };
 
 type Document = { issuer: string; jwksUrl: string; readAt: number };
@@ -42,53 +48,78 @@ export function createDiscovery({
   issuer,
   allowHttp,
   clock = () => performance.now(),
+  outbound = createOutbound(),
 }: DiscoveryOptions): Discovery {
   let kept: Document | undefined;
   let isFresh = false;
+  let isInside = false;
+  const onConnected = (address: string) => {
+    isInside = isInternalAddress(address);
+  };
   return {
     async jwksUrl() {
       if (kept && isFresh && clock() - kept.readAt < KEEP_MS) return kept.jwksUrl;
-      const { issuer: spelling, jwks_uri: jwksUrl } = await readDocument(issuer);
-      await checkKeySetAddress(issuer, jwksUrl, allowHttp);
+      const { issuer: spelling, jwks_uri: jwksUrl } = await readDocument(issuer, {
+        outbound,
+        onConnected,
+      });
+      // A proxy looks the names up that it connects to.
+      const resolve = outbound.isProxied(jwksUrl) ? async () => [] : lookupAll;
+      await checkKeySetAddress(issuer, jwksUrl, allowHttp, resolve, outbound.timeoutMs);
       kept = { issuer: spelling, jwksUrl, readAt: clock() };
       isFresh = true;
       return jwksUrl;
     },
     issuer: () => kept?.issuer,
+    checkAddress(address) {
+      if (isInternalAddress(address) && !isInside) throw inside();
+    },
     forget() {
       isFresh = false;
     },
   };
 }
 
-async function readDocument(issuer: string): Promise<{ issuer: string; jwks_uri: string }> {
+type Connection = { outbound: Outbound; onConnected(address: string): void };
+
+async function readDocument(
+  issuer: string,
+  connection: Connection,
+): Promise<{ issuer: string; jwks_uri: string }> {
   try {
-    return await readDocumentAs(issuer, 'oidc');
+    return await readDocumentAs(issuer, 'oidc', connection);
   } catch (error) {
-    return readDocumentAs(issuer, 'oauth2').catch(() => {
+    return readDocumentAs(issuer, 'oauth2', connection).catch(() => {
       throw error;
     });
   }
 }
 
-async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
+async function readDocumentAs(
+  issuer: string,
+  algorithm: 'oidc' | 'oauth2',
+  { outbound, onConnected }: Connection,
+) {
   const url = new URL(issuer);
   const response = await discoveryRequest(url, {
     algorithm,
     // The configuration has already validated the URL.
     [allowInsecureRequests]: true,
     [customFetch]: async (address) => {
-      const text = await fetchText(address, { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS });
+      const text = await outbound.fetchText(address, { maxBytes: MAX_BYTES, onConnected });
       return new Response(text);
     },
   });
   const document = (await response.clone().json()) as { issuer?: unknown } | null;
   // Ignore a trailing slash here; `iss` in credentials must match the document exactly.
   const bare = (one: unknown) => String(one).replace(/\/$/, '');
-  const expected = bare(document?.issuer) === bare(issuer) ? String(document?.issuer) : issuer;
+  if (typeof document?.issuer === 'string' && bare(document.issuer) !== bare(issuer)) {
+    const shown = printable(document.issuer).slice(0, 200);
+    const received = `the discovery document belongs to another issuer, ${shown}`;
+    throw Object.assign(failure('OTHER_ISSUER', received), { received });
+  }
+  const expected = typeof document?.issuer === 'string' ? document.issuer : issuer;
   const checked = await processDiscoveryResponse(new URL(expected), response);
-  if (bare(checked.issuer) !== bare(issuer))
-    throw failure('OTHER_ISSUER', 'the document belongs to another issuer');
   if (typeof checked.jwks_uri !== 'string') {
     throw failure('NO_KEY_SET', 'the document has no jwks_uri');
   }
@@ -97,28 +128,6 @@ async function readDocumentAs(issuer: string, algorithm: 'oidc' | 'oauth2') {
 
 function failure(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
-}
-
-const INTERNAL = new BlockList();
-for (const range of [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-  '::/127',
-  '64:ff9b::/96',
-  'fc00::/7',
-  'fe80::/10',
-  'ff00::/8',
-]) {
-  const [address, prefix] = range.split('/') as [string, string];
-  INTERNAL.addSubnet(address, Number(prefix), address.includes(':') ? 'ipv6' : 'ipv4');
 }
 
 type Lookup = (host: string) => Promise<readonly { address: string }[]>;
@@ -135,23 +144,25 @@ export async function checkKeySetAddress(
   jwksUrl: string,
   allowHttp: boolean,
   resolve: Lookup = lookupAll,
+  timeoutMs = DIRECT.timeoutMs,
 ): Promise<void> {
   if (!isSafeUrl(jwksUrl, allowHttp)) {
     throw failure('KEY_SET_IN_CLEAR', 'jwks_uri must be an https URL');
   }
-  if (!(await isInternal(jwksUrl, resolve)) || (await isInternal(issuer, resolve))) return;
-  throw failure('KEY_SET_INSIDE', 'jwks_uri is an internal address, and the issuer is not');
+  const isInside = async (url: string) => {
+    const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+    // The system resolver times out only after many seconds.
+    const found = isIP(host)
+      ? [{ address: host }]
+      : await withDeadline(resolve(host), timeoutMs, () => {
+          throw failure('EAI_AGAIN', 'the resolver did not answer in time');
+        });
+    return found.some((one) => isInternalAddress(one.address));
+  };
+  if (!(await isInside(jwksUrl)) || (await isInside(issuer))) return;
+  throw inside();
 }
 
-async function isInternal(address: string, resolve: Lookup): Promise<boolean> {
-  const host = new URL(address).hostname.replace(/^\[|\]$/g, '');
-  // The system resolver times out only after many seconds.
-  const found = isIP(host)
-    ? [{ address: host }]
-    : await withDeadline(resolve(host), TIMEOUT_MS, () => {
-        throw failure('EAI_AGAIN', 'the resolver did not answer in time');
-      });
-  return found.some((one) =>
-    INTERNAL.check(one.address, isIP(one.address) === 6 ? 'ipv6' : 'ipv4'),
-  );
+function inside(): Error {
+  return failure('KEY_SET_INSIDE', 'jwks_uri is an internal address, and the issuer is not');
 }

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SetKey } from '../../config/identity/key-set.ts';
 import { ServiceError } from '../../errors.ts';
-import { fetchText } from '../../fetch.ts';
+import { createOutbound, type Outbound } from '../../outbound.ts';
 import { withDeadline } from '../../time.ts';
 import { createKeyStore, type KeyHeader, type KeyStore, type OnSkipped } from './store.ts';
 
-const LIMITS = { maxBytes: 256 * 1024, timeoutMs: 2_000 };
-/** Including the fetch timeouts, a removed key is refused within 60 s. */
-const REFRESH_MS = 54_000;
+const MAX_BYTES = 256 * 1024;
+/** With the timeouts of two discovery documents and a key set, a removed key is refused within 60 s. */
+const REMOVED_MS = 60_000;
+const FETCHES = 3;
 const RETRY_MS = 30_000;
 const RETRY_WITHOUT_KEYS_MS = 2_000;
 const UNKNOWN_MS = 5_000;
@@ -71,6 +72,9 @@ export type JwksOptions = {
   /** Called when the keys change or expire: cached verifications are no longer valid. */
   onChange(): void;
   onSkipped?: OnSkipped;
+  /** Throws for an address of the key set that must not be connected to. */
+  checkAddress?(address: string): void;
+  outbound?: Outbound;
   /** Monotonic milliseconds. */
   clock?: () => number;
 };
@@ -80,13 +84,13 @@ export type JwksOptions = {
  * most every 5 s, and at most every 30 s after ten such fetches without its key.
  */
 export function createJwks(options: JwksOptions): Jwks {
-  const { algorithms, onChange, onSkipped = () => {}, clock = () => performance.now() } = options;
+  const { onSkipped = () => {}, clock = () => performance.now() } = options;
+  const { algorithms, onChange, outbound = createOutbound() } = options;
   const store = createKeyStore({ algorithms, onChange, onSkipped, clock });
   const wasFetchedSince = createFreshness(store, clock);
   let attemptedAt = Number.NEGATIVE_INFINITY;
-  let secondsAhead = 0;
+  let [secondsAhead, misses] = [0, 0];
   let failed = false;
-  let misses = 0;
 
   const onFetch = (error?: unknown, url?: string) => {
     failed = error !== undefined;
@@ -101,19 +105,19 @@ export function createJwks(options: JwksOptions): Jwks {
   const fetching = createRepeater(
     () => {
       attemptedAt = clock();
-      return fetchKeys(store, { ...options, onFetch, onClock }, attemptedAt);
+      return fetchKeys(store, { ...options, outbound, onFetch, onClock }, attemptedAt);
     },
     () => {
       if (!store.usable()) return RETRY_WITHOUT_KEYS_MS;
-      return failed ? RETRY_MS : REFRESH_MS;
+      return failed ? RETRY_MS : REMOVED_MS - FETCHES * outbound.timeoutMs;
     },
   );
 
   return {
     find(header) {
-      const found = () => store.find(header);
-      if (store.usable()) return found();
-      return inTime(fetching.pending()).then(() => (store.usable() ? found() : refuse()));
+      if (store.usable()) return store.find(header);
+      const found = () => (store.usable() ? store.find(header) : refuse());
+      return inTime(fetching.pending()).then(found);
     },
     async findLatest(jws) {
       const arrivedAt = clock();
@@ -161,13 +165,26 @@ function createFreshness({ askedAt }: Pick<KeyStore, 'askedAt'>, clock: () => nu
 /** Fetches the keys into the store. Never rejects. */
 async function fetchKeys(
   { keep }: Pick<KeyStore, 'keep'>,
-  { locate, onFetch, onClock }: Pick<JwksOptions, 'locate' | 'onFetch' | 'onClock'>,
+  {
+    locate,
+    onFetch,
+    onClock,
+    checkAddress,
+    outbound,
+  }: Pick<JwksOptions, 'locate' | 'onFetch' | 'onClock' | 'checkAddress'> & { outbound: Outbound },
   askedAt: number,
 ): Promise<void> {
   let url: string | undefined;
   try {
     url = await locate();
-    keep(await fetchText(url, { ...LIMITS, onClock }), askedAt);
+    keep(
+      await outbound.fetchText(url, {
+        maxBytes: MAX_BYTES,
+        onClock,
+        ...(checkAddress && { checkAddress }),
+      }),
+      askedAt,
+    );
     onFetch();
   } catch (error) {
     onFetch(error, url);

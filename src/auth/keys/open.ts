@@ -1,8 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { SetKey } from '../../config/identity/key-set.ts';
 import type { ProviderKey } from '../../config/identity/provider-keys.ts';
+import type { Outbound } from '../../outbound.ts';
 import { createDiscovery } from './discovery.ts';
-import { createJwks, type Jwks } from './jwks.ts';
+import { createJwks, type Jwks, type JwksOptions } from './jwks.ts';
 import { selectKeys } from './store.ts';
 
 /** A key, and the only issuers that it signs for. */
@@ -41,6 +42,7 @@ export async function openKeys(
   key: ProviderKey,
   issuer: string,
   events: KeyEvents,
+  outbound: Outbound,
 ): Promise<KeySource> {
   switch (key.kind) {
     case 'secret':
@@ -53,11 +55,13 @@ export async function openKeys(
       return fixed(key.algorithms, (header) => selectKeys(keys, header));
     }
     case 'jwks':
-      return openKeySet(key.algorithms, async () => key.url, issuer, events);
+      return openKeySet(key.algorithms, { locate: async () => key.url, outbound }, issuer, events);
     case 'discovery': {
-      const { jwksUrl, issuer: discoveredIssuer, forget } = createDiscovery(key);
+      const discovery = createDiscovery({ ...key, outbound });
+      const { jwksUrl: locate, issuer: discoveredIssuer, forget, checkAddress } = discovery;
       const document = `${key.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-      const source = await openKeySet(key.algorithms, jwksUrl, issuer, {
+      const fetching = { locate, outbound, checkAddress };
+      const source = await openKeySet(key.algorithms, fetching, issuer, {
         ...events,
         jwksFetched(name, result, error, url) {
           if (result === 'error') forget();
@@ -71,13 +75,13 @@ export async function openKeys(
 
 async function openKeySet(
   algorithms: readonly string[],
-  locate: () => Promise<string>,
+  fetching: Pick<JwksOptions, 'locate' | 'outbound' | 'checkAddress'>,
   issuer: string,
   { jwksFetched, keysSkipped, clockCompared, onChange }: KeyEvents,
 ): Promise<KeySource> {
   const { start, ...jwks } = createJwks({
     algorithms,
-    locate,
+    ...fetching,
     onFetch: (error, url) => jwksFetched(issuer, error === undefined ? 'ok' : 'error', error, url),
     onSkipped: (skipped) => keysSkipped?.(issuer, skipped),
     onClock: (secondsAhead) => clockCompared(issuer, secondsAhead),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { decodeJwt } from 'jose';
 import type { Provider } from '../../config/identity/provider.ts';
 import type { ProviderKey } from '../../config/identity/provider-keys.ts';
+import type { Outbound } from '../../outbound.ts';
 import { refuse } from '../claims.ts';
 import { type KeyEvents, type KeySource, openKeys } from './open.ts';
 
@@ -18,6 +19,7 @@ export type Source = { provider: Provider; keys: OpenKey[] };
 export function openSources(
   providers: readonly Provider[],
   events: KeyEvents,
+  outbound: Outbound,
   open: readonly Source[] = [],
 ): Promise<Source[]> {
   const known = keysOf(open);
@@ -27,7 +29,7 @@ export function openSources(
       const keys = provider.keys.map(
         async (given) =>
           known.find((key) => isDeepStrictEqual(key.given, given)) ?? {
-            ...(await openKeys(given, issuer, events)),
+            ...(await openKeys(given, issuer, events, outbound)),
             given,
           },
       );

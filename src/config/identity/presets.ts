@@ -28,6 +28,8 @@ type Preset = {
   audienceClaim: AudienceClaim;
   /** The audience derived from the value. */
   audience?(value: string): string;
+  /** Its JWTs have no audience, and its key set belongs to one app. */
+  withoutAudience?: true;
   /** Where to find the audience in the provider's console. */
   whichAudience: string;
   /** Claims that exclude other kinds of tokens. */
@@ -37,9 +39,11 @@ type Preset = {
   ): Record<string, string>;
   /** Recognizes other kinds that no required claim excludes. */
   otherKind?: FindOtherKind;
+  /** The same, where it depends on the value. */
+  otherKindFor?(value: string): FindOtherKind;
   userClaim?(value: string): string;
-  /** Extracts the value from an `iss`. */
-  fromIssuer: RegExp;
+  /** Extracts the value from an `iss`; absent where nothing in an `iss` names the provider. */
+  fromIssuer?: RegExp;
 };
 
 /** A host name, not an IP address: the last label begins with a letter. */
@@ -52,10 +56,59 @@ const ENTRA = 'https://login.microsoftonline.com';
 const isOrigin = (url: string) => URL.parse(url)?.pathname === '/';
 
 /** AWS regions in China use the domain amazonaws.com.cn. */
-function cognitoIssuer(value: string): string {
+function cognitoIssuer(value: string, host = 'cognito-idp'): string {
   const [region = '', pool] = value.split('/');
-  return `https://cognito-idp.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
+  return `https://${host}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}/${pool}`;
 }
+
+/** Supabase's own hosts by the reference of the project, others by the issuer. */
+function supabaseIssuer(value: string): string {
+  return value.includes('/') ? value : `https://${value}.supabase.co/auth/v1`;
+}
+
+/** A project outside of the United States names its region between P and the last 27 characters. */
+function descopeOrigin(project: string): string {
+  const region = project.slice(1, -27);
+  return `https://api.${region === '' ? '' : `${region}.`}descope.com`;
+}
+
+const B2C =
+  /^(https:\/\/[a-z0-9.-]+)\/(?:tfp\/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([\w-]+)\/v2\.0$/;
+
+function b2cParts(value: string) {
+  const [, origin = '', tenant = '', policy = ''] = B2C.exec(value) ?? [];
+  return { origin, tenant, policy };
+}
+
+/** A token of client credentials is about the client itself. */
+const clientKind: FindOtherKind = ({ sub, client_id }) =>
+  !isMissing(client_id) && client_id === sub ? ['claim_sub', 'a user', 'a client'] : undefined;
+
+/** Policies of a tenant share an issuer, and may share keys: one that resets a password is another kind. */
+function b2cKind(value: string): FindOtherKind {
+  const policy = b2cParts(value).policy.toLowerCase();
+  return ({ tfp, acr }) => {
+    const given = tfp ?? acr;
+    return typeof given === 'string' && given.toLowerCase() === policy
+      ? undefined
+      : ['claim_tfp', 'the policy in AUTH_PROVIDER', kindText(given ?? undefined)];
+  };
+}
+
+/** The same key signs sessions, tokens of OAuth clients (`stt` 1 and 2) and whatever a backend signs with it. */
+const supertokensKind: FindOtherKind = ({ stt, sessionHandle }) => {
+  if (!isMissing(stt) && stt !== 0) return ['claim_stt', 'a session', 'a token of an OAuth client'];
+  return typeof sessionHandle === 'string'
+    ? undefined
+    : ['claim_sessionHandle', 'a session', 'missing'];
+};
+
+const casdoorKind: FindOtherKind = ({ tokenType, type }) => {
+  if (!isMissing(tokenType) && tokenType !== 'access-token') {
+    return ['claim_tokenType', 'access-token', kindText(tokenType)];
+  }
+  return type === 'application' ? ['claim_type', 'a user', 'an application'] : undefined;
+};
 
 /** Some serializers write a claim that is absent as null. */
 function isMissing(claim: unknown): boolean {
@@ -115,19 +168,20 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   cognito: {
     form: 'cognito:REGION/POOL_ID',
     value: /^([a-z]{2}(?:-[a-z]+)+-\d)\/\1_[A-Za-z0-9]+$/,
-    issuers: (value) => [cognitoIssuer(value)],
+    // A pool's issuer type is ORIGINAL or UPDATED; both have the keys of the pool.
+    issuers: (value) => [cognitoIssuer(value), cognitoIssuer(value, 'issuer-cognito-idp')],
     jwksUrl: (value) => `${cognitoIssuer(value)}/.well-known/jwks.json`,
     algorithms: ['RS256'],
     audienceClaim: 'client_id',
     whichAudience: 'the client id of your app (Cognito console, App clients)',
     requiredClaims: (claim) => ({ token_use: claim === 'aud' ? 'id' : 'access' }),
-    fromIssuer: /^https:\/\/cognito-idp\.([^.]+)\.amazonaws\.com(?:\.cn)?\/(.+)$/,
+    fromIssuer: /^https:\/\/(?:issuer-)?cognito-idp\.([^.]+)\.amazonaws\.com(?:\.cn)?\/(.+)$/,
   },
   supabase: {
-    form: 'supabase:PROJECT_REF',
-    value: /^[a-z0-9]{8,40}$/,
-    issuers: (ref) => [`https://${ref}.supabase.co/auth/v1`],
-    jwksUrl: (ref) => `https://${ref}.supabase.co/auth/v1/.well-known/jwks.json`,
+    form: 'supabase:PROJECT_REF_OR_ISSUER_URL',
+    value: new RegExp(`^[a-z0-9]{8,40}$|${ADDRESS.source}`),
+    issuers: (value) => [supabaseIssuer(value)],
+    jwksUrl: (value) => `${supabaseIssuer(value)}/.well-known/jwks.json`,
     algorithms: ['ES256', 'RS256', 'EdDSA'],
     audienceClaim: 'aud',
     audience: () => 'authenticated',
@@ -137,7 +191,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
       isMissing(client_id)
         ? undefined
         : ['claim_client_id', 'a session of your app', 'a token of an OAuth client'],
-    fromIssuer: /^https:\/\/([^./]+)\.supabase\.co\/auth\/v1$/,
+    fromIssuer: /^(?:https:\/\/([a-z0-9]+)\.supabase\.co\/auth\/v1|(https?:\/\/.+\/auth\/v1))$/,
   },
   clerk: {
     form: 'clerk:FRONTEND_API',
@@ -230,12 +284,156 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     whichAudience: 'the App ID (Authing console, Applications)',
     fromIssuer: /^https:\/\/([^/]+\.authing\.cn)\/oidc$/,
   },
+  logto: {
+    form: 'logto:ISSUER_URL',
+    value: ADDRESS,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/jwks`,
+    algorithms: ['ES384', 'RS256', 'ES256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the identifier of your API (Logto console, API resources)',
+    otherKind: clientKind,
+    fromIssuer: /^(https:\/\/[^/]+\.logto\.app\/oidc)$/,
+  },
+  zitadel: {
+    form: 'zitadel:ISSUER_URL',
+    value: ADDRESS,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/oauth/v2/keys`,
+    algorithms: ['RS256', 'ES256', 'EdDSA'],
+    audienceClaim: 'aud',
+    whichAudience:
+      'the client id of your app, or the id of its project for all of its apps (ZITADEL console, Projects)',
+    otherKind: clientKind,
+    fromIssuer: /^(https:\/\/[^/]+\.zitadel\.cloud)$/,
+  },
+  authentik: {
+    form: 'authentik:ISSUER_URL',
+    value: ADDRESS,
+    issuers: (url) => [`${url}/`],
+    jwksUrl: (url) => `${url}/jwks/`,
+    algorithms: ['RS256', 'ES256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the client id of your app (authentik, Applications, Providers)',
+    fromIssuer: /^(https?:\/\/.+\/application\/o\/[^/]+)\/$/,
+  },
+  hydra: {
+    form: 'hydra:ISSUER_URL',
+    value: ADDRESS,
+    // Releases before 2.0 add a slash to the issuer.
+    issuers: (url) => [url, `${url}/`],
+    jwksUrl: (url) => `${url}/.well-known/jwks.json`,
+    algorithms: ['RS256', 'ES256'],
+    audienceClaim: 'client_id',
+    whichAudience: 'the id of the OAuth client of your app',
+    otherKind: clientKind,
+  },
+  supertokens: {
+    form: 'supertokens:ISSUER_URL',
+    value: ADDRESS,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/jwt/jwks.json`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    withoutAudience: true,
+    whichAudience: 'none, as a session has no audience; or the aud that your backend adds',
+    otherKind: supertokensKind,
+  },
+  casdoor: {
+    form: 'casdoor:ISSUER_URL',
+    value: ADDRESS,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/.well-known/jwks`,
+    algorithms: ['RS256', 'ES256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the client id of your app (Casdoor, Applications)',
+    otherKind: casdoorKind,
+  },
+  b2c: {
+    form: 'b2c:https://NAME.b2clogin.com/TENANT_ID/POLICY/v2.0',
+    value: B2C,
+    issuers(value) {
+      const { origin, tenant, policy } = b2cParts(value);
+      const names = [...new Set([policy, policy.toLowerCase()])];
+      return [
+        `${origin}/${tenant}/v2.0/`,
+        ...names.map((name) => `${origin}/tfp/${tenant}/${name}/v2.0/`),
+      ];
+    },
+    jwksUrl(value) {
+      const { origin, tenant, policy } = b2cParts(value);
+      return `${origin}/${tenant}/${policy}/discovery/v2.0/keys`;
+    },
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the client id of your app or API (Azure AD B2C, App registrations)',
+    otherKindFor: b2cKind,
+    fromIssuer: /^(https:\/\/[^/]+\.b2clogin\.com\/tfp\/[^/]+\/[^/]+\/v2\.0)\/$/,
+  },
+  fusionauth: {
+    form: 'fusionauth:URL',
+    value: ADDRESS,
+    issuers: (url) => [url],
+    jwksUrl: (url) => `${url}/.well-known/jwks.json`,
+    algorithms: ['RS256', 'ES256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the client id of your app (FusionAuth, Applications)',
+    otherKind: ({ tty }) =>
+      isMissing(tty) || tty === 'at' || tty === 'id'
+        ? undefined
+        : ['claim_tty', 'at', kindText(tty)],
+    fromIssuer: /^(https:\/\/[^/]+\.fusionauth\.io)$/,
+  },
+  workos: {
+    form: 'workos:CLIENT_ID',
+    value: /^client_[A-Za-z0-9]+$/,
+    issuers: (client) => [
+      `https://api.workos.com/user_management/${client}`,
+      'https://api.workos.com',
+      'https://api.workos.com/',
+    ],
+    jwksUrl: (client) => `https://api.workos.com/sso/jwks/${client}`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    withoutAudience: true,
+    whichAudience: 'none, as a session has no audience; or the aud of your JWT template',
+    // A session is a user's; machines and API keys have other subjects.
+    otherKind: ({ sub }) =>
+      typeof sub === 'string' && !sub.startsWith('user_')
+        ? ['claim_sub', 'a user', 'another subject']
+        : undefined,
+    fromIssuer: /^https:\/\/api\.workos\.com\/user_management\/([^/]+)$/,
+  },
+  descope: {
+    form: 'descope:PROJECT_ID',
+    value: /^P[A-Za-z0-9]{4,60}$/,
+    issuers: (project) => [`${descopeOrigin(project)}/${project}`, project],
+    jwksUrl: (project) => `${descopeOrigin(project)}/v2/keys/${project}`,
+    algorithms: ['RS256'],
+    audienceClaim: 'aud',
+    withoutAudience: true,
+    whichAudience: 'none, as a session has no audience; or the aud of your JWT template',
+    // A refresh token is DSR.
+    otherKind: ({ drn }) => (drn === 'DS' ? undefined : ['claim_drn', 'DS', kindText(drn)]),
+    fromIssuer: /^(?:https:\/\/api\.(?:[a-z0-9]+\.)?descope\.com\/)?(P[A-Za-z0-9]{27,})$/,
+  },
+  line: {
+    form: 'line',
+    value: /^$/,
+    issuers: () => ['https://access.line.me'],
+    jwksUrl: () => 'https://api.line.me/oauth2/v2.1/certs',
+    algorithms: ['ES256'],
+    audienceClaim: 'aud',
+    whichAudience: 'the channel id (LINE Developers console, Basic settings)',
+    fromIssuer: /^https:\/\/access\.line\.me()$/,
+  },
 };
 
 /** The AUTH_PROVIDER value for an `iss`. */
 export function presetOf(issuer: string): string | undefined {
   for (const [name, { fromIssuer, value }] of Object.entries(PRESETS)) {
-    const found = fromIssuer.exec(issuer)?.slice(1).join('/');
+    const parts = fromIssuer?.exec(issuer)?.slice(1);
+    const found = parts?.filter((part) => part !== undefined).join('/');
     if (found !== undefined && value.test(found)) return found === '' ? name : `${name}:${found}`;
   }
   return undefined;

@@ -34,7 +34,7 @@ type GivenKeys = KeyFields & {
   provider?: string | undefined;
   issuer?: string | undefined;
   presetIssuers?: string[];
-  audience?: string[] | undefined;
+  audience?: string[] | null | undefined;
   secretPrevious?: string | undefined;
   publicKeyPrevious?: string | undefined;
   keys?: KeyFields[] | undefined;

@@ -22,7 +22,8 @@ export type Issuer = {
 export type Provider = {
   /** Empty: any issuer, or the one of the discovery document. */
   issuers: Issuer[];
-  audience: string[] | undefined;
+  /** null: a JWT with an audience is refused; undefined: it is not checked. */
+  audience: string[] | null | undefined;
   audienceClaim: AudienceClaim;
   /** The audience claim may be missing, but must match if present. */
   audienceOptional: boolean;
@@ -44,6 +45,8 @@ export type Provider = {
 const text = z.string().min(1);
 const textOrList = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
 const TENANT = '{tenantid}';
+/** AUTH_AUDIENCE for JWTs without an audience. */
+const NO_AUDIENCE = 'none';
 
 const keyFields = {
   secret: text.optional(),
@@ -53,6 +56,13 @@ const keyFields = {
   jwksUrl: text.optional(),
   algorithms: z.array(text).min(1).optional(),
 };
+
+/** How a client authenticates at an introspection endpoint (RFC 7591 section 2). */
+export const INTROSPECTION_AUTH_METHODS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'none',
+] as const;
 
 export const SENDER_CONSTRAINED = ['refuse', 'ignore'] as const;
 
@@ -68,7 +78,7 @@ const inputSchema = z.strictObject({
   provider: text.optional(),
   issuer: text.optional(),
   tenants: z.array(text).min(1).optional(),
-  audience: textOrList.optional(),
+  audience: textOrList.nullable().optional(),
   audienceClaim: z.enum(AUDIENCE_CLAIMS).optional(),
   audienceOptional: z.boolean().default(false),
   ...keyFields,
@@ -143,10 +153,26 @@ export function readRequiredClaims(pairs: string): {
   return { value, problem };
 }
 
+/** Reads a list of audiences, as AUTH_AUDIENCE has it; null for JWTs without one. */
+export function audienceOf(items: string[]): string[] | null {
+  return items.length === 1 && items[0] === NO_AUDIENCE ? null : items;
+}
+
+/** Why a list is no list of audiences: `none` beside others, or in another spelling. */
+export function audienceProblem(
+  audience: readonly string[] | null | undefined,
+): string | undefined {
+  const hasNone = audience?.some((one) => one.trim().toLowerCase() === NO_AUDIENCE);
+  return hasNone
+    ? 'must be none alone, in lower case, for JWTs without an audience; in the providers file it is null'
+    : undefined;
+}
+
 /** The operator's settings, with defaults from the preset. */
 type GivenProvider = Omit<ProviderInput, 'requiredClaims'> & {
   presetIssuers?: string[];
   whichAudience?: string;
+  withoutAudience?: boolean;
 };
 
 function readPreset({ provider }: ProviderInput, report: Report) {
@@ -163,16 +189,18 @@ function readPreset({ provider }: ProviderInput, report: Report) {
   }
   const given = (more ?? '').split(',').flatMap((one) => one.trim() || []);
   const usual = preset.audience ? [preset.audience(value)] : undefined;
-  const audience = given.length > 0 ? given : usual;
+  const otherKind = preset.otherKindFor?.(value) ?? preset.otherKind;
+  const audience = given.length > 0 ? audienceOf(given) : usual;
   return {
     presetIssuers: preset.issuers(value),
     jwksUrl: preset.jwksUrl(value),
     algorithms: [...preset.algorithms],
     audienceClaim: preset.audienceClaim,
     whichAudience: preset.whichAudience,
-    ...(audience && { audience }),
+    withoutAudience: preset.withoutAudience === true,
+    ...(audience !== undefined && { audience }),
     ...(preset.requiredClaims && { requiredClaims: preset.requiredClaims }),
-    ...(preset.otherKind && { otherKind: preset.otherKind }),
+    ...(otherKind && { otherKind }),
     ...(preset.userClaim && { userClaim: preset.userClaim(value) }),
   };
 }
@@ -211,6 +239,8 @@ function eitherSlash(issuers: Issuer[]): Issuer[] {
 
 function checkAudienceFields(given: GivenProvider, report: Report): void {
   const { audience, audienceClaim = 'aud', audienceOptional, whichAudience } = given;
+  const mistake = audienceProblem(audience) ?? (audience === null && noAudienceProblem(given));
+  if (mistake) report('audience', mistake, COMPLETE);
   if (audience === undefined && whichAudience)
     report('audience', `is required: ${whichAudience}`, COMPLETE);
   if (audienceOptional && audienceClaim !== 'azp') {
@@ -219,4 +249,18 @@ function checkAudienceFields(given: GivenProvider, report: Report): void {
   if (audience === undefined && audienceClaim !== 'aud' && !whichAudience) {
     report('audience', `is required with the audience claim ${audienceClaim}`);
   }
+}
+
+/** Without an audience, every JWT of the issuer is taken: it must belong to one app. */
+function noAudienceProblem({
+  audienceClaim = 'aud',
+  whichAudience,
+  withoutAudience,
+  tenants,
+}: GivenProvider): string | undefined {
+  if (whichAudience && !withoutAudience) {
+    return `is needed, as this provider signs for several apps: ${whichAudience}`;
+  }
+  if (audienceClaim !== 'aud') return 'is none, which is for the claim aud alone';
+  return tenants && 'is needed where tenants share an issuer';
 }

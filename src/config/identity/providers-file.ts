@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { plainIssues } from '../../messages/issues.ts';
 import { type ReadFile, readHex, readTrimmed, unreadable } from '../environment.ts';
 import type { Result } from '../problems.ts';
+import { unresolvedReference } from '../references.ts';
 import { PROVIDER_FIELDS, type Provider, providerSchema } from './provider.ts';
 
 /** Reads the list of providers in a file. */
@@ -103,6 +104,10 @@ function withFiles(value: Fields, place: string, readFile: ReadFile, problems: s
     } else if (value[name] !== undefined && isSecret && isBinary) {
       problems.push(`${place} ${name} ${BINARY} ${field}`);
     } else if (value[field] !== undefined) read(name, field, isSecret && isBinary);
+    const text = isSecret && isBinary ? '' : provider[name];
+    const reference = typeof text === 'string' ? unresolvedReference(text) : undefined;
+    if (reference)
+      problems.push(`${place} ${value[field] === undefined ? name : field} ${reference}`);
   }
   if (value.jwksFile !== undefined) read('jwksFile', 'jwksFile');
   return provider;
@@ -113,6 +118,7 @@ function collisions(providers: Provider[], entries: object[]): string[] {
   const found: string[] = [];
   for (const [index, { issuers, userPrefix }] of providers.entries()) {
     const spellings = new Set(issuers.map(({ iss }) => iss));
+    const bare = new Set(issuers.map(({ iss }) => withoutSlash(iss)));
     if (issuers.length === 0) found.push(`[${index}] issuer is required: it binds the key`);
     if (providers.length > 1 && !Object.hasOwn(entries[index] ?? {}, 'userPrefix')) {
       found.push(
@@ -120,17 +126,30 @@ function collisions(providers: Provider[], entries: object[]): string[] {
       );
     }
     for (const earlier of providers.slice(0, index)) {
+      const place = `[${providers.indexOf(earlier)}]`;
       if (earlier.issuers.some(({ iss }) => spellings.has(iss))) {
+        found.push(`[${index}] has the issuer of ${place}: keep one of them`);
+      } else if (earlier.issuers.some(({ iss }) => bare.has(withoutSlash(iss)))) {
         found.push(
-          `[${index}] has the issuer of [${providers.indexOf(earlier)}]: keep one of them`,
+          `[${index}] has the issuer of ${place} but for a slash at its end: their users would share mapped ids; keep the one that their JWTs have`,
         );
       }
       if (overlap(earlier.userPrefix, userPrefix)) {
         found.push(`[${index}] userPrefix and another one overlap: user ids could collide`);
       }
+      if (userPrefix !== '' && userPrefix === earlier.userPrefix) {
+        found.push(
+          `[${index}] userPrefix is that of ${place}: equal subjects of the two would be one user; give each its own`,
+        );
+      }
     }
   }
   return found;
+}
+
+/** `toUserId` maps issuers that differ by a slash at the end to the same ids. */
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/+$/, '');
 }
 
 function overlap(a: string, b: string): boolean {

@@ -3,7 +3,7 @@ import { type ConfigProblem, problem, type Result } from '../problems.ts';
 import { splitList } from '../schemas.ts';
 import type { VariableName, Variables } from '../variables.ts';
 import { hasIntrospection } from './introspection.ts';
-import { type Provider, providerSchema, readRequiredClaims } from './provider.ts';
+import { audienceOf, type Provider, providerSchema, readRequiredClaims } from './provider.ts';
 import { readProvidersFile } from './providers-file.ts';
 
 /** How user claims are mapped to ZEGO user ids. */
@@ -98,6 +98,7 @@ function readSingle(texts: Record<string, string>, readFile: ReadFile): Result<P
     const value = texts[variable];
     if (value === undefined) continue;
     input[field] = LISTS.includes(field) ? splitList(value) : value;
+    if (field === 'audience') input[field] = audienceOf(splitList(value));
     // The schema of the variable reports values other than true and false.
     if (FLAGS.includes(field)) input[field] = value === 'true';
   }
