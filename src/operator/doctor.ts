@@ -245,7 +245,8 @@ async function checkWriter(access: AccessConfig, database: Database): Promise<vo
     assertWritableFile(access.path);
   }
   if (access.mode === 'postgres') {
-    const { assertUtf8, assertWritable } = await import('../directory/postgres/open.ts');
+    const { assertUtf8 } = await import('../directory/postgres/open.ts');
+    const { assertWritable } = await import('../directory/postgres/database.ts');
     await assertUtf8(database);
     await assertWritable(database).catch((error) => {
       if (causeOf(error).code !== '55P03') throw error;

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { ServiceError } from '../../errors.ts';
 import { type Database, type Session, type Snapshot, withinTransaction } from '../database.ts';
 import { orUnavailable } from './errors.ts';
 import type { StatementNames } from './statements.ts';
@@ -94,4 +95,21 @@ async function inTransaction<T>(session: Session, work: (session: Session) => Pr
   const result = await withinTransaction(session, work);
   await query('COMMIT');
   return result;
+}
+
+/**
+ * Takes the way of a change, without one.
+ *
+ * @throws {ServiceError} `dependency_unavailable` on a standby or another server that takes no writes, or without the right
+ */
+export async function assertWritable({ transaction }: Database): Promise<void> {
+  const refuse = (code: string) => {
+    throw new ServiceError('dependency_unavailable', { reason: { code } });
+  };
+  await transaction(async ({ query }) => {
+    const [mode] = await query('SHOW transaction_read_only');
+    if (mode?.transaction_read_only === 'on') refuse('25006');
+    const [right] = await query("SELECT has_table_privilege('rooms', 'INSERT') AS writes");
+    if (right?.writes === false) refuse('42501');
+  });
 }

@@ -69,23 +69,6 @@ export async function assertUtf8({ query }: Database): Promise<void> {
   throw new ServiceError('dependency_unavailable', { reason: { code: 'NOT_UTF8' } });
 }
 
-/**
- * Takes the way of a change, without one.
- *
- * @throws {ServiceError} `dependency_unavailable` on a standby or another server that takes no writes, or without the right
- */
-export async function assertWritable({ transaction }: Database): Promise<void> {
-  const refuse = (code: string) => {
-    throw new ServiceError('dependency_unavailable', { reason: { code } });
-  };
-  await transaction(async ({ query }) => {
-    const [mode] = await query('SHOW transaction_read_only');
-    if (mode?.transaction_read_only === 'on') refuse('25006');
-    const [right] = await query("SELECT has_table_privilege('rooms', 'INSERT') AS writes");
-    if (right?.writes === false) refuse('42501');
-  });
-}
-
 /** `pg` reads these files for each connection; a pipe would block the process. */
 async function checkTlsFiles(url: string): Promise<void> {
   const { searchParams } = URL.parse(url) ?? {};

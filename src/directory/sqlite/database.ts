@@ -84,6 +84,22 @@ export function openSqliteReader(path: string): Database {
   };
 }
 
+/** A database that is whichever is open at the moment; throws what `current` throws. */
+export function delegate(
+  { parameter, list }: Session,
+  current: () => Database,
+  close: () => Promise<void>,
+): Database {
+  return {
+    parameter,
+    list,
+    query: async (sql, values) => current().query(sql, values),
+    transaction: async (work) => current().transaction(work),
+    snapshot: async () => current().snapshot(),
+    close,
+  };
+}
+
 /** Replaces `recursive: true`, which loops forever where folders cannot be created, such as below `/proc`. */
 function makeFolder(path: string, hasParent = false): void {
   try {

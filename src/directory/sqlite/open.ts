@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs';
 import type { AccessDirectory } from '../../access/access.ts';
 import type { Database } from '../database.ts';
-import { openSqliteDatabase, openSqliteReader } from './database.ts';
+import { delegate, openSqliteDatabase, openSqliteReader } from './database.ts';
 import { unusable } from './errors.ts';
 import { openSqliteFacts } from './facts.ts';
 import { identityOf } from './path.ts';
@@ -66,24 +66,20 @@ export async function openSqlite(
     if (!opened) throw unusable('FILE_GONE');
     return opened;
   };
-  const { parameter, list } = first.database;
   return {
     directory: {
       facts: (request) => opened?.facts.facts(request) ?? Promise.reject(unusable('FILE_GONE')),
     },
     isGone: () => !opened,
-    database: {
-      parameter,
-      list,
-      query: async (sql, values) => current().database.query(sql, values),
-      transaction: async (work) => current().database.transaction(work),
-      snapshot: async () => current().database.snapshot(),
-      async close() {
+    database: delegate(
+      first.database,
+      () => current().database,
+      async () => {
         await check.stop();
         opened?.facts.close();
         await opened?.database.close();
       },
-    },
+    ),
   };
 }
 
