@@ -7,8 +7,9 @@ import { ImportError, importDirectory } from '../directory/transfer.ts';
 import { invalidRequest, ServiceError } from '../errors.ts';
 import { countrySchema, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { withIdleTimeout } from '../lines.ts';
+import { authorOf } from './keys.ts';
 import { REFUSED } from './refusals.ts';
-import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
+import { NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import blocks other writers: it may be long, but not idle. */
@@ -53,8 +54,10 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
           querystring: z.strictObject({ create }),
         },
       },
-      async ({ params: { roomId, userId }, query: { create } }, reply) => {
-        const missing = await store.putMember(ADMIN, roomId, userId, create === 'true');
+      async (request, reply) => {
+        const { roomId, userId } = request.params;
+        const create = request.query.create === 'true';
+        const missing = await store.putMember(authorOf(request), roomId, userId, create);
         if (missing === 'user') throw new ServiceError('not_found', { detail: UNKNOWN_MEMBER });
         required(missing === undefined || undefined, 'room');
         return reply.code(204).send(null);
@@ -63,8 +66,9 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
     app.delete(
       url,
       { schema: { ...common, operationId: 'deleteMember', summary: 'Take a user out of a room' } },
-      async ({ params: { roomId, userId } }, reply) => {
-        const done = await store.deleteMember(ADMIN, roomId, userId);
+      async (request, reply) => {
+        const { roomId, userId } = request.params;
+        const done = await store.deleteMember(authorOf(request), roomId, userId);
         required(done || undefined, 'member');
         return reply.code(204).send(null);
       },
@@ -100,14 +104,15 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
           },
         },
       },
-      async ({ body, query }, reply) => {
+      async (request, reply) => {
+        const { body, query } = request;
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
         // Aborts the import when the client disconnects.
         const disconnected = new AbortController();
         reply.raw.once('close', () => disconnected.abort(new ServiceError('request_timeout')));
         const chunks = withIdleTimeout(body, IDLE_MS);
         const options = {
-          actor: ADMIN,
+          author: authorOf(request),
           signal: disconnected.signal,
           allowEmpty: query.allowEmpty === 'true',
         };

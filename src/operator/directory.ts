@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
-import { type Actor, createStore } from '../directory/store.ts';
+import { type Author, cliAuthor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { printable } from '../messages/printable.ts';
@@ -79,7 +79,7 @@ async function importFile(
 ): Promise<void> {
   const refused = createRefusedIds();
   const options: ImportOptions = {
-    actor: cliActor(),
+    author: authorOfCommand(),
     dryRun,
     onEntry: refused.check,
     replace,
@@ -112,11 +112,11 @@ async function importFile(
 }
 
 /** The user of the operating system; the uid if it has no name, as in a container. */
-export function cliActor(readUser: () => { username: string } = userInfo): Actor {
+export function authorOfCommand(readUser: () => { username: string } = userInfo): Author {
   try {
-    return `cli:${readUser().username}`;
+    return cliAuthor(readUser().username);
   } catch {
-    return `cli:${process.getuid?.() ?? 'unknown'}`;
+    return cliAuthor(String(process.getuid?.() ?? 'unknown'));
   }
 }
 

@@ -19,7 +19,7 @@ const unused = (): never => {
   throw new Error('this application serves no requests');
 };
 
-const SESSION = { query: unused, parameter: unused, list: unused };
+const SESSION = { query: unused, parameter: unused, list: unused, clock: '', author: { set: '' } };
 
 const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
 

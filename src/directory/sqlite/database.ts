@@ -124,6 +124,11 @@ function createSession(db: DatabaseSync): Session {
     query: async (sql, values = []) => orUnavailable(() => prepare(sql).all(...values)),
     parameter: (position) => `?${position}`,
     list: (parameter) => `json_each(${parameter})`,
+    clock: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    author: {
+      set: 'INSERT OR REPLACE INTO change_author (id, actor, request_id) VALUES (1, ?1, ?2)',
+      clear: 'DELETE FROM change_author',
+    },
   };
 }
 
