@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createIntrospectionVerifier } from './auth/introspection.ts';
 import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.ts';
+import type { AdminKey } from './config/admin-keys.ts';
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 
@@ -8,7 +9,7 @@ import { createGenerator, type Generate } from './token04/index.ts';
 export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;
-  adminApiKey(): string | undefined;
+  adminKeys(): readonly AdminKey[];
   healthy(): boolean;
   /**
    * Applies the secrets, keys and providers of `config` and clears cached verifications. Rejects when the new keys
@@ -21,7 +22,7 @@ export type Secrets = {
 /** Creates the verifier and the generator, and replaces them on a reload. */
 export async function createSecrets(config: Config, events: AuthEvents): Promise<Secrets> {
   let { auth } = config;
-  let { adminApiKey } = config.internal;
+  let { adminKeys } = config.internal;
   let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
 
@@ -36,11 +37,11 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   return {
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
-    adminApiKey: () => adminApiKey,
+    adminKeys: () => adminKeys,
     healthy: () => verifier.healthy(),
     async reload(next) {
       generate = createGenerator(next.zego);
-      adminApiKey = next.internal.adminApiKey;
+      adminKeys = next.internal.adminKeys;
       await renewVerifier(next.auth);
       auth = next.auth;
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AdminKey, readAdminKeys } from './admin-keys.ts';
 import {
   clientVisibleSecrets,
   crossRules,
@@ -20,6 +21,7 @@ export type Reading = {
   values: Variables | undefined;
   providers: Provider[];
   introspection: Introspection | undefined;
+  adminKeys: AdminKey[];
   problems: ConfigProblem[];
 };
 
@@ -33,6 +35,7 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
   const parsed = parseVariables(texts, ALL_VARIABLES);
   const providers = readProviders(texts, readFile);
   const introspection = readIntrospection(texts);
+  const adminKeys = readAdminKeys(texts, readFile);
   problems.push(
     ...clientVisibleSecrets(texts),
     ...secretsCutAtHash(environment, dotenv),
@@ -41,11 +44,13 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
     ...parsed.problems,
     ...providers.problems,
     ...introspection.problems,
+    ...adminKeys.problems,
   );
   return {
     values: parsed.value,
     providers: providers.value,
     introspection: introspection.value,
+    adminKeys: adminKeys.value,
     problems,
   };
 }

@@ -6,6 +6,7 @@ import { importDirectory } from '../../src/directory/transfer.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { describeDirectory } from './contract.ts';
+import { describeHistory } from './history.ts';
 
 const postgres = await startPostgres();
 afterAll(postgres.stop);
@@ -16,6 +17,7 @@ const open = async (name: string) => {
 };
 
 describeDirectory('PostgreSQL', async () => (await open('directory')).database);
+describeHistory('PostgreSQL', async () => (await open('history')).database, 200);
 
 it.each([
   ['waits for lines', 0],
