@@ -16,10 +16,10 @@ export const CHANGE_TYPES = [
   'token',
 ] as const;
 
-export type ChangeType = (typeof CHANGE_TYPES)[number];
+type ChangeType = (typeof CHANGE_TYPES)[number];
 
 /** One entry of the table `changes`, which triggers write. */
-export type ChangeEntry = {
+type ChangeEntry = {
   /** RFC 3339. */
   at: string;
   /** Null for what another program wrote, or what went with a deleted entry. */
