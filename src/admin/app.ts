@@ -1,12 +1,11 @@
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AdminKey } from '../config/admin-keys.ts';
 import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { VERSION } from '../version.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
-import { requireKey } from './keys.ts';
+import { type AdminKey, requireKey } from './keys.ts';
 import { DETAILS } from './refusals.ts';
 
 /** Clients may read an export slowly. */

@@ -1,10 +1,12 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { AdminKey } from '../config/admin-keys.ts';
 import type { Author } from '../directory/store.ts';
 import { ServiceError } from '../errors.ts';
 import type { Counter } from '../http/rate-limit.ts';
 import { readBearer } from '../http/request.ts';
+
+/** A key, of which only the SHA-256 is known, in hexadecimal digits. */
+export type AdminKey = { name: string; keyHash: string; role: 'read' | 'write' };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

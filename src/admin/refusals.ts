@@ -2,8 +2,10 @@ import { problemResponses } from '../http/problems/schema.ts';
 
 /** Problem details that differ on this listener. */
 export const DETAILS = {
-  credential_missing: 'Send an admin key in the header Authorization: Bearer <key>.',
-  credential_invalid: 'The key in the header Authorization is no admin key.',
+  credential_missing:
+    'Send ADMIN_API_KEY, or a key of ADMIN_KEYS_FILE, in the header Authorization: Bearer <key>.',
+  credential_invalid:
+    'The key in the header Authorization is neither ADMIN_API_KEY nor one of ADMIN_KEYS_FILE.',
   rate_limited: 'Too many wrong keys; a right one is taken at any time.',
   not_found: 'There is nothing at this address; the API reference is at GET /docs.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
