@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Database } from '../src/directory/database.ts';
 import { openPostgres } from '../src/directory/postgres/open.ts';
 import { openSqliteDatabase } from '../src/directory/sqlite/database.ts';
-import { createStore } from '../src/directory/store.ts';
+import { cliAuthor, createStore } from '../src/directory/store.ts';
 import { importDirectory } from '../src/directory/transfer.ts';
 
 /** So many users, rooms and videos; user n is the member of room n, which has video n. */
@@ -16,7 +16,7 @@ async function* entries(size: number): AsyncGenerator<Buffer> {
 }
 
 async function fill(database: Database, size: number): Promise<void> {
-  await importDirectory(createStore(database), entries(size), { actor: 'cli:bench' });
+  await importDirectory(createStore(database), entries(size), { author: cliAuthor('bench') });
 }
 
 /** Writes a SQLite directory of this size into `folder` and returns its path. */

@@ -8,6 +8,7 @@ import { formatProblem } from './config/problems.ts';
 import { unknownLines } from './config/suggest.ts';
 import { COUNTRIES } from './directory/licences.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
+import type { MintedToken } from './directory/store.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import { addDirectoryCommands } from './operator/directory.ts';
@@ -15,7 +16,7 @@ import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
 import { createTerminal, HELP } from './operator/terminal.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
-import { unixSeconds } from './time.ts';
+import { MOMENT_RULE, parseMoment, unixSeconds } from './time.ts';
 import { MAX_LIFETIME_SECONDS } from './token04/index.ts';
 import { VERSION } from './version.ts';
 
@@ -23,7 +24,7 @@ const CODE = new Option(
   '--code <code>',
   'explain this code alone, as a client received it or the log has it',
 );
-CODE.conflicts(['user', 'room', 'video', 'country']);
+CODE.conflicts(['user', 'room', 'video', 'country', 'at']);
 
 const terminal = createTerminal(process.stdout, process.stderr);
 let dotenv = '';
@@ -84,19 +85,21 @@ withTriple(program.command('mint'), true)
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseLifetime)
   .option('--json', 'print JSON')
   .action(async ({ user, room, video, ttl, json = false }) => {
-    const { MINT_VARIABLES, mint } = await import('./operator/mint.ts');
+    const { MINT_VARIABLES, mint, recordMint } = await import('./operator/mint.ts');
     const values = loadVariables(process.env, readFile, MINT_VARIABLES);
     const request = { userId: user, roomId: room, videoId: video, ttlSeconds: ttl };
-    mint({ ...request, now: unixSeconds() }, values, { json, terminal });
+    const record = (token: MintedToken) => recordMint(process.env, readFile, withAccess, token);
+    await mint({ ...request, now: unixSeconds() }, values, record, { json, terminal });
   });
 
 withTriple(program.command('explain'), false)
   .description('explain why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2', parseCountry)
+  .option('--at <moment>', 'at a past moment: RFC 3339 or Unix seconds', parseAt)
   .addOption(CODE)
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, country, code, jwt, json = false }, command: Command) => {
+  .action(async ({ user, room, video, country, at, code, jwt, json = false }, command: Command) => {
     if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
     const { explainCode } = await import('./operator/explain-code.ts');
     if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
@@ -105,12 +108,22 @@ withTriple(program.command('explain'), false)
     const { explainAccess } = await import('./operator/explain.ts');
     const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
     await withAccess(true, async ({ service }) => {
-      succeed(await explainAccess(service, request, unixSeconds(), { json, terminal }));
+      succeed(await explainAccess(service, request, unixSeconds(), at, { json, terminal }));
     });
   });
 
 addDirectoryCommands(program, withAccess, terminal);
 addUserIdCommand(program, context);
+
+program
+  .command('admin-key')
+  .description('make a key of the directory API, and its line for ADMIN_KEYS_FILE')
+  .argument('<name>', 'the name that its changes have')
+  .requiredOption('--role <role>', 'read or write')
+  .action(async (name, { role }) => {
+    const { makeAdminKey } = await import('./operator/admin-key.ts');
+    makeAdminKey(name, role, terminal);
+  });
 
 program
   .command('doctor')
@@ -175,6 +188,12 @@ function parseLifetime(value: string): number {
 function parseCountry(value: string): string {
   if (COUNTRIES.has(value)) return value;
   throw new InvalidArgumentError('must be a country of ISO 3166-1 in capitals, such as SG');
+}
+
+function parseAt(value: string): number {
+  const at = parseMoment(value);
+  if (at === undefined) throw new InvalidArgumentError(MOMENT_RULE);
+  return at;
 }
 
 function parseFolder(value: string): string {

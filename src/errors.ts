@@ -24,7 +24,10 @@ export const ERROR_CODES = [
   'overloaded',
 ] as const;
 
-export type ErrorCode = (typeof ERROR_CODES)[number];
+/** Codes of the internal listener alone. */
+export const INTERNAL_CODES = ['read_only_key'] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number] | (typeof INTERNAL_CODES)[number];
 
 /** An invalid field of a request and the rule it breaks. */
 export type FieldError = { path: string; message: string };

@@ -4,6 +4,7 @@ import { claimsDirectory } from './access/jwt-claims.ts';
 import { decide, explain } from './access/rules.ts';
 import type { AccessConfig } from './config/config.ts';
 import { watchDependency } from './dependency.ts';
+import { readPastFacts } from './directory/changes.ts';
 import type { Database } from './directory/database.ts';
 import type { PostgresOptions } from './directory/postgres/open.ts';
 import type { FileChange } from './directory/sqlite/open.ts';
@@ -41,12 +42,19 @@ export async function openAccess(
       const { openSqlite } = await import('./directory/sqlite/open.ts');
       const { readOnly = false, onFileChange } = options;
       const { directory, database, isGone } = await openSqlite(config.path, readOnly, onFileChange);
-      return { service: createRulesService(directory, database.close), database, isGone };
+      return {
+        service: withPast(createRulesService(directory, database.close), database),
+        database,
+        isGone,
+      };
     }
     case 'postgres': {
       const { openPostgres } = await import('./directory/postgres/open.ts');
       const { directory, database } = await openPostgres(config.url, options);
-      return { service: createRulesService(directory, database.close), database };
+      return {
+        service: withPast(createRulesService(directory, database.close), database),
+        database,
+      };
     }
     case 'http': {
       const { createBackendAccess } = await import('./access/backend.ts');
@@ -60,6 +68,15 @@ export async function openAccess(
       return { service, database: undefined };
     }
   }
+}
+
+/** Explains decisions of the past, too, from the changes that a database keeps. */
+function withPast(service: AccessService, database: Database): AccessService {
+  return {
+    ...service,
+    explainPast: async (request, at) =>
+      explain(await readPastFacts(database, request, at), request, Math.floor(at / 1000)),
+  };
 }
 
 /** An access service that applies the rules to the facts of a directory. */

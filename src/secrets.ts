@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createIntrospectionVerifier } from './auth/introspection.ts';
 import { type AuthEvents, createVerifier, type Verifier } from './auth/verifier.ts';
+import type { AdminKey } from './config/admin-keys.ts';
 import type { Config } from './config/config.ts';
 import { createGenerator, type Generate } from './token04/index.ts';
 
@@ -8,7 +9,7 @@ import { createGenerator, type Generate } from './token04/index.ts';
 export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;
-  adminApiKey(): string | undefined;
+  adminKeys(): readonly AdminKey[];
   healthy(): boolean;
   /**
    * Applies the secrets, keys and providers of `config` and clears cached verifications. Rejects when the new keys
@@ -23,7 +24,7 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   let { auth } = config;
   // Changed by a restart alone.
   const { outbound } = auth;
-  let { adminApiKey } = config.internal;
+  let { adminKeys } = config.internal;
   let verifier = await openVerifier(config.auth, events);
   let generate = createGenerator(config.zego);
 
@@ -38,11 +39,11 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   return {
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
-    adminApiKey: () => adminApiKey,
+    adminKeys: () => adminKeys,
     healthy: () => verifier.healthy(),
     async reload(next) {
       generate = createGenerator(next.zego);
-      adminApiKey = next.internal.adminApiKey;
+      adminKeys = next.internal.adminKeys;
       await renewVerifier(next.auth);
       auth = next.auth;
     },

@@ -82,8 +82,8 @@ export async function startService(
   const internal = await createInternalApp({
     logger,
     metrics: metrics.registry,
-    directory: directoryOf(access, logger),
-    adminApiKey: secrets.adminApiKey,
+    directory: directoryOf(access, logger, metrics),
+    adminKeys: secrets.adminKeys,
     draining: () => lifecycle === 'draining',
     onClientError,
     publicListener: () => ({
@@ -92,6 +92,7 @@ export async function startService(
     }),
   });
   const addresses = await listen(config, app, internal);
+  const stopForgetting = forgetOldChanges(access, config.internal.changesKeepDays, logger);
   load.reset();
   lifecycle = 'ready';
   return {
@@ -103,6 +104,7 @@ export async function startService(
     },
     async close(timeoutMs) {
       await Promise.all([closeWithin(app, timeoutMs), closeWithin(internal, timeoutMs)]);
+      stopForgetting();
       load.close();
       secrets.close();
       limiter.shared?.close();
@@ -139,13 +141,33 @@ export function listenHost(host: string, interfaces = networkInterfaces()): stri
   return host === '::' && !hasIpv6 ? '0.0.0.0' : host;
 }
 
+const FORGET_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** Deletes old changes at once and every hour; returns a function that stops it. */
+function forgetOldChanges({ database }: OpenedAccess, days: number, logger: Logger): () => void {
+  if (!database) return () => {};
+  const store = createStore(database);
+  const forget = () =>
+    store.forgetBefore(Date.now() - days * DAY_MS).catch((error) => {
+      logger.warn(reasonOf(error), 'deleting old changes failed');
+    });
+  void forget();
+  const timer = setInterval(forget, FORGET_EVERY_MS).unref();
+  return () => clearInterval(timer);
+}
+
 /** The dependencies of the directory API; undefined if the access mode has no directory. */
 function directoryOf(
   { database, service }: OpenedAccess,
   logger: Logger,
+  metrics: Metrics,
 ): InternalAppOptions['directory'] {
   if (!database) return undefined;
-  const onChange = (change: Change) => logger.info(change, 'directory changed');
+  const onChange = (change: Change) => {
+    metrics.directoryChanged(change.actor);
+    logger.info({ event: 'directory_change', ...change }, 'directory changed');
+  };
   return { database, store: createStore(database, onChange), service, now: unixSeconds };
 }
 

@@ -29,3 +29,21 @@ export function secondsAhead(headers: Headers): number | undefined {
   const age = Number(headers.get('age')) || 0;
   return seconds < 0 ? seconds : Math.max(0, seconds - age);
 }
+
+/** RFC 3339 section 5.6, with an offset; seconds may have a fraction. */
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+const UNIX_SECONDS = /^\d{1,11}(?:\.\d{1,9})?$/;
+
+export const MOMENT_RULE =
+  'must be RFC 3339 with an offset, such as 2026-11-30T20:15:00+08:00, or Unix seconds';
+
+/** A moment in RFC 3339 or Unix seconds, as Unix milliseconds; undefined if it is neither. */
+export function parseMoment(text: string): number | undefined {
+  if (UNIX_SECONDS.test(text)) return Math.round(Number(text) * 1000);
+  if (!RFC_3339.test(text)) return undefined;
+  const [, year = 0, month = 0, day = 0] = /^(\d+)-(\d+)-(\d+)/.exec(text)?.map(Number) ?? [];
+  // Date takes 30 February for 2 March.
+  if (day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined;
+  const time = Date.parse(text.replace(' ', 'T').toUpperCase());
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -85,6 +85,12 @@ export type AccessService = {
    * @throws {ServiceError} `dependency_unavailable`
    */
   explain?(request: AccessRequest, now: UnixSeconds): Promise<Explanation>;
+  /**
+   * The decision at a past moment, in Unix milliseconds.
+   *
+   * @throws {UnknownMomentError} for one that is in the future, or before the changes that are kept
+   */
+  explainPast?(request: AccessRequest, at: number): Promise<Explanation>;
   /** Checks the backend at startup; rejects like `check`. Absent when opening already checks. */
   probe?(): Promise<void>;
   /** False when the last check failed. */

@@ -1,12 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Registry } from '@prometheus-io/client';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ServiceError } from '../errors.ts';
 import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
-import { readBearer } from '../http/request.ts';
+import { createMemoryCounter } from '../http/rate-limit.ts';
 import { VERSION } from '../version.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
+import { type AdminKey, requireKey } from './keys.ts';
 import { DETAILS } from './refusals.ts';
 
 /** Clients may read an export slowly. */
@@ -19,8 +18,8 @@ export type InternalAppOptions = {
   metrics: Registry;
   /** Undefined when the access mode has no directory. */
   directory: DirectoryOptions | undefined;
-  /** The directory API is registered only when this is set. */
-  adminApiKey(): string | undefined;
+  /** The directory API is registered only when there is one. */
+  adminKeys(): readonly AdminKey[];
   draining(): boolean;
   onClientError?: Exclude<BaseAppOptions['onClientError'], undefined>;
   /** The target of "Try it out" in the API reference. */
@@ -31,7 +30,7 @@ export type InternalAppOptions = {
 export async function createInternalApp(
   dependencies: InternalAppOptions,
 ): Promise<FastifyInstance> {
-  const { logger, metrics, directory, adminApiKey, draining, onClientError } = dependencies;
+  const { logger, metrics, directory, adminKeys, draining, onClientError } = dependencies;
   const options = {
     logger,
     draining,
@@ -49,9 +48,9 @@ export async function createInternalApp(
   );
   app.get('/version', async () => ({ version: VERSION, nodejs: process.version }));
   addDocs(app, options, dependencies.publicListener);
-  if (directory && adminApiKey() !== undefined) {
+  if (directory && adminKeys().length > 0) {
     await app.register(async (scope) => {
-      scope.addHook('onRequest', requireKey(adminApiKey));
+      scope.addHook('onRequest', requireKey(adminKeys, createMemoryCounter()));
       await scope.register(directoryRoutes(directory));
     });
   }
@@ -76,13 +75,4 @@ function addDocs(
   app.get('/docs', show);
   app.get('/docs/*', show);
   app.addHook('onClose', async () => (await docs)?.close());
-}
-
-/** Compares digests: `timingSafeEqual` needs equal lengths. */
-function requireKey(key: () => string | undefined) {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return async ({ headers: { authorization } }: FastifyRequest) => {
-    const given = digest(readBearer(authorization));
-    if (!timingSafeEqual(given, digest(key() ?? ''))) throw new ServiceError('credential_invalid');
-  };
 }

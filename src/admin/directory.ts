@@ -2,13 +2,16 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessService } from '../access/access.ts';
+import { CHANGE_TYPES, readChanges, UnknownMomentError } from '../directory/changes.ts';
 import { exportDirectory } from '../directory/export.ts';
 import { ImportError, importDirectory } from '../directory/transfer.ts';
 import { invalidRequest, ServiceError } from '../errors.ts';
 import { countrySchema, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { withIdleTimeout } from '../lines.ts';
+import { MOMENT_RULE, parseMoment } from '../time.ts';
+import { authorOf } from './keys.ts';
 import { REFUSED } from './refusals.ts';
-import { ADMIN, NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
+import { NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import blocks other writers: it may be long, but not idle. */
@@ -16,7 +19,7 @@ const IDLE_MS = 10_000;
 const MAX_IMPORT_BYTES = 4 * 1024 ** 3;
 
 export type DirectoryOptions = ResourceOptions & {
-  service: Pick<AccessService, 'explain'>;
+  service: Pick<AccessService, 'explain' | 'explainPast'>;
   /** Unix seconds. */
   now(): number;
 };
@@ -28,6 +31,7 @@ export function directoryRoutes(options: DirectoryOptions): FastifyPluginAsyncZo
     await app.register(memberRoutes(options));
     await app.register(transferRoutes(options));
     await app.register(explainRoute(options));
+    await app.register(changesRoute(options));
   };
 }
 
@@ -53,8 +57,10 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
           querystring: z.strictObject({ create }),
         },
       },
-      async ({ params: { roomId, userId }, query: { create } }, reply) => {
-        const missing = await store.putMember(ADMIN, roomId, userId, create === 'true');
+      async (request, reply) => {
+        const { roomId, userId } = request.params;
+        const create = request.query.create === 'true';
+        const missing = await store.putMember(authorOf(request), roomId, userId, create);
         if (missing === 'user') throw new ServiceError('not_found', { detail: UNKNOWN_MEMBER });
         required(missing === undefined || undefined, 'room');
         return reply.code(204).send(null);
@@ -63,8 +69,9 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
     app.delete(
       url,
       { schema: { ...common, operationId: 'deleteMember', summary: 'Take a user out of a room' } },
-      async ({ params: { roomId, userId } }, reply) => {
-        const done = await store.deleteMember(ADMIN, roomId, userId);
+      async (request, reply) => {
+        const { roomId, userId } = request.params;
+        const done = await store.deleteMember(authorOf(request), roomId, userId);
         required(done || undefined, 'member');
         return reply.code(204).send(null);
       },
@@ -100,14 +107,15 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
           },
         },
       },
-      async ({ body, query }, reply) => {
+      async (request, reply) => {
+        const { body, query } = request;
         if (!(body instanceof Readable)) throw new ServiceError('unsupported_media_type');
         // Aborts the import when the client disconnects.
         const disconnected = new AbortController();
         reply.raw.once('close', () => disconnected.abort(new ServiceError('request_timeout')));
         const chunks = withIdleTimeout(body, IDLE_MS);
         const options = {
-          actor: ADMIN,
+          author: authorOf(request),
           signal: disconnected.signal,
           allowEmpty: query.allowEmpty === 'true',
         };
@@ -117,6 +125,7 @@ function transferRoutes({ database, store }: DirectoryOptions): FastifyPluginAsy
     app.get(
       '/directory/export',
       {
+        config: { keyRole: 'write' },
         schema: {
           operationId: 'exportDirectory',
           summary: 'Export the directory as NDJSON, which import accepts',
@@ -154,12 +163,84 @@ const explanationSchema = z
   })
   .meta({ id: 'Explanation' });
 
+const momentSchema = z
+  .string()
+  .max(64)
+  .refine((text) => parseMoment(text) !== undefined, MOMENT_RULE);
+
+function rethrowMoment(error: unknown): never {
+  if (!(error instanceof UnknownMomentError)) throw error;
+  throw invalidRequest(error.message, 'at');
+}
+
+/** Of this and every list. */
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+const LAST_POSITION = /^\d{1,15}$/;
+
+const changesSchema = z
+  .object({
+    changes: z.array(
+      z
+        .object({
+          at: z.string().meta({ description: 'RFC 3339.' }),
+          actor: z.string().nullable().meta({
+            description:
+              'The name of a key, or cli: and a user. Null for another program, and for what went with a deleted entry.',
+          }),
+          requestId: z.string().nullable(),
+          type: z.enum(CHANGE_TYPES),
+          id: z.string().meta({
+            description:
+              'Of the user for a member or a token, of the video for a licence or a video of a room.',
+          }),
+          roomId: z.string().optional(),
+          before: z.unknown().meta({ description: 'The fields; null for what is new.' }),
+          after: z.unknown().meta({ description: 'The fields; null for what was deleted.' }),
+        })
+        .meta({ id: 'DirectoryChange' }),
+    ),
+    next: z.string().nullable().meta({ description: 'The after of the next page.' }),
+  })
+  .meta({ id: 'DirectoryChanges' });
+
+function changesRoute({ database }: DirectoryOptions): FastifyPluginAsyncZod {
+  const querystring = z.strictObject({
+    type: z.enum(CHANGE_TYPES).optional(),
+    id: z.string().min(1).max(128).optional().meta({
+      description: 'Of an entry, or of the room of a member or of a video.',
+    }),
+    actor: z.string().min(1).max(128).optional(),
+    after: z.string().regex(LAST_POSITION, 'must be the next of a page').optional(),
+    limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  });
+  const content = { 'application/json': { schema: changesSchema } };
+  return async (app) => {
+    app.get(
+      '/directory/changes',
+      {
+        schema: {
+          operationId: 'listChanges',
+          summary: 'Who changed what, newest first',
+          tags: ['Directory'],
+          querystring,
+          response: { 200: { description: 'A page of changes.', content }, ...REFUSED },
+        },
+      },
+      async ({ query }) => readChanges(database, query),
+    );
+  };
+}
+
 function explainRoute({ service, now }: DirectoryOptions): FastifyPluginAsyncZod {
   const querystring = z.object({
     userId: userIdSchema,
     roomId: roomIdSchema,
     videoId: videoIdSchema,
     country: countrySchema.optional(),
+    at: momentSchema.optional().meta({
+      description: 'A past moment, in RFC 3339 or Unix seconds: with the directory as it was.',
+    }),
   });
   const content = { 'application/json': { schema: explanationSchema } };
   return async (app) => {
@@ -178,8 +259,12 @@ function explainRoute({ service, now }: DirectoryOptions): FastifyPluginAsyncZod
         },
       },
       async (request) => {
-        const { country, ...ids } = request.query;
+        const { country, at, ...ids } = request.query;
         const question = { ...ids, country, requestId: request.id };
+        if (at !== undefined) {
+          const past = service.explainPast?.(question, parseMoment(at) ?? 0);
+          return required(await past?.catch(rethrowMoment), 'explanation');
+        }
         return required(await service.explain?.(question, now()), 'explanation');
       },
     );

@@ -2,8 +2,11 @@ import { problemResponses } from '../http/problems/schema.ts';
 
 /** Problem details that differ on this listener. */
 export const DETAILS = {
-  credential_missing: 'Send ADMIN_API_KEY in the header Authorization: Bearer <key>.',
-  credential_invalid: 'The key in the header Authorization is not ADMIN_API_KEY.',
+  credential_missing:
+    'Send ADMIN_API_KEY, or a key of ADMIN_KEYS_FILE, in the header Authorization: Bearer <key>.',
+  credential_invalid:
+    'The key in the header Authorization is neither ADMIN_API_KEY nor one of ADMIN_KEYS_FILE.',
+  rate_limited: 'Too many wrong keys; a right one is taken at any time.',
   not_found: 'There is nothing at this address; the API reference is at GET /docs.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
 } as const;
@@ -14,9 +17,11 @@ export const REFUSED = problemResponses(
     'invalid_request',
     'credential_missing',
     'credential_invalid',
+    'read_only_key',
     'not_found',
     'body_too_large',
     'unsupported_media_type',
+    'rate_limited',
     'internal_error',
     'dependency_unavailable',
   ],

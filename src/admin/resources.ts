@@ -12,10 +12,11 @@ import {
 } from '../directory/entries.ts';
 import { checkLicences } from '../directory/licences.ts';
 import { readEntry } from '../directory/read.ts';
-import { type Actor, ConflictError, type Store } from '../directory/store.ts';
+import { ConflictError, type Store } from '../directory/store.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 import { addJsonParser } from '../http/request.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { authorOf } from './keys.ts';
 import { REFUSED } from './refusals.ts';
 
 /** A type of directory entry: its path and schemas. */
@@ -30,9 +31,6 @@ type Resource<T extends EntryType> = {
   /** Validates input beyond the schema; stored entries may still violate it. */
   check?(changes: Changes[T]): FieldError | undefined;
 };
-
-/** The actor of every change by the directory API: ADMIN_API_KEY is its only key. */
-export const ADMIN: Actor = 'admin';
 
 /** RFC 7396. For flat entries whose lists are replaced as a whole, it means the same as plain JSON. */
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -121,7 +119,7 @@ function routesOf<T extends EntryType>(
         },
       },
       async (request, reply) => {
-        const deleted = await store.delete(ADMIN, noun, idOf(request));
+        const deleted = await store.delete(authorOf(request), noun, idOf(request));
         required(deleted || undefined, noun);
         return reply.code(204).send(null);
       },
@@ -140,7 +138,9 @@ function changeRoutes<T extends EntryType>(
     const given = request.body as Changes[T];
     const wrong = resource.check?.(given);
     if (wrong) throw invalidRequest(wrong.message, wrong.path);
-    const stored = await asInvalidRequest(store.put(ADMIN, noun, idOf(request), given, create));
+    const stored = await asInvalidRequest(
+      store.put(authorOf(request), noun, idOf(request), given, create),
+    );
     return required(stored, noun);
   };
   const route = (verb: string, summary: string) => ({

@@ -1,4 +1,5 @@
 import type { Token04Mode } from '../token04/index.ts';
+import type { AdminKey } from './admin-keys.ts';
 import { ignoredOptions } from './connection-url.ts';
 import {
   configError,
@@ -46,7 +47,7 @@ export type Config = {
     reusePort: boolean;
   };
   /** The internal listener. */
-  internal: { host: string; port: number; adminApiKey: string | undefined };
+  internal: { host: string; port: number; adminKeys: AdminKey[]; changesKeepDays: number };
   limits: { perIp: number; perUser: number; redisUrl: string | undefined };
   zego: {
     appId: number;
@@ -72,13 +73,13 @@ export type Config = {
  * @throws {ConfigError} with all problems
  */
 export function loadConfig(environment: Environment, readFile: ReadFile, dotenv = ''): Config {
-  const { values, providers, introspection, outbound, problems } = readAll(
+  const { values, providers, introspection, outbound, adminKeys, problems } = readAll(
     environment,
     readFile,
     dotenv,
   );
   if (!values || problems.length > 0) throw configError(environment, problems);
-  return toConfig(values, { providers, introspection, outbound });
+  return toConfig(values, { providers, introspection, outbound }, adminKeys);
 }
 
 /**
@@ -144,7 +145,11 @@ const ACCESS_VARIABLES = [
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
 
-function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config {
+function toConfig(
+  values: Variables,
+  auth: Omit<Config['auth'], 'ids'>,
+  adminKeys: AdminKey[],
+): Config {
   return {
     log: { level: values.LOG_LEVEL },
     http: {
@@ -158,7 +163,8 @@ function toConfig(values: Variables, auth: Omit<Config['auth'], 'ids'>): Config 
     internal: {
       host: values.INTERNAL_HOST,
       port: values.INTERNAL_PORT,
-      adminApiKey: values.ADMIN_API_KEY,
+      adminKeys,
+      changesKeepDays: values.CHANGES_KEEP_DAYS,
     },
     limits: {
       perIp: values.RATE_LIMIT_PER_IP,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AdminKey, readAdminKeys } from './admin-keys.ts';
 import {
   clientVisibleSecrets,
   crossRules,
@@ -22,6 +23,7 @@ export type Reading = {
   providers: Provider[];
   introspection: Introspection | undefined;
   outbound: OutboundConfig;
+  adminKeys: AdminKey[];
   problems: ConfigProblem[];
 };
 
@@ -36,6 +38,7 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
   const providers = readProviders(texts, readFile);
   const introspection = readIntrospection(texts);
   const outbound = readOutbound(texts);
+  const adminKeys = readAdminKeys(texts, readFile);
   problems.push(
     ...clientVisibleSecrets(texts),
     ...secretsCutAtHash(environment, dotenv),
@@ -45,12 +48,14 @@ export function readAll(environment: Environment, readFile: ReadFile, dotenv: st
     ...providers.problems,
     ...introspection.problems,
     ...outbound.problems,
+    ...adminKeys.problems,
   );
   return {
     values: parsed.value,
     providers: providers.value,
     introspection: introspection.value,
     outbound: outbound.value,
+    adminKeys: adminKeys.value,
     problems,
   };
 }

@@ -109,6 +109,8 @@ export const variables = {
   RATE_LIMIT_PER_USER: variable('60', integer(1, 1_000_000).default(60)),
   REDIS_URL: variable('redis://redis.example:6379', redisUrl().optional()),
   ADMIN_API_KEY: variable('32 or more random characters', secret().optional()),
+  ADMIN_KEYS_FILE: variable('/run/config/admin-keys.json', z.string().optional()),
+  CHANGES_KEEP_DAYS: variable('400', integer(1, 36_500).default(400)),
   SHUTDOWN_DELAY_MS: variable('5000', integer(0, 600_000).default(5000)),
   SHUTDOWN_TIMEOUT_MS: variable('10000', integer(1, 600_000).default(10_000)),
   REUSE_PORT: variable('false', flag()),

@@ -15,6 +15,10 @@ export type Session = {
   parameter(position: number): string;
   /** A table expression whose column `value` has the items of the JSON array in a parameter. */
   list(parameter: string): string;
+  /** A SQL expression for the present time in Unix milliseconds. */
+  clock: string;
+  /** The statement that names the author of the transaction, by actor and request id, and the one that ends it. */
+  author: { set: string; clear?: string };
 };
 
 /** The directory's database, for migrations, import, export and the directory API. */

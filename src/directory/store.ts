@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { fromRow, givenColumns, givenFields, namesOf, toRow } from './columns.ts';
 import { type Database, type Query, type Row, type Session, untilAborted } from './database.ts';
@@ -14,23 +15,29 @@ import {
 } from './licences.ts';
 import { readEntry } from './read.ts';
 
-/** The author of a change: `admin` for the directory API, or the user of the command line. */
-export type Actor = 'admin' | `cli:${string}`;
+/** Who makes a change: the name of a key of the directory API, or `cli:` and a user; and the id of the request. */
+export type Author = { actor: string; requestId: string };
+
+/** The author of changes by the command line: one id for each command. */
+export function cliAuthor(user: string): Author {
+  return { actor: `cli:${user}`, requestId: randomUUID() };
+}
 
 /** The number of imported entries of each type. */
 export type ImportCounts = Record<EntryType, number>;
 
-/** A committed change: its actor and the affected ids. */
-export type Change = { actor: Actor } & (
-  | { operation: 'put' | 'delete'; kind: EntryType; id: string }
-  | { operation: 'put' | 'delete'; kind: 'member'; id: string; roomId: string }
-  | { operation: 'import'; counts: ImportCounts; replace: boolean }
-);
+/** A committed change: its author and the affected ids. */
+export type Change = Author &
+  (
+    | { operation: 'put' | 'delete'; kind: EntryType; id: string }
+    | { operation: 'put' | 'delete'; kind: 'member'; id: string; roomId: string }
+    | { operation: 'import'; counts: ImportCounts; replace: boolean }
+  );
 
-/** A {@link Change} without its actor. */
+/** A {@link Change} without its author. */
 type Operation = Change extends infer Each
   ? Each extends Change
-    ? Omit<Each, 'actor'>
+    ? Omit<Each, keyof Author>
     : never
   : never;
 
@@ -73,14 +80,14 @@ export type Store = {
    * @throws {ConflictError}
    */
   put<T extends EntryType>(
-    actor: Actor,
+    author: Author,
     type: T,
     id: string,
     changes: Changes[T],
     create?: boolean,
   ): Promise<Values[T] | undefined>;
   /** Deletes an entry and its memberships; false if it does not exist. */
-  delete(actor: Actor, type: EntryType, id: string): Promise<boolean>;
+  delete(author: Author, type: EntryType, id: string): Promise<boolean>;
   /**
    * Adds a member.
    *
@@ -88,13 +95,13 @@ export type Store = {
    * @returns the type of the entry that does not exist; undefined when the user is a member
    */
   putMember(
-    actor: Actor,
+    author: Author,
     roomId: string,
     userId: string,
     create: boolean,
   ): Promise<'room' | 'user' | undefined>;
   /** Removes a member; false if there is no such membership. */
-  deleteMember(actor: Actor, roomId: string, userId: string): Promise<boolean>;
+  deleteMember(author: Author, roomId: string, userId: string): Promise<boolean>;
   /**
    * Makes many changes in one transaction and reports them as one. An error of `work` rolls back.
    *
@@ -102,26 +109,41 @@ export type Store = {
    */
   import(
     {
-      actor,
+      author,
       replace,
       signal,
-    }: { actor: Actor; replace: boolean; signal?: AbortSignal | undefined },
+    }: { author: Author; replace: boolean; signal?: AbortSignal | undefined },
     work: (writer: Writer, session: Session) => Promise<ImportCounts>,
   ): Promise<void>;
+  /** Records that a token was made without an access check. */
+  recordToken(author: Author, token: MintedToken): Promise<void>;
+  /** Deletes entries of changes before this time, in Unix milliseconds; a few at a time, until none is left. */
+  forgetBefore(time: number): Promise<void>;
+  /**
+   * Deletes what the changes say about a user.
+   *
+   * @returns how many entries; undefined while the user is in the directory
+   */
+  forgetUser(userId: string): Promise<number | undefined>;
 };
+
+/** A token as its entry in `changes` has it. */
+export type MintedToken = { userId: string; roomId: string; videoId: string; expireAt: number };
 
 /** @param onChange is called after each committed change */
 export function createStore(
-  database: Pick<Database, 'transaction'>,
+  database: Pick<Database, 'transaction' | 'query'>,
   onChange: (change: Change) => void = () => {},
 ): Store {
   /** Runs `work` in a transaction, and reports its operation if anything changed. */
   async function change<T>(
-    actor: Actor,
+    author: Author,
     work: (session: Session) => Promise<{ result: T; operation: Operation | undefined }>,
   ): Promise<T> {
-    const { result, operation } = await database.transaction(work);
-    if (operation) onChange({ actor, ...operation });
+    const { result, operation } = await database.transaction((session) =>
+      asAuthor(session, author, work),
+    );
+    if (operation) onChange({ ...author, ...operation });
     return result;
   }
   const operationIf = (result: boolean, operation: Operation) => ({
@@ -130,8 +152,8 @@ export function createStore(
   });
 
   return {
-    put: (actor, type, id, changes, create = true) =>
-      change(actor, async (session) => {
+    put: (author, type, id, changes, create = true) =>
+      change(author, async (session) => {
         if (!create && !(await exists(session, type, id))) {
           return { result: undefined, operation: undefined };
         }
@@ -139,18 +161,18 @@ export function createStore(
         const result = await readEntry(session, type, id);
         return { result, operation: { operation: 'put', kind: type, id } };
       }),
-    delete: (actor, type, id) =>
-      change(actor, async (session) =>
+    delete: (author, type, id) =>
+      change(author, async (session) =>
         operationIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
       ),
-    putMember: (actor, roomId, id, create) =>
-      change(actor, async (session) => {
+    putMember: (author, roomId, id, create) =>
+      change(author, async (session) => {
         const result = await putMember(session, roomId, id, create);
         const operation = { operation: 'put', kind: 'member', id, roomId } as const;
         return { result, operation: result === undefined ? operation : undefined };
       }),
-    deleteMember: (actor, roomId, id) =>
-      change(actor, async (session) =>
+    deleteMember: (author, roomId, id) =>
+      change(author, async (session) =>
         operationIf(await deleteMember(session, roomId, id), {
           operation: 'delete',
           kind: 'member',
@@ -158,13 +180,97 @@ export function createStore(
           roomId,
         }),
       ),
-    import: ({ actor, replace, signal }, work) =>
-      change(actor, async (connection) => {
+    import: ({ author, replace, signal }, work) =>
+      change(author, async (connection) => {
         const session = untilAborted(connection, signal);
+        const before = await lastChange(session);
         const counts = await work(createWriter(session), session);
+        await dateChanges(session, before, author);
         return { result: undefined, operation: { operation: 'import', counts, replace } };
       }),
+    ...createRecords(database),
   };
+}
+
+/** What is written to the changes but by triggers. */
+function createRecords(
+  database: Pick<Database, 'transaction' | 'query'>,
+): Pick<Store, 'recordToken' | 'forgetBefore' | 'forgetUser'> {
+  return {
+    recordToken: (author, token) =>
+      database.transaction((session) => recordToken(session, author, token)),
+    async forgetBefore(time) {
+      while (await hasChangeBefore(database, time)) {
+        await database.transaction((session) => deleteFirstChanges(session, time));
+        await setImmediate();
+      }
+    },
+    forgetUser: (userId) => database.transaction((session) => forgetUser(session, userId)),
+  };
+}
+
+async function recordToken(
+  { query, parameter: p }: Session,
+  { actor, requestId }: Author,
+  { userId, roomId, videoId, expireAt }: MintedToken,
+): Promise<void> {
+  await query(
+    `INSERT INTO changes (actor, request_id, type, entry_id, room_id, after)
+     VALUES (${[1, 2, 3, 4, 5, 6].map(p)})`,
+    [actor, requestId, 'token', userId, roomId, JSON.stringify({ videoId, expireAt })],
+  );
+}
+
+/** Entries that one transaction deletes: SQLite blocks the event loop meanwhile. */
+const FORGOTTEN_ROWS = 500;
+
+async function hasChangeBefore({ query }: Pick<Session, 'query'>, time: number): Promise<boolean> {
+  const [first] = await query('SELECT at FROM changes ORDER BY id LIMIT 1');
+  return first !== undefined && Number(first.at) < time;
+}
+
+async function deleteFirstChanges({ query, parameter: p }: Session, time: number): Promise<void> {
+  const first = `SELECT id FROM changes ORDER BY id LIMIT ${FORGOTTEN_ROWS}`;
+  await query(`DELETE FROM changes WHERE id IN (${first}) AND at < ${p(1)}`, [time]);
+}
+
+async function forgetUser(session: Session, userId: string): Promise<number | undefined> {
+  const { query, parameter: p } = session;
+  if (await exists(session, 'user', userId)) return undefined;
+  const types = `('user', 'member', 'token')`;
+  const statement = `DELETE FROM changes WHERE entry_id = ${p(1)} AND type IN ${types} RETURNING 1`;
+  return (await query(statement, [userId])).length;
+}
+
+/** Runs `work` with its author named to the triggers that write `changes`, and to nothing that runs later. */
+async function asAuthor<T>(
+  session: Session,
+  { actor, requestId }: Author,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { query, author } = session;
+  const named = query(author.set, [actor, requestId]);
+  // The last statement of `work` fails in a transaction that is broken.
+  named.catch(() => {});
+  const result = await work(session);
+  await named;
+  if (author.clear) await query(author.clear);
+  return result;
+}
+
+async function lastChange({ query }: Session): Promise<number> {
+  const [row] = await query('SELECT coalesce(max(id), 0) AS id FROM changes');
+  return Number(row?.id);
+}
+
+/** An import can take minutes, and nobody sees its changes before its end. */
+async function dateChanges(
+  { query, parameter: p, clock }: Session,
+  after: number,
+  { requestId }: Author,
+): Promise<void> {
+  const statement = `UPDATE changes SET at = ${clock} WHERE id > ${p(1)} AND request_id = ${p(2)}`;
+  await query(statement, [after, requestId]);
 }
 
 /** Builds the SQL statements once for all lines of an import. */
@@ -222,12 +328,25 @@ async function putVideo(
   // A part of the short form does not say which of several licences it is about.
   const isPart = given.length > 0 && given.length < namesOf(LICENCE_COLUMNS).length;
   const several = isPart ? query(hasOtherLicences(p), [id]) : undefined;
-  // The trigger clears the other licences when this names the columns of the first one.
   const row = upsert('video', id, fields);
-  const insert = `INSERT INTO ${LICENCE_TABLE} (${LICENCE_NAMES}) VALUES (${LICENCE_NAMES.map((_, i) => p(i + 1))})`;
-  const rows = others.map((licence, index) => query(insert, licenceRow(id, index + 1, licence)));
-  await all([several, row, ...rows]);
+  const clear =
+    given.length > 0 && !isPart ? query(deleteLicencesAfter(p), [id, others.length]) : undefined;
+  const rows = others.map((licence, index) =>
+    query(upsertLicence(p), licenceRow(id, index + 1, licence)),
+  );
+  await all([several, row, clear, ...rows]);
   if ((await several)?.length) throw new ConflictError(SEVERAL_LICENCES, given[0]);
+}
+
+function deleteLicencesAfter(p: Session['parameter']): string {
+  return `DELETE FROM ${LICENCE_TABLE} WHERE video_id = ${p(1)} AND position > ${p(2)}`;
+}
+
+/** A licence that stays equal is not a change. */
+function upsertLicence(p: Session['parameter']): string {
+  const set = namesOf(LICENCE_COLUMNS).map((name) => `${name} = excluded.${name}`);
+  return `INSERT INTO ${LICENCE_TABLE} (${LICENCE_NAMES}) VALUES (${LICENCE_NAMES.map((_, i) => p(i + 1))})
+    ON CONFLICT (video_id, position) DO UPDATE SET ${set}`;
 }
 
 const SEVERAL_LICENCES =
@@ -331,15 +450,22 @@ function linkStatements(
   const found = `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
   return {
     type,
-    clear: `DELETE FROM ${table} WHERE room_id = ${p(1)}`,
+    keep: `DELETE FROM ${table} WHERE room_id = ${p(1)} AND ${column} NOT IN (SELECT value FROM ${list(p(2))})`,
+    remove: `DELETE FROM ${table} WHERE room_id = ${p(1)} AND ${column} IN (SELECT value FROM ${list(p(2))})`,
+    page: `SELECT ${column} AS id FROM ${table} WHERE room_id = ${p(1)} AND ${column} > ${p(2)} ORDER BY ${column} LIMIT ${LIST_ROWS}`,
     missing: `SELECT value FROM ${list(p(1))} WHERE ${found} IS NULL LIMIT 1`,
     add: `INSERT INTO ${table} (room_id, ${column})
        SELECT ${p(1)}, ${found} FROM ${list(p(2))} WHERE ${found} IS NOT NULL ON CONFLICT DO NOTHING`,
   };
 }
 
+/** Changes a list to these ids. What is in both stays as it is. */
 async function replaceLinks(query: Query, links: LinkStatements, roomId: string, ids: string[]) {
-  const work = [query(links.clear, [roomId])];
+  // Short lists are compared by one statement, which is sent synchronously.
+  const work: Promise<unknown>[] =
+    ids.length <= LIST_ROWS
+      ? [query(links.keep, [roomId, JSON.stringify(ids)])]
+      : [removeOtherLinks(query, links, roomId, new Set(ids))];
   for (let start = 0; start < ids.length; start += LIST_ROWS) {
     const list = JSON.stringify(ids.slice(start, start + LIST_ROWS));
     const missing = query(links.missing, [list]);
@@ -350,4 +476,21 @@ async function replaceLinks(query: Query, links: LinkStatements, roomId: string,
     await setImmediate();
   }
   await Promise.all(work);
+}
+
+async function removeOtherLinks(
+  query: Query,
+  links: LinkStatements,
+  roomId: string,
+  ids: ReadonlySet<string>,
+): Promise<void> {
+  let last = '';
+  for (;;) {
+    const page = (await query(links.page, [roomId, last])).map(({ id }) => id as string);
+    const others = page.filter((id) => !ids.has(id));
+    if (others.length > 0) await query(links.remove, [roomId, JSON.stringify(others)]);
+    if (page.length < LIST_ROWS) return;
+    last = page.at(-1) as string;
+    await setImmediate();
+  }
 }

@@ -5,7 +5,7 @@ import type { Entry, EntryType } from './entries.ts';
 import { type LineProblem, parseLine } from './entry-lines.ts';
 import { pages } from './read.ts';
 import {
-  type Actor,
+  type Author,
   all,
   ConflictError,
   type ImportCounts,
@@ -45,7 +45,7 @@ export class ImportError extends Error {
 }
 
 export type ImportOptions = {
-  actor: Actor;
+  author: Author;
   /** Called with the number of each line. */
   onLine?(line: number): void;
   onEntry?(entry: Entry): void;
@@ -74,9 +74,9 @@ export async function importDirectory(
   chunks: AsyncIterable<Uint8Array>,
   options: ImportOptions,
 ): Promise<ImportCounts> {
-  const { actor, replace = false, allowEmpty = false, dryRun, signal } = options;
+  const { author, replace = false, allowEmpty = false, dryRun, signal } = options;
   const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-  const work = store.import({ actor, replace, signal }, async (writer, session) => {
+  const work = store.import({ author, replace, signal }, async (writer, session) => {
     const imported = createImport(writer, counts, options);
     await imported.read(linesOf(chunks));
     const isEmpty = counts.user + counts.video + counts.room === 0;

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
-import { type Actor, createStore } from '../directory/store.ts';
+import { type Author, cliAuthor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { printable, printableJson } from '../messages/printable.ts';
@@ -14,7 +14,7 @@ import type { Output, Terminal } from './terminal.ts';
 
 const PROGRESS_LINES = 10_000;
 
-type WithAccess = (
+export type WithAccess = (
   readOnly: boolean,
   work: (access: OpenedAccess) => Promise<void>,
 ) => Promise<void>;
@@ -35,7 +35,7 @@ const NO_FLAGS: ImportFlags = {
   allowEmpty: false,
 };
 
-/** Adds `directory import` and `directory export`. */
+/** Adds the commands of `directory`. */
 export function addDirectoryCommands(
   program: Command,
   withAccess: WithAccess,
@@ -43,7 +43,7 @@ export function addDirectoryCommands(
 ): void {
   const directory = program
     .command('directory')
-    .description('import and export the directory as NDJSON');
+    .description('import and export the directory as NDJSON, forget deleted users');
   directory
     .command('import')
     .description(
@@ -59,6 +59,19 @@ export function addDirectoryCommands(
       withAccess(false, (access) =>
         importFile(databaseOf(access), file, { ...NO_FLAGS, ...options, terminal }),
       ),
+    );
+  directory
+    .command('forget')
+    .description('delete what the changes say about a user who was deleted')
+    .argument('<user>', 'the id of the user')
+    .action((user) =>
+      withAccess(false, async (access) => {
+        const count = await createStore(databaseOf(access)).forgetUser(user);
+        if (count === undefined) {
+          throw new Error(printable(`${user} is in the directory; delete the user first.`));
+        }
+        terminal.print(printable(`Deleted ${count} changes of ${user}.`));
+      }),
     );
   directory
     .command('export')
@@ -79,7 +92,7 @@ async function importFile(
 ): Promise<void> {
   const refused = createRefusedIds();
   const options: ImportOptions = {
-    actor: cliActor(),
+    author: authorOfCommand(),
     dryRun,
     onEntry: refused.check,
     replace,
@@ -112,11 +125,11 @@ async function importFile(
 }
 
 /** The user of the operating system; the uid if it has no name, as in a container. */
-export function cliActor(readUser: () => { username: string } = userInfo): Actor {
+export function authorOfCommand(readUser: () => { username: string } = userInfo): Author {
   try {
-    return `cli:${readUser().username}`;
+    return cliAuthor(readUser().username);
   } catch {
-    return `cli:${process.getuid?.() ?? 'unknown'}`;
+    return cliAuthor(String(process.getuid?.() ?? 'unknown'));
   }
 }
 

@@ -28,6 +28,8 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   video_ended: `${WINDOW} ${EXPLAIN}`,
   region_not_allowed:
     'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
+  read_only_key:
+    'Directory API: the key has the role read in ADMIN_KEYS_FILE; take one with write.',
   not_found: 'The client has a wrong address, or a proxy changes the path.',
   method_not_allowed: 'The client must send POST to /video-token.',
   request_timeout: 'A slow network, or a proxy that delays the body for more than 10 s.',

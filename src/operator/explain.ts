@@ -1,4 +1,5 @@
 import type { AccessRequest, AccessService, Explanation } from '../access/access.ts';
+import { UnknownMomentError } from '../directory/changes.ts';
 import { PROBLEM_TYPES } from '../http/problems/table.ts';
 import { printable, printableJson } from '../messages/printable.ts';
 import { type Output, type Terminal, verdict } from './terminal.ts';
@@ -8,6 +9,7 @@ export async function explainAccess(
   service: AccessService,
   request: AccessRequest,
   now: number,
+  at: number | undefined,
   { json, terminal }: Output,
 ): Promise<boolean> {
   if (!service.explain) {
@@ -15,9 +17,17 @@ export async function explainAccess(
       'explain needs ACCESS_MODE=sqlite or postgres: with http your own backend decides, with claims the JWT.',
     );
   }
-  const explanation = await service.explain(request, now);
+  const explanation =
+    at === undefined || !service.explainPast
+      ? await service.explain(request, now)
+      : await service.explainPast(request, at).catch(describeMoment);
   terminal.print(json ? printableJson(explanation) : render(explanation, terminal));
   return explanation.decision.allow;
+}
+
+/** @throws {Error} that names the option */
+function describeMoment(error: unknown): never {
+  throw error instanceof UnknownMomentError ? new Error(`--at ${error.message}.`) : error;
 }
 
 function render({ decision, rules }: Explanation, terminal: Terminal): string {

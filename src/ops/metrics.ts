@@ -75,7 +75,14 @@ function createProcessCounters(registry: Registry) {
   });
   // An alert on an increase does not see the first one of a series that begins with it.
   for (const result of ['ok', 'error']) reloads.inc({ result }, 0);
+  const changes = new Counter({
+    name: 'directory_changes_total',
+    help: 'Changes of the directory by the name of the admin key; an import is one.',
+    labelNames: ['actor'],
+    registers,
+  });
   return {
+    directoryChanged: (actor: string) => changes.inc({ actor }),
     clientError: (kind: string) => clientErrors.inc({ kind }),
     reloaded: (result: 'ok' | 'error') => reloads.inc({ result }),
   };

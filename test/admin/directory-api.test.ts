@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import supertest from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createInternalApp } from '../../src/admin/app.ts';
+import { type AdminKey, adminKey } from '../../src/config/admin-keys.ts';
 import type { AccessConfig } from '../../src/config/config.ts';
 import { type Change, createStore } from '../../src/directory/store.ts';
 import { openAccess } from '../../src/open-access.ts';
@@ -14,7 +16,10 @@ import { startPostgres } from '../support/postgres.ts';
 const KEY = 'admin-key-0123456789-0123456789-01';
 const NDJSON = 'application/x-ndjson';
 
-async function openInternal(config: AccessConfig, adminApiKey: string | undefined = KEY) {
+async function openInternal(
+  config: AccessConfig,
+  keys: AdminKey[] = [adminKey('admin', KEY, 'write')],
+) {
   const { service, database } = await openAccess(config);
   const changes: Change[] = [];
   const onChange = (change: Change) => void changes.push(change);
@@ -27,7 +32,7 @@ async function openInternal(config: AccessConfig, adminApiKey: string | undefine
       service,
       now: () => NOW,
     },
-    adminApiKey: () => adminApiKey,
+    adminKeys: () => keys,
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),
   });
@@ -326,7 +331,9 @@ describe.each([
     await importLines({ type: 'video', id: 'c1', title: 'A film' }).expect(200);
     await call('put', 'rooms/c1', { videoIds: ['none'] }).expect(400);
     await call('delete', 'users/c1').expect(404);
-    expect(internal.changes).toEqual([
+    const requestIds = new Set(internal.changes.map(({ requestId }) => requestId));
+    expect(requestIds.size).toBe(6);
+    expect(internal.changes).toMatchObject([
       { actor: 'admin', operation: 'put', kind: 'user', id: 'c1' },
       { actor: 'admin', operation: 'put', kind: 'room', id: 'c1' },
       { actor: 'admin', operation: 'put', kind: 'member', roomId: 'c1', id: 'c1' },
@@ -339,6 +346,59 @@ describe.each([
         replace: false,
       },
     ]);
+  });
+
+  it('lists its changes, newest first, with the key and the request', async () => {
+    const put = await call('put', 'users/listed', {}).expect(200);
+    await call('put', 'users/listed', { status: 'suspended' }).expect(200);
+    const { body } = await call('get', 'changes?id=listed&limit=1').expect(200);
+    expect(body.changes).toMatchObject([
+      {
+        actor: 'admin',
+        type: 'user',
+        id: 'listed',
+        before: { status: 'active' },
+        after: { status: 'suspended' },
+      },
+    ]);
+    const older = await call('get', `changes?id=listed&after=${body.next}`).expect(200);
+    expect(older.body.changes).toMatchObject([{ before: null, after: { status: 'active' } }]);
+    expect(older.body.changes[0].requestId).toBe(put.headers['x-request-id']);
+    expect(older.body.next).toBeNull();
+    for (const wrong of ['limit=0', 'limit=1001', 'after=x', 'type=x', 'before=1']) {
+      await call('get', `changes?${wrong}`).expect(400);
+    }
+  });
+
+  it('explains a decision at a past moment', async () => {
+    await importLines(
+      { type: 'user', id: 'past' },
+      { type: 'video', id: 'past' },
+      { type: 'room', id: 'past', videoIds: ['past'], memberIds: ['past'] },
+    ).expect(200);
+    const before = Date.now() / 1000;
+    const explainAt = (at: string | number) =>
+      call('get', `explain?userId=past&roomId=past&videoId=past&at=${encodeURIComponent(at)}`);
+    await setTimeout(5);
+    await call('put', 'videos/past', { status: 'withdrawn' }).expect(200);
+    await setTimeout(5);
+    const after = new Date().toISOString();
+    expect((await explainAt(before).expect(200)).body.decision.allow).toBe(true);
+    const { decision } = (await explainAt(after).expect(200)).body;
+    expect(decision).toMatchObject({ allow: false, code: 'video_not_allowed' });
+    for (const wrong of [
+      '1',
+      '1e3',
+      'now',
+      before * 1000,
+      '2999-01-01T00:00:00Z',
+      '2026-02-30T00:00:00Z',
+    ]) {
+      const { body } = await explainAt(wrong).expect(400);
+      expect(body.errors).toEqual([
+        { path: expect.stringMatching(/^\/?at$/), message: expect.any(String) },
+      ]);
+    }
   });
 
   it('refuses an import that is no NDJSON', async () => {
@@ -411,7 +471,7 @@ describe('the internal listener', () => {
       logger: createLogger({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
       directory: database && { database, store: createStore(database), service, now: () => NOW },
-      adminApiKey: () => undefined,
+      adminKeys: () => [],
       draining: () => false,
       publicListener: () => ({ port: 0, corsOrigins: [] }),
     });

@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { createInternalApp } from '../../src/admin/app.ts';
+import { adminKey } from '../../src/config/admin-keys.ts';
 import type { Database, Session } from '../../src/directory/database.ts';
 import { createStore } from '../../src/directory/store.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -27,7 +28,7 @@ async function open({ database = {}, explain }: Failing) {
       service: explain ? { explain } : {},
       now: () => NOW,
     },
-    adminApiKey: () => KEY,
+    adminKeys: () => [adminKey('admin', KEY, 'write')],
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),
   });

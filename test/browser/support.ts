@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import puppeteer, { type Browser, type Page, type Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import { createStore } from '../../src/directory/store.ts';
+import { cliAuthor, createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { sampleDirectory } from '../../tools/demo/page.ts';
 
@@ -22,7 +22,7 @@ export async function importSample(folder: string): Promise<string> {
   const path = join(folder, 'sample.db');
   const database = await openSqliteDatabase(path);
   const lines = Readable.from([Buffer.from(await sampleDirectory(new Date()))]);
-  await importDirectory(createStore(database), lines, { actor: 'cli:test' });
+  await importDirectory(createStore(database), lines, { author: cliAuthor('test') });
   await database.close();
   return path;
 }

@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ChangeFilter, readChanges } from '../../src/directory/changes.ts';
 import type { Database, Session } from '../../src/directory/database.ts';
 import { type Changes, LINKS, TABLES } from '../../src/directory/entries.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { readEntry } from '../../src/directory/read.ts';
 import { type Change, createStore, type Store } from '../../src/directory/store.ts';
+import { importDirectory } from '../../src/directory/transfer.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 
@@ -16,6 +19,8 @@ const VIDEO = {
   regions: null,
 } as const;
 
+const ADMIN = { actor: 'admin', requestId: 'request' };
+const OPS = { actor: 'cli:ops', requestId: 'command' };
 const UNLIMITED = { availableFrom: null, availableUntil: null, regions: null };
 
 /** How release 0.2.0 writes a film. */
@@ -44,10 +49,9 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       });
     });
 
-    const putUser = (id: string, user: Changes['user']) => store.put('admin', 'user', id, user);
-    const putVideo = (id: string, video: Changes['video']) =>
-      store.put('admin', 'video', id, video);
-    const putRoom = (id: string, room: Changes['room']) => store.put('admin', 'room', id, room);
+    const putUser = (id: string, user: Changes['user']) => store.put(ADMIN, 'user', id, user);
+    const putVideo = (id: string, video: Changes['video']) => store.put(ADMIN, 'video', id, video);
+    const putRoom = (id: string, room: Changes['room']) => store.put(ADMIN, 'room', id, room);
     const readUser = (id: string) => readEntry(database, 'user', id);
     const readRoom = (id = 'room') => readEntry(database, 'room', id);
 
@@ -168,7 +172,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         await load(database, [{ type: 'video', id: 'film', status: 'available', title: null }]);
         const [line = ''] = await Array.fromAsync(exportDirectory(database));
         expect(JSON.parse(line)).toEqual({ type: 'video', id: 'film', ...answer });
-        await store.delete('admin', 'video', 'film');
+        await store.delete(ADMIN, 'video', 'film');
         await load(database, [JSON.parse(line)]);
         expect(await Array.fromAsync(exportDirectory(database))).toEqual([line]);
         expect(await putVideo('film', { licences: null })).toMatchObject(UNLIMITED);
@@ -224,12 +228,12 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
 
     it('leaves no licence of a deleted film to a new one', async () => {
       await putVideo('film', { licences: SEVERAL });
-      await store.delete('admin', 'video', 'film');
+      await store.delete(ADMIN, 'video', 'film');
       expect(await putVideo('film', { regions: ['SG'] })).toMatchObject({ regions: ['SG'] });
     });
 
     it('creates nothing where it is told to change only what is there', async () => {
-      expect(await store.put('admin', 'video', 'film', {}, false)).toBeUndefined();
+      expect(await store.put(ADMIN, 'video', 'film', {}, false)).toBeUndefined();
       expect(await readEntry(database, 'video', 'film')).toBeUndefined();
       expect(changes).toEqual([]);
     });
@@ -277,7 +281,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'user', id: 'sam', status: 'suspended' },
       ]);
       for (const id of ['new', 'sam', 'new']) {
-        expect(await store.putMember('admin', 'room', id, true)).toBeUndefined();
+        expect(await store.putMember(ADMIN, 'room', id, true)).toBeUndefined();
       }
       expect(await readRoom()).toMatchObject({ memberIds: ['new', 'sam'] });
       expect(await readUser('new')).toEqual({ status: 'active' });
@@ -285,13 +289,13 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     });
 
     it('creates no user for a room that is not there', async () => {
-      expect(await store.putMember('admin', 'no', 'new', true)).toBe('room');
+      expect(await store.putMember(ADMIN, 'no', 'new', true)).toBe('room');
       expect(await readUser('new')).toBeUndefined();
     });
 
     it('makes nobody a member who is not there, unless told to', async () => {
       await load(database, [{ type: 'room', id: 'room' }]);
-      expect(await store.putMember('admin', 'room', 'ghost', false)).toBe('user');
+      expect(await store.putMember(ADMIN, 'room', 'ghost', false)).toBe('user');
       expect(await readUser('ghost')).toBeUndefined();
       expect(await readRoom()).toMatchObject({ memberIds: [] });
       expect(changes).toEqual([]);
@@ -299,8 +303,8 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
 
     it('deletes a membership and says whether there was one', async () => {
       await load(database, [{ type: 'room', id: 'room' }]);
-      await store.putMember('admin', 'room', 'alice', true);
-      const remove = () => store.deleteMember('admin', 'room', 'alice');
+      await store.putMember(ADMIN, 'room', 'alice', true);
+      const remove = () => store.deleteMember(ADMIN, 'room', 'alice');
       expect([await remove(), await remove()]).toEqual([true, false]);
       expect(await readUser('alice')).toBeDefined();
     });
@@ -313,7 +317,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         { type: 'room', id: 'room', videoIds: ['x'], memberIds: ['x'] },
       ]);
       for (const type of ['user', 'video', 'room'] as const) {
-        const remove = () => store.delete('admin', type, 'x');
+        const remove = () => store.delete(ADMIN, type, 'x');
         expect([await remove(), await remove()]).toEqual([true, false]);
       }
       expect(await readRoom()).toEqual({ status: 'open', videoIds: [], memberIds: [] });
@@ -325,26 +329,26 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       await putUser('alice', { status: 'active' });
       await putVideo('film', { ...VIDEO, title: 'A film' });
       await putRoom('room', { status: 'open', videoIds: ['film'] });
-      await store.putMember('cli:ops', 'room', 'alice', false);
-      await store.deleteMember('admin', 'room', 'alice');
-      await store.delete('admin', 'video', 'film');
-      const put = { actor: 'admin', operation: 'put' };
+      await store.putMember(OPS, 'room', 'alice', false);
+      await store.deleteMember(ADMIN, 'room', 'alice');
+      await store.delete(ADMIN, 'video', 'film');
+      const put = { ...ADMIN, operation: 'put' };
       const member = { kind: 'member', roomId: 'room', id: 'alice' };
       expect(changes).toStrictEqual([
         { ...put, kind: 'user', id: 'alice' },
         { ...put, kind: 'video', id: 'film' },
         { ...put, kind: 'room', id: 'room' },
-        { ...put, actor: 'cli:ops', ...member },
-        { actor: 'admin', operation: 'delete', ...member },
-        { actor: 'admin', operation: 'delete', kind: 'video', id: 'film' },
+        { ...put, ...OPS, ...member },
+        { ...ADMIN, operation: 'delete', ...member },
+        { ...ADMIN, operation: 'delete', kind: 'video', id: 'film' },
       ]);
     });
 
     it('reports no change that was refused or that changed nothing', async () => {
       await rejectionOf(putRoom('room', { status: 'open', videoIds: ['none'] }));
-      await store.putMember('admin', 'none', 'alice', true);
-      await store.deleteMember('admin', 'none', 'alice');
-      await store.delete('admin', 'user', 'alice');
+      await store.putMember(ADMIN, 'none', 'alice', true);
+      await store.deleteMember(ADMIN, 'none', 'alice');
+      await store.delete(ADMIN, 'user', 'alice');
       expect(changes).toEqual([]);
     });
 
@@ -423,7 +427,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ]);
       const lines = exportDirectory(database);
       const first = await lines.next();
-      await store.putMember('admin', 'room', 'late', true);
+      await store.putMember(ADMIN, 'room', 'late', true);
       const others = await Array.fromAsync(lines);
       expect(first.value).toContain('alice');
       expect(others.map((line) => JSON.parse(line))).toMatchObject([{ memberIds: ['alice'] }]);
@@ -437,6 +441,193 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       );
       const lines = await Array.fromAsync(exportDirectory(database));
       expect(lines.map((line) => JSON.parse(line).id).sort()).toEqual(ids.sort());
+    });
+
+    describe('its changes', () => {
+      const forgetAll = () => store.forgetBefore(Number.MAX_SAFE_INTEGER);
+      beforeEach(forgetAll);
+      const entries = async (filter: Partial<ChangeFilter> = {}) =>
+        (await readChanges(database, { limit: 1_000, ...filter })).changes.reverse();
+      const bySql = (...statements: string[]) =>
+        database.transaction(async ({ query }) => {
+          for (const statement of statements) await query(statement);
+        });
+      const OPEN = { title: null, status: 'available', ...UNLIMITED };
+
+      it('have who, what, before and after', async () => {
+        await putVideo('film', { title: 'A film' });
+        await putVideo('film', { status: 'withdrawn', regions: ['SG', 'MY'] });
+        await store.delete(OPS, 'video', 'film');
+        const first = { ...OPEN, title: 'A film' };
+        const second = { ...first, status: 'withdrawn', regions: ['SG', 'MY'] };
+        const common = { at: expect.stringMatching(/^20.*Z$/), type: 'video', id: 'film' };
+        expect(await entries()).toEqual([
+          { ...common, ...ADMIN, before: null, after: first },
+          { ...common, ...ADMIN, before: first, after: second },
+          { ...common, ...OPS, before: second, after: null },
+        ]);
+      });
+
+      it('have no entry for a row that stays equal', async () => {
+        const licences = [{ regions: ['SG'] }, { regions: ['MY'] }];
+        const room = { videoIds: ['film'], memberIds: ['alice'] };
+        const put = async () => {
+          await putUser('alice', { status: 'active' });
+          await putVideo('film', { title: 'A film', licences });
+          await putRoom('room', room);
+          await load(database, [
+            { type: 'video', id: 'film', licences },
+            { type: 'room', id: 'room', ...room },
+          ]);
+        };
+        await put();
+        const types = (await entries()).map(({ type }) => type).sort();
+        expect(types).toEqual(['licence', 'member', 'room', 'room_video', 'user', 'video']);
+        await forgetAll();
+        await put();
+        expect(await entries()).toEqual([]);
+      });
+
+      it.each([2, 450])('compare the lists of a room, of %s members', async (count) => {
+        const ids = Array.from({ length: count + 1 }, (_, n) => `user ${n}`);
+        await load(
+          database,
+          ids.map((id) => ({ type: 'user', id })),
+        );
+        await putRoom('room', { memberIds: ids.slice(0, count) });
+        await forgetAll();
+        await putRoom('room', { memberIds: ids.slice(1) });
+        const found = await entries();
+        expect(found.map(({ id, after }) => [id, after]).sort()).toEqual(
+          [
+            ['user 0', null],
+            [`user ${count}`, {}],
+          ].sort(),
+        );
+        expect((await readRoom())?.memberIds.toSorted()).toEqual(ids.slice(1).sort());
+      });
+
+      it('compare licences by their position', async () => {
+        await putVideo('film', { licences: [{ from: 1 }, { from: 2 }, { from: 3 }] });
+        await forgetAll();
+        await putVideo('film', { licences: [{ from: 9 }, { from: 2 }] });
+        expect(await entries()).toMatchObject([
+          { type: 'video', before: { availableFrom: 1 }, after: { availableFrom: 9 } },
+          { type: 'licence', before: { position: 2, from: 3 }, after: null },
+        ]);
+        expect(await readEntry(database, 'video', 'film')).toMatchObject({
+          licences: [{ from: 9 }, { from: 2 }],
+        });
+      });
+
+      it('have no actor for what goes with a deleted entry, and the request', async () => {
+        await load(database, [
+          { type: 'user', id: 'alice' },
+          { type: 'room', id: 'room', memberIds: ['alice'] },
+        ]);
+        await forgetAll();
+        await store.delete(ADMIN, 'user', 'alice');
+        const { requestId } = ADMIN;
+        const found = await entries();
+        expect(found).toHaveLength(2);
+        expect(found).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({ type: 'user', ...ADMIN, after: null }),
+            expect.objectContaining({ type: 'member', actor: null, requestId, after: null }),
+          ]),
+        );
+      });
+
+      it('have no actor for another program, also after a change of ours', async () => {
+        await putUser('alice', {});
+        await rejectionOf(putRoom('room', { memberIds: ['nobody'] }));
+        await bySql(UPSERT_0_2_0, "UPDATE users SET status = 'suspended'");
+        const found = (await entries()).map(({ type, actor }) => [type, actor]);
+        expect(found).toEqual([
+          ['user', 'admin'],
+          ['video', null],
+          ['user', null],
+        ]);
+      });
+
+      it('have nothing of a transaction that is rolled back', async () => {
+        await rejectionOf(putRoom('room', { memberIds: ['nobody'] }));
+        await rejectionOf(load(database, [{ type: 'user', id: 'a' }, { type: 'user' }]));
+        expect(await entries()).toEqual([]);
+      });
+
+      it('know a new id as a deletion and an insertion', async () => {
+        await putUser('alice', {});
+        await forgetAll();
+        await bySql("UPDATE users SET id = 'bob'");
+        const found = (await entries()).map(({ id, before, after }) => [id, before, after]);
+        expect(found).toEqual([
+          ['alice', { status: 'active' }, null],
+          ['bob', null, { status: 'active' }],
+        ]);
+      });
+
+      it('date an import by its end', async () => {
+        async function* lines() {
+          yield Buffer.from('{"type":"user","id":"alice"}\n');
+          await delay(30);
+          yield Buffer.from('{"type":"user","id":"bob"}\n');
+        }
+        await importDirectory(store, lines(), { author: OPS });
+        const [first, second] = await entries();
+        expect(first?.at).toBe(second?.at);
+      });
+
+      it('are read in pages, by type, id and actor', async () => {
+        await load(database, [
+          { type: 'user', id: 'alice' },
+          { type: 'room', id: 'room', memberIds: ['alice'] },
+        ]);
+        await store.put(OPS, 'user', 'alice', { status: 'suspended' });
+        const found: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await readChanges(database, { limit: 3, after });
+          found.push(...page.changes.map(({ type }) => type));
+          after = page.next ?? undefined;
+        } while (after !== undefined);
+        expect(found).toEqual(['user', 'member', 'room', 'user']);
+        const types = async (filter: Partial<ChangeFilter>) =>
+          (await entries(filter)).map(({ type }) => type);
+        expect(await types({ id: 'alice' })).toEqual(['user', 'member', 'user']);
+        expect(await types({ id: 'room' })).toEqual(['room', 'member']);
+        expect(await types({ type: 'user' })).toEqual(['user', 'user']);
+        expect(await types({ actor: 'cli:ops' })).toEqual(['user']);
+        expect(await types({ id: 'alice', type: 'user', actor: 'cli:ops' })).toEqual(['user']);
+        expect(await types({ id: 'none' })).toEqual([]);
+      });
+
+      it('of a deleted user are forgotten, and of others not', async () => {
+        await putUser('alice', {});
+        await putUser('bob', {});
+        await putRoom('room', { memberIds: ['alice', 'bob'] });
+        await store.recordToken(OPS, {
+          userId: 'alice',
+          roomId: 'room',
+          videoId: 'v',
+          expireAt: 1,
+        });
+        expect(await store.forgetUser('alice')).toBeUndefined();
+        await store.delete(ADMIN, 'user', 'alice');
+        expect(await store.forgetUser('alice')).toBe(5);
+        expect(JSON.stringify(await entries())).not.toContain('alice');
+        expect(await entries()).toHaveLength(3);
+      });
+
+      it('are forgotten after their time, and later ones are kept', async () => {
+        for (let n = 0; n < 1_100; n++) await putUser(`user ${n}`, {});
+        const { changes } = await readChanges(database, { limit: 50 });
+        const time = Date.parse(changes.at(-1)?.at ?? '');
+        await store.forgetBefore(time);
+        const kept = await entries();
+        expect(kept.length).toBeGreaterThanOrEqual(50);
+        expect(kept.every(({ at }) => Date.parse(at) >= time)).toBe(true);
+      });
     });
   });
 }

@@ -2,14 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LINKS, TABLES } from '../../src/directory/entries.ts';
+import { LICENCE_TABLE } from '../../src/directory/licences.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const THE_DOOR = 'src/directory/store.ts';
 
 /** A statement that writes to a table of the directory, or to one whose name is put together. */
-const TABLE_NAMES = [...Object.values(TABLES), ...Object.values(LINKS)].map((table) =>
-  'name' in table ? table.name : table.table,
-);
+const TABLE_NAMES = [
+  ...Object.values(TABLES).map(({ name }) => name),
+  ...Object.values(LINKS).map(({ table }) => table),
+  LICENCE_TABLE,
+  'changes',
+];
 const WRITES = new RegExp(
   String.raw`\b(insert\s+(or\s+\w+\s+)?into|replace\s+into|merge\s+into|update|delete\s+from|truncate(\s+table)?|copy)` +
     String.raw`\s+(only\s+)?["'\x60]?(${TABLE_NAMES.join('|')}|\$\{)`,

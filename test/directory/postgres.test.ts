@@ -1,11 +1,12 @@
 import pg from 'pg';
 import { afterAll, expect, it } from 'vitest';
 import { openPostgres } from '../../src/directory/postgres/open.ts';
-import { createStore } from '../../src/directory/store.ts';
+import { cliAuthor, createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { rejectionOf } from '../support/errors.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { describeDirectory } from './contract.ts';
+import { describeHistory } from './history.ts';
 
 const postgres = await startPostgres();
 afterAll(postgres.stop);
@@ -16,6 +17,7 @@ const open = async (name: string) => {
 };
 
 describeDirectory('PostgreSQL', async () => (await open('directory')).database);
+describeHistory('PostgreSQL', async () => (await open('history')).database, 200);
 
 it.each([
   ['waits for lines', 0],
@@ -30,7 +32,7 @@ it.each([
       await terminate(url);
       for (let i = 0; i < 1_000; i++) yield Buffer.from(`{"type":"user","id":"late ${i}"}\n`);
     }
-    const importing = importDirectory(createStore(database), file(), { actor: 'cli:test' });
+    const importing = importDirectory(createStore(database), file(), { author: cliAuthor('test') });
     expect(await rejectionOf(importing)).toMatchObject({ code: 'dependency_unavailable' });
     expect(await database.query('SELECT id FROM users')).toEqual([]);
     await database.close();

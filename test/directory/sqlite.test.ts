@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { describeDirectory } from './contract.ts';
+import { describeHistory } from './history.ts';
 
-describeDirectory('SQLite', async () => {
+async function openTemporary() {
   const folder = temporaryFolder();
   const database = await openSqliteDatabase(join(folder.path, 'access.db'));
   return {
@@ -13,4 +14,7 @@ describeDirectory('SQLite', async () => {
       folder.remove();
     },
   };
-});
+}
+
+describeDirectory('SQLite', openTemporary);
+describeHistory('SQLite', openTemporary, 500);

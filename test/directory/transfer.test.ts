@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import { type Change, createStore } from '../../src/directory/store.ts';
+import { type Change, cliAuthor, createStore } from '../../src/directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../../src/directory/transfer.ts';
 import { splitLines, withIdleTimeout } from '../../src/lines.ts';
 import { chunks, load } from '../support/directory.ts';
@@ -42,7 +42,7 @@ function importLines(
   options: Partial<ImportOptions> = {},
   into = database,
 ) {
-  return importDirectory(createStore(into), lines, { actor: 'cli:test', ...options });
+  return importDirectory(createStore(into), lines, { author: cliAuthor('test'), ...options });
 }
 
 function read(...pieces: (string | Uint8Array)[]) {
@@ -547,17 +547,19 @@ describe('for any bytes', () => {
   });
 });
 
+const AUTHOR = cliAuthor('ops');
+
 describe('what an import reports', () => {
   const report = async (text: string, options: Partial<ImportOptions> = {}) => {
     const changes: Change[] = [];
     const store = createStore(database, (change) => void changes.push(change));
-    await importDirectory(store, chunks(text), { actor: 'cli:ops', ...options }).catch(() => {});
+    await importDirectory(store, chunks(text), { author: AUTHOR, ...options }).catch(() => {});
     return changes;
   };
 
   it('is one change with its counts and who made it, after it was kept', async () => {
     const counts = { user: 1, video: 1, room: 1 };
-    const imported = { actor: 'cli:ops', operation: 'import', counts };
+    const imported = { ...AUTHOR, operation: 'import', counts };
     expect(await report(`${ALICE}\n${FILM}\n${ROOM}`)).toStrictEqual([
       { ...imported, replace: false },
     ]);

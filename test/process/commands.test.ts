@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { cliActor } from '../../src/operator/directory.ts';
+import { authorOfCommand } from '../../src/operator/directory.ts';
 import { decode } from '../../src/token04/index.ts';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -210,10 +210,12 @@ describe('the commands', () => {
 });
 
 it('a change by the command line is made by the user of the operating system', () => {
-  expect(cliActor(() => ({ username: 'ops' }))).toBe('cli:ops');
+  expect(authorOfCommand(() => ({ username: 'ops' })).actor).toBe('cli:ops');
   const nameless = () => {
     throw new Error('no entry in /etc/passwd');
   };
-  expect(cliActor(nameless)).toBe(`cli:${process.getuid?.()}`);
-  expect(cliActor()).toMatch(/^cli:./);
+  expect(authorOfCommand(nameless).actor).toBe(`cli:${process.getuid?.()}`);
+  const { actor, requestId } = authorOfCommand();
+  expect(actor).toMatch(/^cli:./);
+  expect(authorOfCommand().requestId).not.toBe(requestId);
 });

@@ -36,6 +36,12 @@ const USES: Record<string, Case> = {
     code: 0,
     stdout: /"video":"v"/,
   },
+  'admin-key': {
+    args: ['support', '--role', 'read'],
+    code: 0,
+    stdout: /^[\w-]{43}\n\{"name":"support"/,
+  },
+  'directory forget': { args: ['nobody'], code: 0, stdout: /^Deleted 0 changes of nobody/ },
   help: { args: ['mint'], code: 0, stdout: /^Usage: zego-video-token mint/ },
 };
 

@@ -1,6 +1,7 @@
 import { unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { adminKey } from '../../src/config/admin-keys.ts';
 import { decode } from '../../src/token04/index.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { openJwksServer } from '../support/jwks-server.ts';
@@ -175,6 +176,35 @@ describe('a reload', () => {
     keyed.kill('SIGHUP');
     await keyed.line(({ msg }) => msg === 'secrets and keys reloaded');
     expect([await statusWith(before), await statusWith(after)]).toEqual([401, 404]);
+  });
+
+  it('takes named admin keys over, and keeps them when the file is wrong', async () => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    const file = join(folder.path, 'keys.json');
+    const [before, after] = ['before', 'after'].map(
+      (name) => `${name}-0123456789-0123456789-0123456789`,
+    );
+    const write = (key = '') =>
+      writeFileSync(file, JSON.stringify([adminKey('support', key, 'read')]));
+    write(before);
+    const { service } = await start({ ADMIN_KEYS_FILE: file });
+    const statusWith = async (key = '') =>
+      (
+        await fetch(`${service.internal}/directory/users/nobody`, {
+          headers: { authorization: `Bearer ${key}` },
+        })
+      ).status;
+    expect(await statusWith(before)).toBe(404);
+    write(after);
+    service.kill('SIGHUP');
+    await service.line(({ msg }) => msg === 'secrets and keys reloaded');
+    expect([await statusWith(before), await statusWith(after)]).toEqual([401, 404]);
+    writeFileSync(file, '[]');
+    service.kill('SIGHUP');
+    await service.line(({ msg }) => msg === 'reload failed');
+    expect(await statusWith(after)).toBe(404);
+    expect(service.stdout()).not.toContain(after);
   });
 
   it('drops no request', async () => {

@@ -147,7 +147,13 @@ it('each change of the directory is a line with who made it and ids, and nothing
     .map((line) => JSON.parse(line))
     .filter(({ msg }) => msg === 'directory changed')
     .map(({ time: _time, ...change }) => change);
-  const change = { level: 'info', msg: 'directory changed', actor: 'admin' };
+  const change = {
+    level: 'info',
+    msg: 'directory changed',
+    event: 'directory_change',
+    actor: 'admin',
+    requestId: expect.any(String),
+  };
   expect(changes).toEqual([
     { ...change, operation: 'put', kind: 'video', id: 'new' },
     { ...change, operation: 'delete', kind: 'member', roomId: 'room', id: 'alice' },

@@ -1,5 +1,5 @@
 import type { Database } from '../../src/directory/database.ts';
-import { createStore, type ImportCounts } from '../../src/directory/store.ts';
+import { cliAuthor, createStore, type ImportCounts } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 
 /** Bytes as a stream gives them, in the pieces that a test chose. */
@@ -12,6 +12,6 @@ export function load(database: Database, entries: readonly object[]): Promise<Im
   return importDirectory(
     createStore(database),
     chunks(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')),
-    { actor: 'cli:test', allowEmpty: true },
+    { author: cliAuthor('test'), allowEmpty: true },
   );
 }

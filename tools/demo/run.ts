@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../src/config/environment.ts';
 import { variables } from '../../src/config/variables.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
-import { createStore } from '../../src/directory/store.ts';
+import { cliAuthor, createStore } from '../../src/directory/store.ts';
 import { importDirectory } from '../../src/directory/transfer.ts';
 import { type Terminal, table, verdict } from '../../src/operator/terminal.ts';
 import { decode } from '../../src/token04/index.ts';
@@ -43,7 +43,7 @@ export async function runDemo(
   const secrets = { zego: randomText(), jwt: randomText() };
   const database = await openSqliteDatabase(join(folder, 'access.db'));
   const lines = Readable.from([Buffer.from(await sampleDirectory(new Date()))]);
-  await importDirectory(createStore(database), lines, { actor: 'cli:demo' });
+  await importDirectory(createStore(database), lines, { author: cliAuthor('demo') });
   await database.close();
   const page = onlyOnce ? undefined : await openDemoPage(secrets.jwt);
   const service = spawn(process.execPath, ['--import', END_WITH_PARENT, SERVICE], {

@@ -19,7 +19,7 @@ const unused = (): never => {
   throw new Error('this application serves no requests');
 };
 
-const SESSION = { query: unused, parameter: unused, list: unused };
+const SESSION = { query: unused, parameter: unused, list: unused, clock: '', author: { set: '' } };
 
 const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
 
@@ -86,15 +86,15 @@ export async function describeInternalApi(): Promise<object> {
         ...COMMON,
         title: 'zego-video-token, internal listener',
         description: `Users, rooms and videos, for the team alone. It is there with ACCESS_MODE=sqlite or postgres and
-ADMIN_API_KEY set. A change holds from the next request on.`,
+ADMIN_API_KEY or ADMIN_KEYS_FILE set. A change holds from the next request on.`,
       },
       servers: [server('http://127.0.0.1:9090', 'Local: the internal listener.', true)],
       tags: [{ name: 'Directory', description: 'Who is there, and what can be watched where.' }],
-      credential: { ...BEARER, description: 'ADMIN_API_KEY.' },
+      credential: { ...BEARER, description: 'A key of ADMIN_KEYS_FILE, or ADMIN_API_KEY.' },
     },
     async (app) => {
       const options = { database, store: createStore(database) };
-      const service = { explain: unused };
+      const service = { explain: unused, explainPast: unused };
       await app.register(directoryRoutes({ ...options, service, now: unused }));
     },
   );

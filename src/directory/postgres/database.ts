@@ -66,6 +66,11 @@ function createSession(client: Pick<pg.ClientBase, 'query'>, names: StatementNam
     },
     parameter: (position) => `$${position}`,
     list: (parameter) => `json_array_elements_text(${parameter}::json) AS list(value)`,
+    clock: '(extract(epoch FROM clock_timestamp()) * 1000)::bigint',
+    // Until the end of the transaction.
+    author: {
+      set: "SELECT set_config('directory.actor', $1, true), set_config('directory.request_id', $2, true)",
+    },
   };
 }
 

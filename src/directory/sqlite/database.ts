@@ -86,13 +86,15 @@ export function openSqliteReader(path: string): Database {
 
 /** A database that is whichever is open at the moment; throws what `current` throws. */
 export function delegate(
-  { parameter, list }: Session,
+  { parameter, list, clock, author }: Session,
   current: () => Database,
   close: () => Promise<void>,
 ): Database {
   return {
     parameter,
     list,
+    clock,
+    author,
     query: async (sql, values) => current().query(sql, values),
     transaction: async (work) => current().transaction(work),
     snapshot: async () => current().snapshot(),
@@ -158,6 +160,11 @@ function createSession(db: DatabaseSync): Session {
     query: async (sql, values = []) => orUnavailable(() => prepare(sql).all(...values)),
     parameter: (position) => `?${position}`,
     list: (parameter) => `json_each(${parameter})`,
+    clock: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    author: {
+      set: 'INSERT OR REPLACE INTO change_author (id, actor, request_id) VALUES (1, ?1, ?2)',
+      clear: 'DELETE FROM change_author',
+    },
   };
 }
 

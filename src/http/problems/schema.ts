@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from '../../errors.ts';
+import { ERROR_CODES, type ErrorCode, INTERNAL_CODES } from '../../errors.ts';
 import type { ProblemDetails } from './response.ts';
 import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
@@ -30,8 +30,18 @@ const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'A refusal (RFC 9457).' });
 
+const internalProblemSchema = problemSchema
+  .extend({
+    code: z
+      .enum([...ERROR_CODES, ...INTERNAL_CODES])
+      .meta({ description: 'What is wrong; programs branch on it.' }),
+  })
+  .meta({ id: 'InternalProblem', description: 'A refusal (RFC 9457).' });
+
 /** The response schemas for these codes, by status. `details` replaces the default ones. */
 export function problemResponses(codes: readonly ErrorCode[], details: ProblemDetails = {}) {
+  const isInternal = INTERNAL_CODES.some((code) => codes.includes(code));
+  const schema = isInternal ? internalProblemSchema : problemSchema;
   return Object.fromEntries(
     [...Map.groupBy(codes, (code) => PROBLEM_TYPES[code].status)].map(([status, sharing]) => [
       status,
@@ -39,7 +49,7 @@ export function problemResponses(codes: readonly ErrorCode[], details: ProblemDe
         description: sharing
           .map((code) => `\`${code}\`: ${details[code] ?? PROBLEM_TYPES[code].detail}`)
           .join('\n\n'),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: problemSchema } },
+        content: { [PROBLEM_MEDIA_TYPE]: { schema } },
       },
     ]),
   );

@@ -86,6 +86,12 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     detail: 'This video may not be watched in your country.',
     action: 'choose_another_video',
   },
+  read_only_key: {
+    status: 403,
+    title: 'Read-only key',
+    detail: 'This key may only read; ask for one with the role write.',
+    action: 'contact_support',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
