@@ -63,7 +63,6 @@ describe('with a shared secret', () => {
     ['null for exp', () => forge(HS256, alice({ exp: null }))],
     ['exp 1e300', () => forge(HS256, '{"sub":"alice","exp":1e300}')],
     ['exp 1e400', () => forge(HS256, '{"sub":"alice","exp":1e400}')],
-    ['half a second of exp', () => forge(HS256, alice({ exp: seconds() + 0.5 + HOUR }))],
     ['nbf in the future', () => forge(HS256, alice({ nbf: seconds() + 60 }))],
     ['iat in the future', () => forge(HS256, alice({ iat: seconds() + 60 }))],
     ['a string for iat', () => forge(HS256, alice({ iat: '1' }))],
