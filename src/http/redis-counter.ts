@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ClientContext, Redis, type Result } from 'ioredis';
 import { watchDependency } from '../dependency.ts';
+import { causeOf } from '../messages/causes.ts';
 import type { Counter } from './rate-limit.ts';
 
 const TIMEOUT_MS = 150;
@@ -13,10 +14,8 @@ local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return { count, redis.call('PTTL', KEYS[1]) }`;
 
-/** Errors of a Redis that is not the primary, or not yet: a failover or a proxy may have another one at its address. */
-const NOT_PRIMARY = /(^|-)(READONLY|LOADING|MASTERDOWN)\b/;
-/** Errors of a Redis Cluster, which answers for some keys and not for others. */
-const IN_CLUSTER = /(^|-)(MOVED|ASK|CLUSTERDOWN|TRYAGAIN|CROSSSLOT)\b/;
+/** Causes of a Redis that is not the primary, or not yet: a failover or a proxy may have another one at its address. */
+const NOT_PRIMARY = ['READONLY', 'LOADING', 'MASTERDOWN'];
 /** So many keys that no node of a cluster has the slots of all. */
 const CHECK_KEYS = Array.from({ length: 16 }, (_, index) => hash(`check ${index}`));
 
@@ -71,7 +70,7 @@ export function createRedisCounter(options: RedisCounterOptions): SharedCounter 
     else dependency.down();
     skipRedisUntil = isShared ? 0 : performance.now() + RETRY_EVERY_MS;
     const reply = replyOf(error);
-    isCluster ||= IN_CLUSTER.test(messageOf(error));
+    isCluster ||= !isShared && causeOf(error).code === 'REDIS_CLUSTER';
     // An error reply after a timeout is a new cause.
     if (shared !== isShared || (reply && reply !== loggedReply)) onChange(isShared, error);
     if (isShared || reply) loggedReply = reply;
@@ -116,19 +115,15 @@ function connectTo(url: string): Redis {
     maxRetriesPerRequest: 1,
     autoResendUnfulfilledCommands: false,
     retryStrategy: () => RETRY_EVERY_MS,
-    reconnectOnError: ({ message }) => NOT_PRIMARY.test(message),
+    reconnectOnError: (error) => NOT_PRIMARY.includes(causeOf(error).code),
     scripts: { incrementWindow: { lua: INCREMENT, numberOfKeys: 1 } },
   });
 }
 
 /** The error code of a Redis reply, such as NOAUTH. */
 function replyOf(error: unknown): string | undefined {
-  const isReply = (error as Error | undefined)?.name === 'ReplyError';
-  return isReply ? messageOf(error).split(' ', 1)[0] : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return (error as Error | undefined)?.message ?? '';
+  const { name, message = '' } = (error ?? {}) as Error;
+  return name === 'ReplyError' ? message.split(' ', 1)[0] : undefined;
 }
 
 /** Keeps addresses and user ids out of Redis. */
