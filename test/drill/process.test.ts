@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { cli } from '../support/cli.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { signFreshJwt } from '../support/jwt.ts';
-import { post } from '../support/post.ts';
+import { post, postOnce } from '../support/post.ts';
 import { describeWith } from '../support/program.ts';
 import { writeSample } from '../support/sample.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -26,7 +26,7 @@ describe('a process in trouble', () => {
     expect((await post(service.origin)).status).toBe(200);
     const credential = await signFreshJwt();
     service.kill('SIGSTOP');
-    const waiting = Array.from({ length: 20 }, () => post(service.origin, credential));
+    const waiting = Array.from({ length: 20 }, () => postOnce(service.origin, credential));
     await delay(2_000);
     service.kill('SIGCONT');
     const answers = await Promise.all(waiting);

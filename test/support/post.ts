@@ -8,8 +8,14 @@ export type Answer = {
   ms: number;
 };
 
-/** Asks a started service for a token, as alice would. */
+/** Asks a started service for a token, as alice would, and again while the machine is too busy to answer. */
 export async function post(origin: string, credential?: string): Promise<Answer> {
+  const answer = await postOnce(origin, credential);
+  return answer.code === 'overloaded' ? post(origin, credential) : answer;
+}
+
+/** Asks once, and takes `overloaded` for an answer. */
+export async function postOnce(origin: string, credential?: string): Promise<Answer> {
   const started = performance.now();
   const response = await fetch(`${origin}/video-token`, {
     method: 'POST',
