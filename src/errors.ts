@@ -25,7 +25,12 @@ export const ERROR_CODES = [
 ] as const;
 
 /** Codes of the internal listener alone. */
-export const INTERNAL_CODES = ['read_only_key'] as const;
+export const INTERNAL_CODES = [
+  'read_only_key',
+  'https_required',
+  'cross_site',
+  'host_not_allowed',
+] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number] | (typeof INTERNAL_CODES)[number];
 

@@ -10,6 +10,7 @@ export type Secrets = {
   verify: Verifier['verify'];
   generate: Generate;
   adminKeys(): readonly AdminKey[];
+  serverSecret(): string;
   healthy(): boolean;
   /**
    * Applies the secrets, keys and providers of `config` and clears cached verifications. Rejects when the new keys
@@ -26,7 +27,8 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
   const { outbound } = auth;
   let { adminKeys } = config.internal;
   let verifier = await openVerifier(config.auth, events);
-  let generate = createGenerator(config.zego);
+  let { zego } = config;
+  let generate = createGenerator(zego);
 
   async function renewVerifier(next: Config['auth']): Promise<void> {
     if (isDeepStrictEqual(next, auth)) return;
@@ -40,9 +42,11 @@ export async function createSecrets(config: Config, events: AuthEvents): Promise
     verify: (token, now) => verifier.verify(token, now),
     generate: (input) => generate(input),
     adminKeys: () => adminKeys,
+    serverSecret: () => zego.secret,
     healthy: () => verifier.healthy(),
     async reload(next) {
-      generate = createGenerator(next.zego);
+      zego = next.zego;
+      generate = createGenerator(zego);
       adminKeys = next.internal.adminKeys;
       await renewVerifier(next.auth);
       auth = next.auth;

@@ -1,8 +1,9 @@
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { AccessService } from './access/access.ts';
 import { createInternalApp, type InternalAppOptions } from './admin/app.ts';
+import { createRecentDecisions, type RecentDecisions } from './admin/decisions.ts';
 import type { AccessConfig, Config } from './config/config.ts';
 import { orStartError } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
@@ -68,22 +69,18 @@ export async function startService(
   const secrets = await openSecrets(config, logger, metrics);
   const limiter = await createLimiter(config.limits, logger, metrics);
   const onClientError = createClientErrorLog(logger, metrics.clientError);
-  const dependencies = {
-    logger,
-    onClientError,
-    audit,
-    metrics,
-    load,
-    access,
-    secrets,
-    limiter,
-  };
-  const app = await createApp(config, dependencies, () => lifecycle);
+  const admin = adminOf(config, secrets);
+  const decisions = admin?.decisions;
+  const app = await createApp(
+    config,
+    { logger, onClientError, audit, decisions, metrics, load, access, secrets, limiter },
+    () => lifecycle,
+  );
   const internal = await createInternalApp({
     logger,
     metrics: metrics.registry,
     directory: directoryOf(access, logger, metrics),
-    adminKeys: secrets.adminKeys,
+    admin,
     draining: () => lifecycle === 'draining',
     onClientError,
     publicListener: () => ({
@@ -101,6 +98,7 @@ export async function startService(
     reloaded: metrics.reloaded,
     drain() {
       lifecycle = 'draining';
+      decisions?.end();
     },
     async close(timeoutMs) {
       await Promise.all([closeWithin(app, timeoutMs), closeWithin(internal, timeoutMs)]);
@@ -171,6 +169,19 @@ function directoryOf(
   return { database, store: createStore(database, onChange), service, now: unixSeconds };
 }
 
+/** What stands behind a key; undefined without one. */
+function adminOf({ internal, http }: Config, secrets: Secrets): InternalAppOptions['admin'] {
+  if (internal.adminKeys.length === 0) return undefined;
+  return {
+    keys: secrets.adminKeys,
+    secret: secrets.serverSecret,
+    hosts: internal.adminHosts,
+    trustProxy: http.trustProxy,
+    decisions: createRecentDecisions(hostname(), Date.now),
+    now: unixSeconds,
+  };
+}
+
 function openSecrets(config: Config, logger: Logger, metrics: Metrics): Promise<Secrets> {
   warnOfNoAudience(config.auth, logger);
   warnOfPlainHttp(config.auth, logger);
@@ -203,6 +214,7 @@ type Dependencies = {
   logger: Logger;
   onClientError: ReturnType<typeof createClientErrorLog>;
   audit: AuditLog;
+  decisions: RecentDecisions | undefined;
   metrics: Metrics;
   load: LoadMonitor;
   access: OpenedAccess;
@@ -212,7 +224,17 @@ type Dependencies = {
 
 function createApp(
   { http, limits, token, auth: { ids } }: Config,
-  { logger, onClientError, audit, metrics, load, access, secrets, limiter }: Dependencies,
+  {
+    logger,
+    onClientError,
+    audit,
+    decisions,
+    metrics,
+    load,
+    access,
+    secrets,
+    limiter,
+  }: Dependencies,
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
   const { counter, shared } = limiter;
@@ -251,7 +273,7 @@ function createApp(
       repliesUserId: ids.hashKey !== undefined,
       strictIds: ids.strict,
       now: unixSeconds,
-      onAuditEvent: auditAndCount(audit, metrics),
+      onAuditEvent: auditAndCount(audit, metrics, decisions),
     },
   });
 }
@@ -267,10 +289,11 @@ function timed(access: AccessService, metrics: Metrics): AccessService['check'] 
   };
 }
 
-function auditAndCount(audit: AuditLog, metrics: Metrics) {
+function auditAndCount(audit: AuditLog, metrics: Metrics, decisions?: RecentDecisions) {
   return (event: AuditEvent) => {
     metrics.decided(event.outcome, event.code, event.durationMs / 1000);
     audit.write(event);
+    decisions?.add(event);
   };
 }
 

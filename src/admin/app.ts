@@ -1,12 +1,23 @@
 import type { Registry } from '@prometheus-io/client';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify';
 import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { VERSION } from '../version.ts';
+import { createAddressOf } from './browser.ts';
+import { decisionRoutes } from './decision-routes.ts';
+import type { RecentDecisions } from './decisions.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
 import { type AdminKey, requireKey } from './keys.ts';
 import { DETAILS } from './refusals.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { createSessions } from './sessions.ts';
 
 /** Clients may read an export slowly. */
 const STALLED_MS = 60_000;
@@ -18,19 +29,33 @@ export type InternalAppOptions = {
   metrics: Registry;
   /** Undefined when the access mode has no directory. */
   directory: DirectoryOptions | undefined;
-  /** The directory API is registered only when there is one. */
-  adminKeys(): readonly AdminKey[];
+  /** Undefined without a key at the start: then there are neither sessions nor decisions nor the directory API. */
+  admin: AdminOptions | undefined;
   draining(): boolean;
   onClientError?: Exclude<BaseAppOptions['onClientError'], undefined>;
   /** The target of "Try it out" in the API reference. */
   publicListener(): PublicListener;
 };
 
+/** What stands behind a key. */
+export type AdminOptions = {
+  keys(): readonly AdminKey[];
+  /** The ServerSecret, from which the keys of sessions are derived. */
+  secret(): string;
+  /** Names of this listener, in lower case. */
+  hosts: readonly string[];
+  /** CIDR ranges of the proxies in front. */
+  trustProxy: readonly string[];
+  decisions: RecentDecisions;
+  /** Unix seconds. */
+  now(): number;
+};
+
 /** The internal application: metrics, API reference, directory API. */
 export async function createInternalApp(
   dependencies: InternalAppOptions,
 ): Promise<FastifyInstance> {
-  const { logger, metrics, directory, adminKeys, draining, onClientError } = dependencies;
+  const { logger, metrics, directory, admin, draining, onClientError } = dependencies;
   const options = {
     logger,
     draining,
@@ -48,13 +73,26 @@ export async function createInternalApp(
   );
   app.get('/version', async () => ({ version: VERSION, nodejs: process.version }));
   addDocs(app, options, dependencies.publicListener);
-  if (directory && adminKeys().length > 0) {
-    await app.register(async (scope) => {
-      scope.addHook('onRequest', requireKey(adminKeys, createMemoryCounter()));
-      await scope.register(directoryRoutes(directory));
-    });
-  }
+  if (admin) await app.register(adminRoutes(admin, directory));
   return app;
+}
+
+/** Whatever needs a key. */
+function adminRoutes(
+  { decisions, secret, trustProxy, ...admin }: AdminOptions,
+  directory: DirectoryOptions | undefined,
+): FastifyPluginAsync {
+  const options = {
+    ...admin,
+    sessions: createSessions(secret),
+    addressOf: createAddressOf(trustProxy),
+  };
+  return async (scope) => {
+    scope.addHook('onRequest', requireKey(options, createMemoryCounter()));
+    await scope.register(sessionRoutes(options, directory !== undefined));
+    await scope.register(decisionRoutes(decisions, options));
+    if (directory) await scope.register(directoryRoutes(directory));
+  };
 }
 
 /** Loads the pages on the first request, because they would more than double the start time. */

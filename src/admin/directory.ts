@@ -10,6 +10,7 @@ import { countrySchema, roomIdSchema, userIdSchema, videoIdSchema } from '../ide
 import { withIdleTimeout } from '../lines.ts';
 import { MOMENT_RULE, parseMoment } from '../time.ts';
 import { authorOf } from './keys.ts';
+import { limitSchema } from './lists.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 
@@ -173,9 +174,6 @@ function rethrowMoment(error: unknown): never {
   throw invalidRequest(error.message, 'at');
 }
 
-/** Of this and every list. */
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
 const LAST_POSITION = /^\d{1,15}$/;
 
 const changesSchema = z
@@ -212,7 +210,7 @@ function changesRoute({ database }: DirectoryOptions): FastifyPluginAsyncZod {
     }),
     actor: z.string().min(1).max(128).optional(),
     after: z.string().regex(LAST_POSITION, 'must be the next of a page').optional(),
-    limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+    limit: limitSchema,
   });
   const content = { 'application/json': { schema: changesSchema } };
   return async (app) => {

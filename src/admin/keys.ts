@@ -1,9 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Author } from '../directory/store.ts';
 import { ServiceError } from '../errors.ts';
 import type { Counter } from '../http/rate-limit.ts';
 import { readBearer } from '../http/request.ts';
+import { type AddressOf, requireHost, requireSameOrigin } from './browser.ts';
+import { hasSessionCookie, type Session, type Sessions, sessionCookie } from './sessions.ts';
 
 /** A key, of which only the SHA-256 is known, in hexadecimal digits. */
 export type AdminKey = { name: string; keyHash: string; role: 'read' | 'write' };
@@ -15,28 +17,67 @@ declare module 'fastify' {
   }
 }
 
-/** The key of a request to the directory API; a name, never the key itself. */
-type NamedKey = Pick<AdminKey, 'name' | 'role'>;
+/** Who sent a request: a key, by itself or by the session of a browser. */
+export type Visitor = Pick<Session, 'key'> & Partial<Session>;
 
-const keyOf = new WeakMap<FastifyRequest, NamedKey>();
+export type KeyOptions = {
+  keys(): readonly AdminKey[];
+  sessions: Sessions;
+  addressOf: AddressOf;
+  /** ADMIN_HOSTS. */
+  hosts: readonly string[];
+  /** Unix seconds. */
+  now(): number;
+};
+
+const visitors = new WeakMap<FastifyRequest, Visitor>();
 
 const MIN_KEY_LENGTH = 32;
 const FAILURES_PER_MINUTE = 10;
 const MINUTE_MS = 60_000;
+const SAFE_METHODS = ['GET', 'HEAD'];
 
 /**
- * A hook that refuses requests without a key, and those of a key whose role is too small. A right key is taken
- * however many wrong ones came before.
+ * A hook that refuses requests without a key or a session, and those of a key whose role is too small. A right key
+ * is taken however many wrong ones came before.
  */
-export function requireKey(keys: () => readonly AdminKey[], failures: Counter) {
-  return async (request: FastifyRequest): Promise<void> => {
-    const key = findKey(keys(), readBearer(request.headers.authorization));
-    if (!key) throw await refusal(failures);
-    keyOf.set(request, key);
-    if (roleFor(request) === 'write' && key.role !== 'write') {
+export function requireKey(options: KeyOptions, failures: Counter) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const visitor = isByCookie(request)
+      ? byCookie(request, options)
+      : await byKey(request, options, failures);
+    visitors.set(request, visitor);
+    // Names of people; a browser keeps what it is not told to forget.
+    reply.header('cache-control', 'no-store');
+    if (roleFor(request) === 'write' && visitor.key.role !== 'write') {
       throw new ServiceError('read_only_key');
     }
   };
+}
+
+/** Only browsers have cookies; a key in the header needs none of their checks. */
+function isByCookie({ headers }: FastifyRequest): boolean {
+  return headers.authorization === undefined && hasSessionCookie(headers.cookie);
+}
+
+function byCookie(request: FastifyRequest, options: KeyOptions): Visitor {
+  const address = options.addressOf(request);
+  requireHost(address, options.hosts);
+  if (!SAFE_METHODS.includes(request.method)) requireSameOrigin(request, false);
+  const value = sessionCookie(request.headers.cookie, address.port) ?? '';
+  const session = options.sessions.find(value, options.keys(), options.now());
+  if (!session) throw new ServiceError('credential_expired');
+  return session;
+}
+
+async function byKey(
+  { headers }: FastifyRequest,
+  { keys }: KeyOptions,
+  failures: Counter,
+): Promise<Visitor> {
+  const key = findKey(keys(), readBearer(headers.authorization));
+  if (!key) throw await refusal(failures);
+  return { key };
 }
 
 /** Compares with every key, so that the time says nothing of which one it is. */
@@ -55,11 +96,22 @@ async function refusal(failures: Counter): Promise<ServiceError> {
 }
 
 function roleFor({ method, routeOptions }: FastifyRequest): AdminKey['role'] {
-  const { keyRole = ['GET', 'HEAD'].includes(method) ? 'read' : 'write' } = routeOptions.config;
+  const { keyRole = SAFE_METHODS.includes(method) ? 'read' : 'write' } = routeOptions.config;
   return keyRole;
 }
 
-/** Who makes the changes of a request that {@link requireKey} let through. */
+/** Who sent a request that {@link requireKey} let through. */
+export function visitorOf(request: FastifyRequest): Visitor {
+  return visitors.get(request) as Visitor;
+}
+
+/** Whether the key of a long answer is still there, and its session has not ended. */
+export function isStillValid({ key, expiresAt }: Visitor, { keys, now }: KeyOptions): boolean {
+  const isThere = keys().some(({ name, keyHash }) => name === key.name && keyHash === key.keyHash);
+  return isThere && (expiresAt === undefined || now() < expiresAt);
+}
+
+/** Who makes the changes of a request. */
 export function authorOf(request: FastifyRequest): Author {
-  return { actor: keyOf.get(request)?.name ?? '', requestId: request.id };
+  return { actor: visitorOf(request).key.name, requestId: request.id };
 }

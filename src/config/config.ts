@@ -47,7 +47,14 @@ export type Config = {
     reusePort: boolean;
   };
   /** The internal listener. */
-  internal: { host: string; port: number; adminKeys: AdminKey[]; changesKeepDays: number };
+  internal: {
+    host: string;
+    port: number;
+    adminKeys: AdminKey[];
+    /** In lower case. */
+    adminHosts: string[];
+    changesKeepDays: number;
+  };
   limits: { perIp: number; perUser: number; redisUrl: string | undefined };
   zego: {
     appId: number;
@@ -164,6 +171,7 @@ function toConfig(
       host: values.INTERNAL_HOST,
       port: values.INTERNAL_PORT,
       adminKeys,
+      adminHosts: values.ADMIN_HOSTS.map((name) => name.toLowerCase()),
       changesKeepDays: values.CHANGES_KEEP_DAYS,
     },
     limits: {

@@ -55,6 +55,11 @@ export function host() {
     );
 }
 
+/** A name as in the Host header, without a port. */
+export function isHostName(item: string): boolean {
+  return /^[\w-]+(\.[\w-]+)*$/.test(item);
+}
+
 export function secret() {
   return z
     .string()

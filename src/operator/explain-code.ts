@@ -30,6 +30,11 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
     'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   read_only_key:
     'Directory API: the key has the role read in ADMIN_KEYS_FILE; take one with write.',
+  https_required:
+    'Console: it was opened by http and a name. Use a port-forward, or put it behind https; TRUST_PROXY must have the proxy, which must send X-Forwarded-Proto.',
+  cross_site:
+    'Console: another page sent the request, or a proxy removes Sec-Fetch-Site and changes Origin or Host.',
+  host_not_allowed: 'Console: ADMIN_HOSTS lacks the name under which the listener is reached.',
   not_found: 'The client has a wrong address, or a proxy changes the path.',
   method_not_allowed: 'The client must send POST to /video-token.',
   request_timeout: 'A slow network, or a proxy that delays the body for more than 10 s.',

@@ -9,6 +9,7 @@ import { type Change, createStore } from '../../src/directory/store.ts';
 import { openAccess } from '../../src/open-access.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { adminOptions } from '../support/admin.ts';
 import { NOW } from '../support/clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -32,7 +33,7 @@ async function openInternal(
       service,
       now: () => NOW,
     },
-    adminKeys: () => keys,
+    admin: adminOptions(() => keys),
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),
   });
@@ -471,7 +472,7 @@ describe('the internal listener', () => {
       logger: createLogger({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
       directory: database && { database, store: createStore(database), service, now: () => NOW },
-      adminKeys: () => [],
+      admin: undefined,
       draining: () => false,
       publicListener: () => ({ port: 0, corsOrigins: [] }),
     });

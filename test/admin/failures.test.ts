@@ -7,6 +7,7 @@ import { createStore } from '../../src/directory/store.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { adminOptions } from '../support/admin.ts';
 import { NOW } from '../support/clock.ts';
 
 const KEY = 'admin-key-0123456789-0123456789-01';
@@ -28,7 +29,7 @@ async function open({ database = {}, explain }: Failing) {
       service: explain ? { explain } : {},
       now: () => NOW,
     },
-    adminKeys: () => [adminKey('admin', KEY, 'write')],
+    admin: adminOptions(() => [adminKey('admin', KEY, 'write')]),
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),
   });

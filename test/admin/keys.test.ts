@@ -1,15 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import supertest from 'supertest';
-import { expect, it, onTestFinished } from 'vitest';
-import { createInternalApp } from '../../src/admin/app.ts';
+import { expect, it } from 'vitest';
 import { type AdminKey, adminKey, readAdminKeys } from '../../src/config/admin-keys.ts';
-import { createStore } from '../../src/directory/store.ts';
-import { openAccess } from '../../src/open-access.ts';
-import { createLogger } from '../../src/ops/logger.ts';
-import { createMetrics } from '../../src/ops/metrics.ts';
-import { NOW } from '../support/clock.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { adminOptions, openInternal } from '../support/admin.ts';
 
 const newKey = () => randomBytes(32).toString('base64url');
 const READ = newKey();
@@ -22,26 +15,7 @@ const KEYS = [
 ];
 
 async function open(keys: () => readonly AdminKey[] = () => KEYS) {
-  const folder = temporaryFolder();
-  const { service, database } = await openAccess({
-    mode: 'sqlite',
-    path: join(folder.path, 'access.db'),
-  });
-  const lines: string[] = [];
-  const app = await createInternalApp({
-    logger: createLogger({ write: (line: string) => void lines.push(line) }, 'trace'),
-    metrics: createMetrics('sqlite').registry,
-    directory: database && { database, store: createStore(database), service, now: () => NOW },
-    adminKeys: keys,
-    draining: () => false,
-    publicListener: () => ({ port: 0, corsOrigins: [] }),
-  });
-  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
-  onTestFinished(async () => {
-    await app.close();
-    await service.close();
-    folder.remove();
-  });
+  const { origin, lines } = await openInternal(adminOptions(keys));
   const call = (
     method: 'get' | 'head' | 'put' | 'patch' | 'post' | 'delete',
     path: string,

@@ -357,6 +357,14 @@ const MISTAKES: Mistake[] = [
     'INTERNAL_PORT',
     /the same/,
   ],
+  ['a wildcard as name of the console', { ADMIN_HOSTS: '*' }, 'ADMIN_HOSTS', /host names/],
+  ['the console with a port', { ADMIN_HOSTS: 'console.example:9090' }, 'ADMIN_HOSTS', /host names/],
+  [
+    'the console with https',
+    { ADMIN_HOSTS: 'https://console.example' },
+    'ADMIN_HOSTS',
+    /host names/,
+  ],
   ['a wildcard as origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS', /never \*/],
   [
     'an origin with a slash',

@@ -21,6 +21,7 @@ describe('an environment with the least in it', () => {
       INTERNAL_PORT: 9090,
       LOG_LEVEL: 'info',
       TRUST_PROXY: [],
+      ADMIN_HOSTS: [],
       CHANGES_KEEP_DAYS: 400,
       CORS_ORIGINS: [],
       ZEGO_APP_ID: 1_234_567_890,

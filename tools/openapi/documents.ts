@@ -8,7 +8,10 @@ import {
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { answerSchema, questionSchema } from '../../src/access/backend.ts';
+import { decisionRoutes } from '../../src/admin/decision-routes.ts';
+import { createRecentDecisions } from '../../src/admin/decisions.ts';
 import { directoryRoutes } from '../../src/admin/directory.ts';
+import { sessionRoutes } from '../../src/admin/session-routes.ts';
 import { createStore } from '../../src/directory/store.ts';
 import { addHealthRoutes } from '../../src/http/health.ts';
 import { videoTokenRoute } from '../../src/http/video-token.ts';
@@ -20,6 +23,14 @@ const unused = (): never => {
 };
 
 const SESSION = { query: unused, parameter: unused, list: unused, clock: '', author: { set: '' } };
+
+const ADMIN = {
+  keys: unused,
+  sessions: { start: unused, find: unused },
+  addressOf: unused,
+  hosts: [],
+  now: unused,
+};
 
 const COMMON = { version: '1', license: { name: 'MIT', identifier: 'MIT' } };
 
@@ -85,17 +96,29 @@ export async function describeInternalApi(): Promise<object> {
       info: {
         ...COMMON,
         title: 'zego-video-token, internal listener',
-        description: `Users, rooms and videos, for the team alone. It is there with ACCESS_MODE=sqlite or postgres and
-ADMIN_API_KEY or ADMIN_KEYS_FILE set. A change holds from the next request on.`,
+        description: `Users, rooms and videos, sessions and decisions, for the team alone. It is there with
+ADMIN_API_KEY or ADMIN_KEYS_FILE set, the directory with ACCESS_MODE=sqlite or postgres. A change holds from
+the next request on.
+
+A browser signs in with POST /session and has a cookie from then on. A request with that cookie is answered
+only under a name that this listener has (ADMIN_HOSTS), and one that changes something only from a page of
+this listener.`,
       },
       servers: [server('http://127.0.0.1:9090', 'Local: the internal listener.', true)],
-      tags: [{ name: 'Directory', description: 'Who is there, and what can be watched where.' }],
+      tags: [
+        { name: 'Directory', description: 'Who is there, and what can be watched where.' },
+        { name: 'Decisions', description: 'What this replica has decided.' },
+        { name: 'Session', description: 'For browsers.' },
+      ],
       credential: { ...BEARER, description: 'A key of ADMIN_KEYS_FILE, or ADMIN_API_KEY.' },
     },
     async (app) => {
       const options = { database, store: createStore(database) };
       const service = { explain: unused, explainPast: unused };
       await app.register(directoryRoutes({ ...options, service, now: unused }));
+      const decisions = createRecentDecisions('', unused);
+      await app.register(decisionRoutes(decisions, ADMIN));
+      await app.register(sessionRoutes(ADMIN, true));
     },
   );
   addInternalBodies(document);

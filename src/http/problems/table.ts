@@ -92,6 +92,26 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     detail: 'This key may only read; ask for one with the role write.',
     action: 'contact_support',
   },
+  https_required: {
+    status: 403,
+    title: 'HTTPS required',
+    detail:
+      'Signing in over plain http shows the key to the network; use https, or a port-forward to localhost.',
+    action: 'fix_request',
+  },
+  cross_site: {
+    status: 403,
+    title: 'Cross-site request',
+    detail: 'A page of another site sent this request; nothing was done.',
+    action: 'fix_request',
+  },
+  host_not_allowed: {
+    status: 421,
+    title: 'Host not allowed',
+    detail:
+      'This listener does not have this name; add it to ADMIN_HOSTS, or use localhost or an IP address.',
+    action: 'fix_request',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
