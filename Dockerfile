@@ -3,6 +3,12 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
+FROM node:26-bookworm-slim AS console
+WORKDIR /app
+COPY package.json package-lock.json tsconfig.json ./
+COPY console console
+RUN npm ci --workspace console --ignore-scripts && node console/build.js
+
 FROM node:26-bookworm-slim
 # The allocator gives back what V8's compilers have let go of once its threshold is set, though it is the usual one.
 ENV NODE_ENV=production MALLOC_TRIM_THRESHOLD_=131072
@@ -10,6 +16,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json openapi.yaml openapi.internal.yaml ./
 COPY src src
+COPY --from=console /app/console/dist console/dist
 COPY deploy/image-entrypoint /usr/local/bin/zego-video-token
 # The start ends for want of a configuration, after every module has been read into the cache. Then nobody may change
 # the cache: what is in it runs at the next start.

@@ -170,7 +170,7 @@ function directoryOf(
 }
 
 /** What stands behind a key; undefined without one. */
-function adminOf({ internal, http }: Config, secrets: Secrets): InternalAppOptions['admin'] {
+function adminOf({ internal, http, token }: Config, secrets: Secrets): InternalAppOptions['admin'] {
   if (internal.adminKeys.length === 0) return undefined;
   return {
     keys: secrets.adminKeys,
@@ -178,6 +178,7 @@ function adminOf({ internal, http }: Config, secrets: Secrets): InternalAppOptio
     hosts: internal.adminHosts,
     trustProxy: http.trustProxy,
     decisions: createRecentDecisions(hostname(), Date.now),
+    tokenTtlSeconds: token.ttlSeconds,
     now: unixSeconds,
   };
 }

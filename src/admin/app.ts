@@ -10,6 +10,7 @@ import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { VERSION } from '../version.ts';
 import { createAddressOf } from './browser.ts';
+import { consoleRoutes } from './console.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import type { RecentDecisions } from './decisions.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
@@ -47,6 +48,7 @@ export type AdminOptions = {
   /** CIDR ranges of the proxies in front. */
   trustProxy: readonly string[];
   decisions: RecentDecisions;
+  tokenTtlSeconds: number;
   /** Unix seconds. */
   now(): number;
 };
@@ -79,7 +81,7 @@ export async function createInternalApp(
 
 /** Whatever needs a key. */
 function adminRoutes(
-  { decisions, secret, trustProxy, ...admin }: AdminOptions,
+  { decisions, secret, trustProxy, tokenTtlSeconds, ...admin }: AdminOptions,
   directory: DirectoryOptions | undefined,
 ): FastifyPluginAsync {
   const options = {
@@ -87,11 +89,15 @@ function adminRoutes(
     sessions: createSessions(secret),
     addressOf: createAddressOf(trustProxy),
   };
-  return async (scope) => {
-    scope.addHook('onRequest', requireKey(options, createMemoryCounter()));
-    await scope.register(sessionRoutes(options, directory !== undefined));
-    await scope.register(decisionRoutes(decisions, options));
-    if (directory) await scope.register(directoryRoutes(directory));
+  const about = { directory: directory !== undefined, tokenTtlSeconds };
+  return async (app) => {
+    await app.register(consoleRoutes(options.addressOf, options.hosts));
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', requireKey(options, createMemoryCounter()));
+      await scope.register(sessionRoutes(options, about));
+      await scope.register(decisionRoutes(decisions, options));
+      if (directory) await scope.register(directoryRoutes(directory));
+    });
   };
 }
 

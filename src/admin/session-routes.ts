@@ -16,16 +16,20 @@ const sessionSchema = z
       .nullable()
       .meta({ description: 'Unix seconds; null for a key in the header Authorization.' }),
     directory: z.boolean().meta({ description: 'False in the modes http and claims.' }),
+    tokenTtlSeconds: z.int().meta({ description: 'How long a token lives at most.' }),
   })
   .meta({ id: 'Session' });
 
 /** Sign-in of a browser with a key; a cookie stands for the key until it ends or the key goes. */
-export function sessionRoutes(options: KeyOptions, hasDirectory: boolean): FastifyPluginAsyncZod {
+export function sessionRoutes(
+  options: KeyOptions,
+  about: { directory: boolean; tokenTtlSeconds: number },
+): FastifyPluginAsyncZod {
   const content = { 'application/json': { schema: sessionSchema } };
   const response = { 200: { description: 'Who is signed in.', content }, ...REFUSED };
   const config = { keyRole: 'read' as const };
   const describe = ({ key: { name, role }, expiresAt }: Visitor) => ({
-    ...{ name, role, directory: hasDirectory },
+    ...{ name, role, ...about },
     expiresAt: expiresAt ?? null,
   });
   const common = { tags: ['Session'] };

@@ -45,7 +45,7 @@ describe('a session', () => {
     const { origin, signIn, port } = await open();
     const signedIn = await signIn(WRITE).expect(200);
     expect(signedIn.body).toEqual({
-      ...{ name: 'content', role: 'write', directory: true },
+      ...{ name: 'content', role: 'write', directory: true, tokenTtlSeconds: 3_600 },
       expiresAt: NOW + HOURS_8,
     });
     const cookie = cookieOf(signedIn);

@@ -48,6 +48,7 @@ export function adminOptions(
     hosts: [],
     trustProxy: [],
     decisions: createRecentDecisions('replica-1', () => NOW * 1000),
+    tokenTtlSeconds: 3_600,
     now: () => NOW,
     ...more,
   };

@@ -26,7 +26,10 @@ export function imageFlags(places: Readonly<Record<string, string>>): string[] {
 
 /** Makes the image's /app: what the last stage of the Dockerfile copies, and packages for production alone. */
 export function copyImage(app: string): void {
-  const [, stage = ''] = read('Dockerfile').split(/^FROM .*-slim$/m);
+  const stage =
+    read('Dockerfile')
+      .split(/^FROM /m)
+      .at(-1) ?? '';
   for (const [, words = ''] of stage.matchAll(/^COPY (?!--from)(.+)$/gm)) {
     const paths = words.split(' ');
     const target = paths.pop() ?? '';

@@ -118,7 +118,7 @@ this listener.`,
       await app.register(directoryRoutes({ ...options, service, now: unused }));
       const decisions = createRecentDecisions('', unused);
       await app.register(decisionRoutes(decisions, ADMIN));
-      await app.register(sessionRoutes(ADMIN, true));
+      await app.register(sessionRoutes(ADMIN, { directory: true, tokenTtlSeconds: 0 }));
     },
   );
   addInternalBodies(document);
