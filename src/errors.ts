@@ -27,6 +27,7 @@ export const ERROR_CODES = [
 /** Codes of the internal listener alone. */
 export const INTERNAL_CODES = [
   'read_only_key',
+  'precondition_failed',
   'https_required',
   'cross_site',
   'host_not_allowed',

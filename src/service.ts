@@ -79,7 +79,7 @@ export async function startService(
   const internal = await createInternalApp({
     logger,
     metrics: metrics.registry,
-    directory: directoryOf(access, logger, metrics),
+    directory: directoryOf(access, logger, metrics, decisions),
     admin,
     draining: () => lifecycle === 'draining',
     onClientError,
@@ -160,13 +160,20 @@ function directoryOf(
   { database, service }: OpenedAccess,
   logger: Logger,
   metrics: Metrics,
+  decisions: RecentDecisions | undefined,
 ): InternalAppOptions['directory'] {
   if (!database) return undefined;
   const onChange = (change: Change) => {
     metrics.directoryChanged(change.actor);
     logger.info({ event: 'directory_change', ...change }, 'directory changed');
   };
-  return { database, store: createStore(database, onChange), service, now: unixSeconds };
+  return {
+    database,
+    store: createStore(database, onChange),
+    service,
+    countryOf: (userId) => decisions?.countryOf(userId),
+    now: unixSeconds,
+  };
 }
 
 /** What stands behind a key; undefined without one. */

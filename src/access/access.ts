@@ -98,8 +98,8 @@ export type AccessService = {
   close(): Promise<void>;
 };
 
-/** The result of one rule and the fact behind it. */
-type ExplainedRule = { rule: string; holds: boolean; fact: string };
+/** The result of one rule and the fact behind it; null when it could not be checked. */
+type ExplainedRule = { rule: string; holds: boolean | null; fact: string };
 
 /** A decision with its reasons. */
 export type Explanation = {

@@ -16,6 +16,8 @@ type Rule = {
   name: string;
   /** The deny code when the rule fails. */
   code: AccessDenial;
+  /** What the directory must have; without it the rule cannot be checked, and an earlier one denies. */
+  about?: 'user' | 'room' | 'video';
   holds(facts: AccessFacts, question: Pick<RuleContext, 'country'>, now: UnixSeconds): boolean;
   /** A sentence for operators; never sent to clients. */
   fact(facts: AccessFacts, question: RuleContext): string;
@@ -35,6 +37,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'user is active',
     code: 'user_not_allowed',
+    about: 'user',
     holds: ({ user }) => user?.status === 'active',
     fact: ({ user }, { userId }) => `${userId} is ${user?.status ?? 'unknown'}`,
   },
@@ -47,12 +50,14 @@ export const RULES: readonly Rule[] = [
   {
     name: 'room is open',
     code: 'room_not_allowed',
+    about: 'room',
     holds: ({ room }) => room?.status === 'open',
     fact: ({ room }, { roomId }) => `${roomId} is ${room?.status ?? 'unknown'}`,
   },
   {
     name: 'user is a member',
     code: 'room_not_allowed',
+    about: 'room',
     holds: ({ room }) => room?.hasMember === true,
     fact: ({ room }, { userId, roomId }) =>
       `${userId} ${room?.hasMember ? 'is' : 'is not'} a member of ${roomId}`,
@@ -66,12 +71,14 @@ export const RULES: readonly Rule[] = [
   {
     name: 'video is available',
     code: 'video_not_allowed',
+    about: 'video',
     holds: ({ video }) => video?.status === 'available',
     fact: ({ video }, { videoId }) => `${videoId} is ${video?.status ?? 'unknown'}`,
   },
   {
     name: 'video is in the room',
     code: 'video_not_allowed',
+    about: 'room',
     holds: ({ room }) => room?.hasVideo === true,
     fact: ({ room }, { roomId, videoId }) =>
       `${videoId} ${room?.hasVideo ? 'is' : 'is not'} in ${roomId}`,
@@ -79,6 +86,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'licence covers the country',
     code: 'region_not_allowed',
+    about: 'video',
     holds: ({ video }, { country }) => licencesOf(video).some((one) => covers(one, country)),
     fact: ({ video }, { country }) =>
       `${eachLicence(video, ({ regions }) => `covers ${listOf(regions)}`)}; the client is in ${country ?? 'an unknown one'}`,
@@ -86,6 +94,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'licence has begun',
     code: 'video_not_started',
+    about: 'video',
     holds: ({ video }, { country }, now) => {
       const licences = licencesIn(video, country);
       return isOpen(licences, now) || nextStart(licences, now) === undefined;
@@ -96,6 +105,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'licence has not ended',
     code: 'video_ended',
+    about: 'video',
     holds: ({ video }, { country }, now) => {
       const licences = licencesIn(video, country);
       return isOpen(licences, now) || nextStart(licences, now) !== undefined;
@@ -124,12 +134,13 @@ export function decide(
 
 /** The decision, with the result and the fact of every rule. */
 export function explain(facts: AccessFacts, question: RuleContext, now: UnixSeconds): Explanation {
-  const rules = RULES.map(({ name, holds, fact }) => ({
-    rule: name,
-    holds: holds(facts, question, now),
-    fact: fact(facts, question),
-  }));
-  const broken = rules.find(({ holds }) => !holds);
+  const rules = RULES.map(({ name, about, holds, fact }) => {
+    const isKnown = about === undefined || facts[about] !== undefined;
+    return isKnown
+      ? { rule: name, holds: holds(facts, question, now), fact: fact(facts, question) }
+      : { rule: name, holds: null, fact: `could not be checked: there is no such ${about}` };
+  });
+  const broken = rules.find(({ holds }) => holds === false);
   return { decision: decide(facts, question, now), decidedBy: broken?.rule ?? null, rules, facts };
 }
 

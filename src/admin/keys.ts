@@ -49,10 +49,13 @@ export function requireKey(options: KeyOptions, failures: Counter) {
     visitors.set(request, visitor);
     // Names of people; a browser keeps what it is not told to forget.
     reply.header('cache-control', 'no-store');
-    if (roleFor(request) === 'write' && visitor.key.role !== 'write') {
-      throw new ServiceError('read_only_key');
-    }
+    if (roleFor(request) === 'write') requireWrite(request);
   };
+}
+
+/** @throws {ServiceError} `read_only_key` */
+export function requireWrite(request: FastifyRequest): void {
+  if (visitorOf(request).key.role !== 'write') throw new ServiceError('read_only_key');
 }
 
 /** Only browsers have cookies; a key in the header needs none of their checks. */

@@ -23,6 +23,7 @@ export const REFUSED = problemResponses(
     'https_required',
     'cross_site',
     'host_not_allowed',
+    'precondition_failed',
     'not_found',
     'body_too_large',
     'unsupported_media_type',

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Database } from '../directory/database.ts';
 import {
@@ -16,6 +16,7 @@ import { ConflictError, type Store } from '../directory/store.ts';
 import { type FieldError, invalidRequest, ServiceError } from '../errors.ts';
 import { addJsonParser } from '../http/request.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
+import { etagOf, preconditionOf } from './etag.ts';
 import { authorOf } from './keys.ts';
 import { REFUSED } from './refusals.ts';
 
@@ -107,8 +108,11 @@ function routesOf<T extends EntryType>(
   const { url, idOf, response, describe } = addressOf(resource);
   return async (app) => {
     await app.register(changeRoutes(resource, options));
-    app.get(url, { schema: { ...describe('get', `Read a ${noun}`), response } }, async (request) =>
-      required(await readEntry(database, noun, idOf(request)), noun),
+    app.get(
+      url,
+      { schema: { ...describe('get', `Read a ${noun}`), response } },
+      async (request, reply) =>
+        withEtag(reply, required(await readEntry(database, noun, idOf(request)), noun)),
     );
     app.delete(
       url,
@@ -119,7 +123,8 @@ function routesOf<T extends EntryType>(
         },
       },
       async (request, reply) => {
-        const deleted = await store.delete(authorOf(request), noun, idOf(request));
+        const check = preconditionOf(request);
+        const deleted = await store.delete(authorOf(request), noun, idOf(request), check);
         required(deleted || undefined, noun);
         return reply.code(204).send(null);
       },
@@ -134,14 +139,15 @@ function changeRoutes<T extends EntryType>(
 ): FastifyPluginAsync {
   const { noun, changes: body } = resource;
   const { url, idOf, response, describe } = addressOf(resource);
-  const change = (create: boolean) => async (request: FastifyRequest) => {
+  const change = (create: boolean) => async (request: FastifyRequest, reply: FastifyReply) => {
     const given = request.body as Changes[T];
     const wrong = resource.check?.(given);
     if (wrong) throw invalidRequest(wrong.message, wrong.path);
+    const options = { create, check: preconditionOf(request) };
     const stored = await asInvalidRequest(
-      store.put(authorOf(request), noun, idOf(request), given, create),
+      store.put(authorOf(request), noun, idOf(request), given, options),
     );
-    return required(stored, noun);
+    return withEtag(reply, required(stored, noun));
   };
   const route = (verb: string, summary: string) => ({
     bodyLimit: MAX_BODY_BYTES,
@@ -154,6 +160,11 @@ function changeRoutes<T extends EntryType>(
       scope.patch(url, route('patch', `Change the given fields of a ${noun}`), change(false));
     });
   };
+}
+
+function withEtag<T>(reply: FastifyReply, value: T): T {
+  reply.header('etag', etagOf(value));
+  return value;
 }
 
 /** @throws {ServiceError} `not_found` */

@@ -119,6 +119,75 @@ function toFields(type: ChangeType, json: unknown): object | null {
   return { ...position, ...fromRow(columns, row) };
 }
 
+/** How many rows a change makes, changes and deletes, by what they are. */
+type ChangeCounts = Partial<
+  Record<ChangeType, { created: number; updated: number; deleted: number }>
+>;
+
+/** What a transaction has changed so far. */
+export type ChangeSummary = {
+  counts: ChangeCounts;
+  /** The first ones. */
+  examples: ChangeEntry[];
+  /** Films with a licence that begins earlier, ends later, covers more countries, or is new beside others. */
+  wider: { count: number; videoIds: string[] };
+};
+
+const MAX_EXAMPLES = 20;
+const MAX_WIDER = 100;
+
+/** Summarizes the entries of a request after an id, within the transaction that wrote them. */
+export async function summarizeChanges(
+  { query, parameter: p }: Session,
+  after: number,
+  requestId: string,
+): Promise<ChangeSummary> {
+  const own = `FROM changes WHERE id > ${p(1)} AND request_id = ${p(2)}`;
+  const values = [after, requestId];
+  const groups = await query(
+    `SELECT type, before IS NULL AS is_new, after IS NULL AS is_gone, count(*) AS count ${own} GROUP BY 1, 2, 3`,
+    values,
+  );
+  const counts: ChangeCounts = {};
+  for (const { type, is_new, is_gone, count } of groups) {
+    counts[type as ChangeType] ??= { created: 0, updated: 0, deleted: 0 };
+    const kind = is_new ? 'created' : is_gone ? 'deleted' : 'updated';
+    (counts[type as ChangeType] as Record<typeof kind, number>)[kind] += Number(count);
+  }
+  const examples = await query(`SELECT ${NAMES} ${own} ORDER BY id LIMIT ${MAX_EXAMPLES}`, values);
+  const licences = `${own} AND after IS NOT NULL AND (type = 'licence' OR (type = 'video' AND before IS NOT NULL))`;
+  const videoIds = new Set<string>();
+  let last = after;
+  for (;;) {
+    const page = `SELECT id, entry_id, before, after ${licences} ORDER BY id LIMIT ${WINDOW_ROWS}`;
+    const rows = await query(page, [last, requestId]);
+    for (const row of rows.filter(isWider)) videoIds.add(row.entry_id as string);
+    if (rows.length < WINDOW_ROWS) break;
+    last = Number(rows.at(-1)?.id);
+    await setImmediate();
+  }
+  return {
+    counts,
+    examples: examples.map(toEntry),
+    wider: { count: videoIds.size, videoIds: [...videoIds].slice(0, MAX_WIDER) },
+  };
+}
+
+/** Whether a licence allows a moment or a country that it did not. */
+function isWider(row: Row): boolean {
+  if (row.before === null) return true;
+  const [before, after] = [row.before, row.after].map((json) =>
+    fromRow(LICENCE_COLUMNS, JSON.parse(json as string)),
+  ) as [Licence, Licence];
+  const { regions } = before;
+  const isCovered = (country: string) => regions === null || regions.includes(country);
+  return (
+    (after.from ?? 0) < (before.from ?? 0) ||
+    (after.until ?? Infinity) > (before.until ?? Infinity) ||
+    (after.regions === null ? regions !== null : !after.regions.every(isCovered))
+  );
+}
+
 /** A moment of which the directory does not know how it was. */
 export class UnknownMomentError extends Error {
   override readonly name = 'UnknownMomentError';

@@ -8,7 +8,17 @@ export type Column<Schema extends z.ZodType = z.ZodType> = {
   schema: Schema;
   toSql(value: z.output<Schema>): SqlValue;
   fromSql(value: unknown): z.output<Schema>;
+  /** People search in it: a column of its own has the text to compare with ({@link SEARCH}). */
+  isSearched?: true;
 };
+
+/** The column with the text that is compared with what people search for. */
+export const SEARCH = 'search';
+
+/** A text as it is compared: without case and without compatibility forms, such as full-width letters (UAX #15). */
+export function foldText(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
 
 /** The columns of a table except `id`, by field name. */
 export type Columns = Record<string, Column>;
@@ -62,11 +72,18 @@ export function namesOf(columns: Columns): string[] {
 }
 
 /** The columns whose fields are given: a field that is left out stays as it is. */
-export function givenColumns(columns: Columns, values: Record<string, unknown>): Column[] {
+function givenColumns(columns: Columns, values: Record<string, unknown>): Column[] {
   const given: Column[] = [];
   for (const field in columns)
     if (values[field] !== undefined) given.push(columns[field] as Column);
   return given;
+}
+
+/** The names of the columns that {@link toRow} has values for. */
+export function givenNames(columns: Columns, values: Record<string, unknown>): string[] {
+  return givenColumns(columns, values).flatMap(({ name, isSearched }) =>
+    isSearched ? [name, SEARCH] : [name],
+  );
 }
 
 /** A text that says which fields are given; made for each line of an import. */
@@ -76,12 +93,15 @@ export function givenFields(columns: Columns, values: Record<string, unknown>): 
   return text;
 }
 
-/** The SQL values of the fields that are given, in the order of {@link givenColumns}. */
+/** The SQL values of the fields that are given, in the order of {@link givenNames}. */
 export function toRow(columns: Columns, values: Record<string, unknown>): SqlValue[] {
   const row: SqlValue[] = [];
   for (const field in columns) {
     const value = values[field];
-    if (value !== undefined) row.push((columns[field] as Column).toSql(value));
+    if (value === undefined) continue;
+    const { toSql, isSearched } = columns[field] as Column;
+    row.push(toSql(value));
+    if (isSearched) row.push(value === null ? null : foldText(String(value)));
   }
   return row;
 }

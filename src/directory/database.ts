@@ -15,6 +15,8 @@ export type Session = {
   parameter(position: number): string;
   /** A table expression whose column `value` has the items of the JSON array in a parameter. */
   list(parameter: string): string;
+  /** A SQL condition: one text is in another, compared character by character. */
+  contains(text: string, part: string): string;
   /** A SQL expression for the present time in Unix milliseconds. */
   clock: string;
   /** The statement that names the author of the transaction, by actor and request id, and the one that ends it. */

@@ -3,12 +3,18 @@ import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identif
 import { shapeOf, textColumn } from './columns.ts';
 import { LICENCE_COLUMNS, licencesSchema } from './licences.ts';
 
+function searchedColumn(name: string, maxLength: number) {
+  const column = textColumn(name, plainText().max(maxLength).nullable());
+  return { ...column, isSearched: true as const };
+}
+
 const USER_COLUMNS = {
   status: textColumn('status', z.enum(['active', 'suspended'])),
+  name: searchedColumn('name', 200),
 };
 
 const VIDEO_COLUMNS = {
-  title: textColumn('title', plainText().max(500).nullable()),
+  title: searchedColumn('title', 500),
   status: textColumn('status', z.enum(['available', 'withdrawn'])),
   availableFrom: LICENCE_COLUMNS.from,
   availableUntil: LICENCE_COLUMNS.until,
@@ -35,8 +41,17 @@ export const LINKS = {
   memberIds: { table: 'room_members', column: 'user_id', type: 'user' },
 } as const;
 
-/** A user of the directory, without its id. */
-export const userSchema = z.strictObject(shapeOf(USER_COLUMNS));
+/** A user of the directory, without its id. Release 0.2.0 does not take a name, so that it is left out where it is null. */
+export const userSchema = z
+  .strictObject(shapeOf(USER_COLUMNS))
+  .partial()
+  .required({ status: true })
+  .extend({
+    name: USER_COLUMNS.name.schema.optional().meta({
+      description:
+        'For people who search; in no token, audit line or change. USER_NAMES=off refuses it.',
+    }),
+  });
 
 /**
  * A video. Its only licence is `availableFrom ≤ now < availableUntil` in `regions`; several are `licences`, without

@@ -116,6 +116,15 @@ function checkRegions(
   return { path: `${path}.${index}`, message };
 }
 
+/** The licences of an entry in either form, which it has whole. */
+export function licencesOf({ licences, ...short }: LicenceChange): Licence[] {
+  const { availableFrom = null, availableUntil = null, regions = null } = short;
+  if (!licences) return [{ from: availableFrom, until: availableUntil, regions }];
+  return licences.map(({ from = null, until = null, regions = null }) => ({
+    ...{ from, until, regions },
+  }));
+}
+
 /** The licences of an entry: the short form where it says everything, else the list alone. */
 export function joinLicences<V extends ShortForm>(fields: V, others: string | null) {
   if (others === null) return fields;

@@ -27,12 +27,16 @@ export async function toEntry<T extends EntryType>(
     return joinLicences(video, row.licences as string | null) as Values[T];
   }
   const fields = fromRow(TABLES[type].columns, row);
-  if (type === 'user') return fields as Values[T];
+  if (type === 'user') return withoutNull(fields as Values['user']) as Values[T];
   const lists = {
     videoIds: await readLinks(session, 'videoIds', row.id as string),
     memberIds: await readLinks(session, 'memberIds', row.id as string),
   };
   return { ...fields, ...lists } as Values[T];
+}
+
+function withoutNull({ name, ...fields }: Values['user']): Values['user'] {
+  return name == null ? fields : { ...fields, name };
 }
 
 /** Reads the rows of a table in pages, ordered by id. */
@@ -50,7 +54,8 @@ export async function* pages(
   }
 }
 
-function select(type: EntryType): string {
+/** The columns of an entry, from its table. */
+export function select(type: EntryType): string {
   const { name, columns } = TABLES[type];
   const licences = type === 'video' ? [`${otherLicences('videos.id')} AS licences`] : [];
   return `SELECT ${['id', ...namesOf(columns), ...licences].join(', ')} FROM ${name}`;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { fromRow, givenColumns, givenFields, namesOf, toRow } from './columns.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { foldText, fromRow, givenFields, givenNames, namesOf, SEARCH, toRow } from './columns.ts';
 import { type Database, type Query, type Row, type Session, untilAborted } from './database.ts';
 import { type Changes, type EntryType, LINKS, TABLES, type Values } from './entries.ts';
 import {
@@ -66,6 +67,9 @@ export type Writer = {
   delete(type: EntryType, ids: readonly string[]): Promise<void>;
 };
 
+/** Is called with the stored entry in the transaction of a change, and may throw to refuse it. */
+export type Check = (current: unknown) => void;
+
 /**
  * All changes of the directory go through this interface. Each change is one transaction.
  *
@@ -84,14 +88,15 @@ export type Store = {
     type: T,
     id: string,
     changes: Changes[T],
-    create?: boolean,
+    options?: { create?: boolean; check?: Check | undefined },
   ): Promise<Values[T] | undefined>;
   /** Deletes an entry and its memberships; false if it does not exist. */
-  delete(author: Author, type: EntryType, id: string): Promise<boolean>;
+  delete(author: Author, type: EntryType, id: string, check?: Check | undefined): Promise<boolean>;
   /**
    * Adds a member.
    *
    * @param create creates an unknown user
+   * @param check is called with the room
    * @returns the type of the entry that does not exist; undefined when the user is a member
    */
   putMember(
@@ -99,11 +104,22 @@ export type Store = {
     roomId: string,
     userId: string,
     create: boolean,
+    check?: Check | undefined,
   ): Promise<'room' | 'user' | undefined>;
-  /** Removes a member; false if there is no such membership. */
-  deleteMember(author: Author, roomId: string, userId: string): Promise<boolean>;
   /**
-   * Makes many changes in one transaction and reports them as one. An error of `work` rolls back.
+   * Removes a member; false if there is no such membership.
+   *
+   * @param check is called with the room
+   */
+  deleteMember(
+    author: Author,
+    roomId: string,
+    userId: string,
+    check?: Check | undefined,
+  ): Promise<boolean>;
+  /**
+   * Makes many changes in one transaction and reports them as one. An error of `work` rolls back. `work` is called
+   * with the id of the last entry of `changes` before it.
    *
    * @param signal aborts the import before its next statement
    */
@@ -113,7 +129,7 @@ export type Store = {
       replace,
       signal,
     }: { author: Author; replace: boolean; signal?: AbortSignal | undefined },
-    work: (writer: Writer, session: Session) => Promise<ImportCounts>,
+    work: (writer: Writer, session: Session, before: number) => Promise<ImportCounts>,
   ): Promise<void>;
   /** Records that a token was made without an access check. */
   recordToken(author: Author, token: MintedToken): Promise<void>;
@@ -125,6 +141,11 @@ export type Store = {
    * @returns how many entries; undefined while the user is in the directory
    */
   forgetUser(userId: string): Promise<number | undefined>;
+  /**
+   * Writes the text that is searched where another program wrote a name or title. Until then such rows are found,
+   * but slowly.
+   */
+  fillSearch(): Promise<void>;
 };
 
 /** A token as its entry in `changes` has it. */
@@ -135,56 +156,36 @@ export function createStore(
   database: Pick<Database, 'transaction' | 'query'>,
   onChange: (change: Change) => void = () => {},
 ): Store {
-  /** Runs `work` in a transaction, and reports its operation if anything changed. */
-  async function change<T>(
-    author: Author,
-    work: (session: Session) => Promise<{ result: T; operation: Operation | undefined }>,
-  ): Promise<T> {
+  const change: RunChange = async (author, work) => {
     const { result, operation } = await database.transaction((session) =>
       asAuthor(session, author, work),
     );
     if (operation) onChange({ ...author, ...operation });
     return result;
-  }
-  const operationIf = (result: boolean, operation: Operation) => ({
-    result,
-    operation: result ? operation : undefined,
-  });
-
+  };
   return {
-    put: (author, type, id, changes, create = true) =>
+    put: (author, type, id, changes, { create = true, check } = {}) =>
       change(author, async (session) => {
-        if (!create && !(await exists(session, type, id))) {
-          return { result: undefined, operation: undefined };
-        }
+        const before = await readEntry(session, type, id);
+        check?.(before);
+        if (!create && !before) return { result: undefined, operation: undefined };
         await createWriter(session).put(type, id, changes);
         const result = await readEntry(session, type, id);
-        return { result, operation: { operation: 'put', kind: type, id } };
+        const operation = { operation: 'put', kind: type, id } as const;
+        return { result, operation: isDeepStrictEqual(before, result) ? undefined : operation };
       }),
-    delete: (author, type, id) =>
-      change(author, async (session) =>
-        operationIf(await deleteEntry(session, type, id), { operation: 'delete', kind: type, id }),
-      ),
-    putMember: (author, roomId, id, create) =>
+    delete: (author, type, id, check) =>
       change(author, async (session) => {
-        const result = await putMember(session, roomId, id, create);
-        const operation = { operation: 'put', kind: 'member', id, roomId } as const;
-        return { result, operation: result === undefined ? operation : undefined };
+        if (check) check(await readEntry(session, type, id));
+        const done = await deleteEntry(session, type, id);
+        return operationIf(done, { operation: 'delete', kind: type, id });
       }),
-    deleteMember: (author, roomId, id) =>
-      change(author, async (session) =>
-        operationIf(await deleteMember(session, roomId, id), {
-          operation: 'delete',
-          kind: 'member',
-          id,
-          roomId,
-        }),
-      ),
+    ...createMemberChanges(change),
     import: ({ author, replace, signal }, work) =>
       change(author, async (connection) => {
         const session = untilAborted(connection, signal);
         const before = await lastChange(session);
-        const counts = await work(createWriter(session), session);
+        const counts = await work(createWriter(session), session, before);
         await dateChanges(session, before, author);
         return { result: undefined, operation: { operation: 'import', counts, replace } };
       }),
@@ -192,10 +193,38 @@ export function createStore(
   };
 }
 
+/** Runs `work` in a transaction, and reports its operation if anything changed. */
+type RunChange = <T>(
+  author: Author,
+  work: (session: Session) => Promise<{ result: T; operation: Operation | undefined }>,
+) => Promise<T>;
+
+function createMemberChanges(change: RunChange): Pick<Store, 'putMember' | 'deleteMember'> {
+  return {
+    putMember: (author, roomId, id, create, check) =>
+      change(author, async (session) => {
+        if (check) check(await readEntry(session, 'room', roomId));
+        const { missing, isNew } = await putMember(session, roomId, id, create);
+        const operation = { operation: 'put', kind: 'member', id, roomId } as const;
+        return { result: missing, operation: isNew ? operation : undefined };
+      }),
+    deleteMember: (author, roomId, id, check) =>
+      change(author, async (session) => {
+        if (check) check(await readEntry(session, 'room', roomId));
+        const done = await deleteMember(session, roomId, id);
+        return operationIf(done, { operation: 'delete', kind: 'member', id, roomId });
+      }),
+  };
+}
+
+function operationIf(result: boolean, operation: Operation) {
+  return { result, operation: result ? operation : undefined };
+}
+
 /** What is written to the changes but by triggers. */
 function createRecords(
   database: Pick<Database, 'transaction' | 'query'>,
-): Pick<Store, 'recordToken' | 'forgetBefore' | 'forgetUser'> {
+): Pick<Store, 'recordToken' | 'forgetBefore' | 'forgetUser' | 'fillSearch'> {
   return {
     recordToken: (author, token) =>
       database.transaction((session) => recordToken(session, author, token)),
@@ -206,7 +235,30 @@ function createRecords(
       }
     },
     forgetUser: (userId) => database.transaction((session) => forgetUser(session, userId)),
+    async fillSearch() {
+      for (const [type, field] of [
+        ['user', 'name'],
+        ['video', 'title'],
+      ] as const) {
+        const outdated = `SELECT id, ${field} AS text FROM ${TABLES[type].name}
+          WHERE ${SEARCH} IS NULL AND ${field} IS NOT NULL LIMIT ${FILLED_ROWS}`;
+        while ((await database.query(outdated)).length > 0) {
+          await database.transaction((session) => fillRows(session, type, outdated));
+          await setImmediate();
+        }
+      }
+    },
   };
+}
+
+/** Rows that one transaction fills. */
+const FILLED_ROWS = 500;
+
+async function fillRows({ query, parameter: p }: Session, type: EntryType, outdated: string) {
+  const update = `UPDATE ${TABLES[type].name} SET ${SEARCH} = ${p(1)} WHERE id = ${p(2)}`;
+  for (const { id, text } of await query(outdated)) {
+    await query(update, [foldText(text as string), id as string]);
+  }
 }
 
 async function recordToken(
@@ -361,7 +413,7 @@ function upsertStatement(
   changes: Changes[EntryType],
   parameter: Session['parameter'],
 ): string {
-  const names = givenColumns(TABLES[type].columns, changes).map(({ name }) => name);
+  const names = givenNames(TABLES[type].columns, changes);
   const inserted = ['id', ...names];
   const set = names.map((name) => `${name} = excluded.${name}`);
   const update = set.length > 0 ? `DO UPDATE SET ${set}` : 'DO NOTHING';
@@ -397,14 +449,17 @@ async function putMember(
   roomId: string,
   userId: string,
   create: boolean,
-): Promise<'room' | 'user' | undefined> {
+): Promise<{ missing?: 'room' | 'user'; isNew: boolean }> {
   const { query, parameter: p } = session;
-  if (!(await exists(session, 'room', roomId))) return 'room';
+  if (!(await exists(session, 'room', roomId))) return { missing: 'room', isNew: false };
   if (create) {
     await query(`INSERT INTO users (id) VALUES (${p(1)}) ON CONFLICT DO NOTHING`, [userId]);
-  } else if (!(await exists(session, 'user', userId))) return 'user';
-  await query(linkStatements('memberIds', session).add, [roomId, JSON.stringify([userId])]);
-  return undefined;
+  } else if (!(await exists(session, 'user', userId))) return { missing: 'user', isNew: false };
+  const added = await query(`${linkStatements('memberIds', session).add} RETURNING 1`, [
+    roomId,
+    JSON.stringify([userId]),
+  ]);
+  return { isNew: added.length > 0 };
 }
 
 async function deleteMember(

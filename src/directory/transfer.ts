@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { splitLines } from '../lines.ts';
+import { type ChangeSummary, summarizeChanges } from './changes.ts';
 import type { Session } from './database.ts';
 import type { Entry, EntryType } from './entries.ts';
 import { type LineProblem, parseLine } from './entry-lines.ts';
@@ -57,6 +58,8 @@ export type ImportOptions = {
   allowEmpty?: boolean;
   /** Checks all lines, then rolls back. */
   dryRun?: boolean;
+  /** With `dryRun`: is called with what would change. */
+  onSummary?(summary: ChangeSummary): void;
   /** Aborts the import before its next statement and rolls back. */
   signal?: AbortSignal;
 };
@@ -74,16 +77,17 @@ export async function importDirectory(
   chunks: AsyncIterable<Uint8Array>,
   options: ImportOptions,
 ): Promise<ImportCounts> {
-  const { author, replace = false, allowEmpty = false, dryRun, signal } = options;
+  const { author, replace = false, allowEmpty = false, dryRun, onSummary, signal } = options;
   const counts: ImportCounts = { user: 0, video: 0, room: 0 };
-  const work = store.import({ author, replace, signal }, async (writer, session) => {
+  const work = store.import({ author, replace, signal }, async (writer, session, before) => {
     const imported = createImport(writer, counts, options);
     await imported.read(linesOf(chunks));
     const isEmpty = counts.user + counts.video + counts.room === 0;
     if (isEmpty && (replace || !allowEmpty)) throw new ImportError([], 0);
     if (replace) await removeOthers(writer, session, imported.ids);
-    if (dryRun) throw new DryRun();
-    return counts;
+    if (!dryRun) return counts;
+    onSummary?.(await summarizeChanges(session, before, author.requestId));
+    throw new DryRun();
   });
   await work.catch((error) => {
     if (!(error instanceof DryRun)) throw error;

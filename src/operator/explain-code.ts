@@ -30,6 +30,8 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
     'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   read_only_key:
     'Directory API: the key has the role read in ADMIN_KEYS_FILE; take one with write.',
+  precondition_failed:
+    'Directory API: somebody else changed the entry first; GET /directory/changes has who.',
   https_required:
     'Console: it was opened by http and a name. Use a port-forward, or put it behind https; TRUST_PROXY must have the proxy, which must send X-Forwarded-Proto.',
   cross_site:

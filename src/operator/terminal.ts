@@ -40,8 +40,9 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
   };
 }
 
-/** Formats the result of a check with ✓ or ✗. */
-export function verdict({ style, wrap }: Terminal, holds: boolean, text: string): string {
+/** Formats the result of a check with ✓ or ✗, or with ? for one that could not be made. */
+export function verdict({ style, wrap }: Terminal, holds: boolean | null, text: string): string {
+  if (holds === null) return wrap(`${style('dim', '?')} ${text}`);
   return wrap(`${holds ? style('green', '✓') : style('red', '✗')} ${text}`);
 }
 

@@ -31,6 +31,7 @@ async function openInternal(
       database,
       store: createStore(database, onChange),
       service,
+      countryOf: () => undefined,
       now: () => NOW,
     },
     admin: adminOptions(() => keys),
@@ -471,7 +472,13 @@ describe('the internal listener', () => {
     const without = await createInternalApp({
       logger: createLogger({ write() {} }, 'silent'),
       metrics: createMetrics('sqlite').registry,
-      directory: database && { database, store: createStore(database), service, now: () => NOW },
+      directory: database && {
+        database,
+        store: createStore(database),
+        service,
+        countryOf: () => undefined,
+        now: () => NOW,
+      },
       admin: undefined,
       draining: () => false,
       publicListener: () => ({ port: 0, corsOrigins: [] }),

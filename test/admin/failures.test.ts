@@ -27,6 +27,7 @@ async function open({ database = {}, explain }: Failing) {
       database: failing,
       store: createStore(failing),
       service: explain ? { explain } : {},
+      countryOf: () => undefined,
       now: () => NOW,
     },
     admin: adminOptions(() => [adminKey('admin', KEY, 'write')]),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ChangeFilter, readChanges } from '../../src/directory/changes.ts';
+import { SEARCH } from '../../src/directory/columns.ts';
 import type { Database, Session } from '../../src/directory/database.ts';
 import { type Changes, LINKS, TABLES } from '../../src/directory/entries.ts';
 import { exportDirectory } from '../../src/directory/export.ts';
@@ -233,7 +234,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
     });
 
     it('creates nothing where it is told to change only what is there', async () => {
-      expect(await store.put(ADMIN, 'video', 'film', {}, false)).toBeUndefined();
+      expect(await store.put(ADMIN, 'video', 'film', {}, { create: false })).toBeUndefined();
       expect(await readEntry(database, 'video', 'film')).toBeUndefined();
       expect(changes).toEqual([]);
     });
@@ -363,7 +364,9 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         return Object.keys(row ?? {}).sort();
       };
       for (const { name, columns } of Object.values(TABLES)) {
-        const names = Object.values(columns).map((column) => column.name);
+        const names = Object.values(columns).flatMap((column) =>
+          'isSearched' in column ? [column.name, SEARCH] : [column.name],
+        );
         expect(await columnsOf(name)).toEqual(['id', ...names].sort());
       }
       for (const { table, column } of Object.values(LINKS)) {

@@ -7,6 +7,7 @@ import { rejectionOf } from '../support/errors.ts';
 import { startPostgres } from '../support/postgres.ts';
 import { describeDirectory } from './contract.ts';
 import { describeHistory } from './history.ts';
+import { describeSearch } from './search.ts';
 
 const postgres = await startPostgres();
 afterAll(postgres.stop);
@@ -17,6 +18,8 @@ const open = async (name: string) => {
 };
 
 describeDirectory('PostgreSQL', async () => (await open('directory')).database);
+let searches = 0;
+describeSearch('PostgreSQL', async () => (await open(`search_${searches++}`)).database);
 describeHistory('PostgreSQL', async () => (await open('history')).database, 200);
 
 it.each([

@@ -3,6 +3,7 @@ import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { describeDirectory } from './contract.ts';
 import { describeHistory } from './history.ts';
+import { describeSearch } from './search.ts';
 
 async function openTemporary() {
   const folder = temporaryFolder();
@@ -18,3 +19,4 @@ async function openTemporary() {
 
 describeDirectory('SQLite', openTemporary);
 describeHistory('SQLite', openTemporary, 500);
+describeSearch('SQLite', openTemporary);

@@ -22,7 +22,13 @@ export async function openInternal(admin: AdminOptions | undefined) {
   const app = await createInternalApp({
     logger: createLogger({ write: (line: string) => void lines.push(line) }, 'trace'),
     metrics: createMetrics('sqlite').registry,
-    directory: database && { database, store: createStore(database), service, now: () => NOW },
+    directory: database && {
+      database,
+      store: createStore(database),
+      service,
+      countryOf: () => undefined,
+      now: () => NOW,
+    },
     admin,
     draining: () => false,
     publicListener: () => ({ port: 0, corsOrigins: [] }),

@@ -22,7 +22,14 @@ const unused = (): never => {
   throw new Error('this application serves no requests');
 };
 
-const SESSION = { query: unused, parameter: unused, list: unused, clock: '', author: { set: '' } };
+const SESSION = {
+  query: unused,
+  parameter: unused,
+  list: unused,
+  contains: unused,
+  clock: '',
+  author: { set: '' },
+};
 
 const ADMIN = {
   keys: unused,
@@ -115,7 +122,7 @@ this listener.`,
     async (app) => {
       const options = { database, store: createStore(database) };
       const service = { explain: unused, explainPast: unused };
-      await app.register(directoryRoutes({ ...options, service, now: unused }));
+      await app.register(directoryRoutes({ ...options, service, countryOf: unused, now: unused }));
       const decisions = createRecentDecisions('', unused);
       await app.register(decisionRoutes(decisions, ADMIN));
       await app.register(sessionRoutes(ADMIN, { directory: true, tokenTtlSeconds: 0 }));

@@ -86,13 +86,14 @@ export function openSqliteReader(path: string): Database {
 
 /** A database that is whichever is open at the moment; throws what `current` throws. */
 export function delegate(
-  { parameter, list, clock, author }: Session,
+  { parameter, list, contains, clock, author }: Session,
   current: () => Database,
   close: () => Promise<void>,
 ): Database {
   return {
     parameter,
     list,
+    contains,
     clock,
     author,
     query: async (sql, values) => current().query(sql, values),
@@ -160,6 +161,7 @@ function createSession(db: DatabaseSync): Session {
     query: async (sql, values = []) => orUnavailable(() => prepare(sql).all(...values)),
     parameter: (position) => `?${position}`,
     list: (parameter) => `json_each(${parameter})`,
+    contains: (text, part) => `instr(${text}, ${part}) > 0`,
     clock: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     author: {
       set: 'INSERT OR REPLACE INTO change_author (id, actor, request_id) VALUES (1, ?1, ?2)',

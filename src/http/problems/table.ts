@@ -92,6 +92,12 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     detail: 'This key may only read; ask for one with the role write.',
     action: 'contact_support',
   },
+  precondition_failed: {
+    status: 412,
+    title: 'Precondition failed',
+    detail: 'It has changed since it was read (If-Match); read it again, then decide.',
+    action: 'fix_request',
+  },
   https_required: {
     status: 403,
     title: 'HTTPS required',
