@@ -11,7 +11,7 @@ import { kindOfPath } from './directory/sqlite/path.ts';
 import type { MintedToken } from './directory/store.ts';
 import { ServiceError } from './errors.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
-import { addDirectoryCommands } from './operator/directory.ts';
+import { addDirectoryCommands, databaseOf } from './operator/directory.ts';
 import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
 import { createTerminal, HELP } from './operator/terminal.ts';
@@ -112,6 +112,26 @@ withTriple(program.command('explain'), false)
     });
   });
 
+program
+  .command('preflight')
+  .description('check who will be refused in a room while a film runs')
+  .requiredOption('--room <id>', 'the room')
+  .requiredOption('--video <id>', 'the film')
+  .requiredOption('--at <moment>', 'when it begins: RFC 3339 or Unix seconds', parseAt)
+  .requiredOption('--minutes <number>', 'how long it runs', parseMinutes)
+  .option('--country <code>', 'where the members are, ISO 3166-1 alpha-2', parseCountry)
+  .option('--json', 'print JSON')
+  .action(async ({ room, video, at, minutes, country, json = false }) => {
+    const { preflight } = await import('./operator/preflight.ts');
+    const evening = {
+      ...{ roomId: room, videoId: video, startsAt: Math.floor(at / 1000) },
+      ...{ runtimeSeconds: minutes * 60, countryOf: () => country },
+    };
+    await withAccess(true, async (access) => {
+      succeed(await preflight(databaseOf(access), evening, { json, terminal }));
+    });
+  });
+
 addDirectoryCommands(program, withAccess, terminal);
 addUserIdCommand(program, context);
 
@@ -194,6 +214,12 @@ function parseAt(value: string): number {
   const at = parseMoment(value);
   if (at === undefined) throw new InvalidArgumentError(MOMENT_RULE);
   return at;
+}
+
+function parseMinutes(value: string): number {
+  const minutes = /^\d+$/.test(value) ? Number(value) : 0;
+  if (minutes >= 1 && minutes <= 1_440) return minutes;
+  throw new InvalidArgumentError('must be a whole number from 1 to 1440');
 }
 
 function parseFolder(value: string): string {

@@ -23,6 +23,8 @@ export type AccessOptions = PostgresOptions &
 export type OpenedAccess = {
   service: AccessService;
   database: Database | undefined;
+  /** False with USER_NAMES=off. */
+  takesNames?: boolean | undefined;
   /** The SQLite file was removed, or one that cannot be used took its place. */
   isGone?(): boolean;
 };
@@ -45,6 +47,7 @@ export async function openAccess(
       return {
         service: withPast(createRulesService(directory, database.close), database),
         database,
+        takesNames: config.userNames,
         isGone,
       };
     }
@@ -54,6 +57,7 @@ export async function openAccess(
       return {
         service: withPast(createRulesService(directory, database.close), database),
         database,
+        takesNames: config.userNames,
       };
     }
     case 'http': {

@@ -89,7 +89,7 @@ export async function startService(
     }),
   });
   const addresses = await listen(config, app, internal);
-  const stopForgetting = forgetOldChanges(access, config.internal.changesKeepDays, logger);
+  const stopMaintenance = maintainDirectory(access, config.internal.changesKeepDays, logger);
   load.reset();
   lifecycle = 'ready';
   return {
@@ -102,7 +102,7 @@ export async function startService(
     },
     async close(timeoutMs) {
       await Promise.all([closeWithin(app, timeoutMs), closeWithin(internal, timeoutMs)]);
-      stopForgetting();
+      stopMaintenance();
       load.close();
       secrets.close();
       limiter.shared?.close();
@@ -139,25 +139,32 @@ export function listenHost(host: string, interfaces = networkInterfaces()): stri
   return host === '::' && !hasIpv6 ? '0.0.0.0' : host;
 }
 
-const FORGET_EVERY_MS = 3_600_000;
+const MAINTAIN_EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Deletes old changes at once and every hour; returns a function that stops it. */
-function forgetOldChanges({ database }: OpenedAccess, days: number, logger: Logger): () => void {
+/**
+ * Deletes old changes, and fills in what search needs where another program wrote; at once and every hour. Returns a
+ * function that stops it.
+ */
+function maintainDirectory({ database }: OpenedAccess, days: number, logger: Logger): () => void {
   if (!database) return () => {};
   const store = createStore(database);
-  const forget = () =>
-    store.forgetBefore(Date.now() - days * DAY_MS).catch((error) => {
-      logger.warn(reasonOf(error), 'deleting old changes failed');
+  const maintain = async () => {
+    await store.forgetBefore(Date.now() - days * DAY_MS);
+    await store.fillSearch();
+  };
+  const start = () =>
+    void maintain().catch((error) => {
+      logger.warn(reasonOf(error), 'maintenance of the directory failed');
     });
-  void forget();
-  const timer = setInterval(forget, FORGET_EVERY_MS).unref();
+  start();
+  const timer = setInterval(start, MAINTAIN_EVERY_MS).unref();
   return () => clearInterval(timer);
 }
 
 /** The dependencies of the directory API; undefined if the access mode has no directory. */
 function directoryOf(
-  { database, service }: OpenedAccess,
+  { database, service, takesNames }: OpenedAccess,
   logger: Logger,
   metrics: Metrics,
   decisions: RecentDecisions | undefined,
@@ -169,7 +176,7 @@ function directoryOf(
   };
   return {
     database,
-    store: createStore(database, onChange),
+    store: createStore(database, onChange, takesNames),
     service,
     countryOf: (userId) => decisions?.countryOf(userId),
     now: unixSeconds,

@@ -140,10 +140,10 @@ export type Question = {
   at?: string | undefined;
 };
 
-/** An explanation as it is answered: a rule that could not be checked holds `null`. */
-export type Explained = Omit<Explanation, 'rules'> & {
-  videoId: string;
-  rules: { rule: string; holds: boolean | null; fact: string }[];
+/** An explanation, and the film that it is about. */
+export type Explained = Explanation & {
+  /** Null where the room has no films. */
+  videoId: string | null;
 };
 
 /** One explanation, or one for each film of the room. */

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { ActionButton, askFilm, askMember, askRemove, askRoom, askUser } from './actions.tsx';
-import { type Entries, find, type Kind, type Preflight, preflight, read } from './api.ts';
+import { find, type Kind, type Preflight, preflight, read } from './api.ts';
 import { DecisionList } from './decision-list.tsx';
 import { Licences } from './licences.tsx';
 import { Failed, Id, labelOf, Pending, Picker, useLoad } from './parts.tsx';
@@ -45,7 +45,7 @@ function PersonOf({ id }: { id: string }) {
   const rooms = useLoad((signal) => find('rooms', { member: id }, signal), `rooms of ${id}`);
   const text = words.value;
   if (!loaded.value) return <Pending loaded={loaded} />;
-  const user: Entries['users'] & { name?: string | null } = loaded.value.value;
+  const user = loaded.value.value;
   const isActive = user.status === 'active';
   return (
     <>
@@ -224,7 +224,7 @@ function Evening({ roomId, videoIds }: { roomId: string; videoIds: readonly stri
     const evening = { roomId, videoId: film, startsAt, runtimeSeconds: minutes * 60 };
     await preflight(evening).then(setResult, (error) => setFailure(toFailure(error)));
   };
-  if (videoIds.length === 0 || !mayChange.value) return null;
+  if (videoIds.length === 0) return null;
   return (
     <section>
       <h2>{text.title}</h2>

@@ -1,14 +1,13 @@
 import { useState } from 'preact/hooks';
-import { Failure, urlOf } from './api.ts';
-import { Failed } from './parts.tsx';
+import type { ChangeSummary } from '../../src/directory/changes.ts';
+import type { ImportCounts } from '../../src/directory/store.ts';
+import { type Change, Failure, urlOf } from './api.ts';
+import { ChangeList } from './change-list.tsx';
+import { Failed, Id } from './parts.tsx';
 import { mayChange, revision, toFailure, words } from './state.ts';
 
 /** What an import would change, or has changed. */
-export type ImportResult = {
-  user: number;
-  video: number;
-  room: number;
-};
+export type ImportResult = ImportCounts & { changes?: ChangeSummary };
 
 type Step =
   | { name: 'choose'; failure?: Failure | undefined; isNotNdjson?: boolean }
@@ -147,30 +146,54 @@ function Progress({ part }: { part: number }) {
 
 type CheckedProps = { result: ImportResult; onConfirm(): void; onCancel(): void };
 
-function Checked({ result, onConfirm, onCancel }: CheckedProps) {
-  const text = words.value;
+function Checked({ result: { changes }, onConfirm, onCancel }: CheckedProps) {
+  const text = words.value.changes;
+  const counts = Object.entries(changes?.counts ?? {});
   return (
     <div role="status">
-      <p>{text.changes.would}</p>
+      <p class="verdict">{counts.length === 0 ? text.nothing : text.would}</p>
       <ul>
-        <li>
-          {text.nav.person}: {result.user}
-        </li>
-        <li>
-          {text.nav.film}: {result.video}
-        </li>
-        <li>
-          {text.nav.room}: {result.room}
-        </li>
+        {counts.map(([type, { created, updated, deleted }]) => (
+          <li key={type}>
+            {text.types[type]}:{' '}
+            {[
+              created > 0 && text.create(created),
+              updated > 0 && text.update(updated),
+              deleted > 0 && text.remove(deleted),
+            ]
+              .filter(Boolean)
+              .join(', ')}
+          </li>
+        ))}
       </ul>
+      {changes && changes.wider.count > 0 && (
+        <div class="failure">
+          <p>
+            {text.wider}: {changes.wider.count}
+          </p>
+          <ul class="tags">
+            {changes.wider.videoIds.map((id) => (
+              <li key={id}>
+                <Id>{id}</Id>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {changes && changes.examples.length > 0 && (
+        <details>
+          <summary>{text.example}</summary>
+          <ChangeList changes={changes.examples as Change[]} empty="" />
+        </details>
+      )}
       <p class="buttons">
         {mayChange.value && (
           <button type="button" class="strong" onClick={onConfirm}>
-            {text.changes.doIt}
+            {text.doIt}
           </button>
         )}
         <button type="button" onClick={onCancel}>
-          {text.changes.again}
+          {text.again}
         </button>
       </p>
     </div>

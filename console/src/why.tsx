@@ -139,14 +139,20 @@ function Answer({ question }: { question: Question }) {
   const { userId, roomId } = question;
   return (
     <section aria-live="polite">
-      {loaded.value.length === 0 && <p>{text.noFilms}</p>}
-      {loaded.value.map((explained) => (
+      {sharedReason(loaded.value).map((explained) => (
         <Verdict key={explained.videoId} explained={explained} userId={userId} roomId={roomId} />
       ))}
       <h2>{text.requests}</h2>
       <DecisionList filter={{ userId }} limit={5} empty={text.waiting} />
     </section>
   );
+}
+
+/** A reason that is not about a film is the same for each: it is shown once, for the whole room. */
+function sharedReason(all: readonly Explained[]): readonly Explained[] {
+  const [first] = all;
+  const isShared = first?.decidedBy != null && !/video|licence/.test(first.decidedBy);
+  return isShared && all.length > 1 ? [{ ...first, videoId: null }] : all;
 }
 
 type VerdictProps = { explained: Explained; userId: string; roomId: string; isPast?: boolean };
@@ -158,9 +164,15 @@ function Verdict({ explained, userId, roomId, isPast = false }: VerdictProps) {
   const reason = decidedBy === null ? undefined : REASONS[language.value][decidedBy];
   return (
     <article class={decision.allow ? 'good' : 'bad'}>
-      <h3>
-        {words.value.nav.film}: <Id>{videoId || words.value.none}</Id>
-      </h3>
+      <h2>
+        {videoId === null ? (
+          text.wholeRoom
+        ) : (
+          <>
+            {words.value.nav.film}: <Id>{videoId}</Id>
+          </>
+        )}
+      </h2>
       {decision.allow ? (
         <>
           <p class="verdict">{text.allowed}</p>
@@ -176,10 +188,10 @@ function Verdict({ explained, userId, roomId, isPast = false }: VerdictProps) {
           )}
           {!isPast && reason && (
             <>
-              <h4>{text.toDo}</h4>
+              <h3>{text.toDo}</h3>
               <p>{reason.help}</p>
               <Help remedy={REMEDIES[decidedBy ?? '']} userId={userId} roomId={roomId} />
-              <h4>{text.toViewer}</h4>
+              <h3>{text.toViewer}</h3>
               <blockquote>{reason.viewer}</blockquote>
             </>
           )}

@@ -19,9 +19,12 @@ import { parseVariables, readAll } from './read.ts';
 import type { VariableName, Variables } from './variables.ts';
 
 /** The source of access decisions. */
+/** What the directory takes. @default names of users, too */
+type DirectoryConfig = { userNames?: boolean };
+
 export type AccessConfig =
-  | { mode: 'sqlite'; path: string }
-  | { mode: 'postgres'; url: string }
+  | ({ mode: 'sqlite'; path: string } & DirectoryConfig)
+  | ({ mode: 'postgres'; url: string } & DirectoryConfig)
   | {
       mode: 'http';
       url: string;
@@ -148,6 +151,7 @@ const ACCESS_VARIABLES = [
   'ACCESS_HTTP_SECRET',
   'ACCESS_HTTP_TIMEOUT_MS',
   'ACCESS_IGNORED_FIELDS',
+  'USER_NAMES',
 ] as const satisfies VariableName[];
 
 const ACCESS_NAMES: readonly string[] = ACCESS_VARIABLES;
@@ -224,11 +228,12 @@ export function ignoredUrlOptions({ access, limits: { redisUrl } }: Config) {
 
 function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {
   const { ACCESS_MODE: mode, DATABASE_URL = '', ACCESS_HTTP_URL = '' } = values;
+  const userNames = values.USER_NAMES === 'on';
   switch (mode) {
     case 'sqlite':
-      return { mode, path: values.ACCESS_SQLITE_PATH };
+      return { mode, path: values.ACCESS_SQLITE_PATH, userNames };
     case 'postgres':
-      return { mode, url: DATABASE_URL };
+      return { mode, url: DATABASE_URL, userNames };
     case 'http': {
       const { ACCESS_HTTP_SECRET: secret = '', ACCESS_HTTP_TIMEOUT_MS: timeoutMs } = values;
       const { ACCESS_IGNORED_FIELDS: ignoredFields } = values;

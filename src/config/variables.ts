@@ -98,6 +98,7 @@ export const variables = {
   ACCESS_HTTP_SECRET: variable('32 or more random characters', secret().optional()),
   ACCESS_HTTP_TIMEOUT_MS: variable('1000', integer(50, 2_000).default(1000)),
   ACCESS_IGNORED_FIELDS: variable('comment', list(anything, 'field names').default([])),
+  USER_NAMES: variable('off', choice(['on', 'off']).default('on')),
   COUNTRY_HEADER: variable(
     'CF-IPCountry',
     z

@@ -151,10 +151,14 @@ export type Store = {
 /** A token as its entry in `changes` has it. */
 export type MintedToken = { userId: string; roomId: string; videoId: string; expireAt: number };
 
-/** @param onChange is called after each committed change */
+/**
+ * @param onChange is called after each committed change
+ * @param takesNames false refuses names of users
+ */
 export function createStore(
   database: Pick<Database, 'transaction' | 'query'>,
   onChange: (change: Change) => void = () => {},
+  takesNames = true,
 ): Store {
   const change: RunChange = async (author, work) => {
     const { result, operation } = await database.transaction((session) =>
@@ -169,7 +173,7 @@ export function createStore(
         const before = await readEntry(session, type, id);
         check?.(before);
         if (!create && !before) return { result: undefined, operation: undefined };
-        await createWriter(session).put(type, id, changes);
+        await createWriter(session, takesNames).put(type, id, changes);
         const result = await readEntry(session, type, id);
         const operation = { operation: 'put', kind: type, id } as const;
         return { result, operation: isDeepStrictEqual(before, result) ? undefined : operation };
@@ -185,7 +189,7 @@ export function createStore(
       change(author, async (connection) => {
         const session = untilAborted(connection, signal);
         const before = await lastChange(session);
-        const counts = await work(createWriter(session), session, before);
+        const counts = await work(createWriter(session, takesNames), session, before);
         await dateChanges(session, before, author);
         return { result: undefined, operation: { operation: 'import', counts, replace } };
       }),
@@ -326,7 +330,7 @@ async function dateChanges(
 }
 
 /** Builds the SQL statements once for all lines of an import. */
-function createWriter(session: Session): Writer {
+function createWriter(session: Session, takesNames: boolean): Writer {
   const { query, parameter, list } = session;
   const upsert = createUpserts(session);
   const links = {
@@ -335,6 +339,9 @@ function createWriter(session: Session): Writer {
   };
   return {
     async put(type, id, changes) {
+      if (!takesNames && (changes as Changes['user']).name) {
+        throw new ConflictError('is refused by USER_NAMES=off; leave it out', 'name');
+      }
       if (type === 'video') return putVideo(session, upsert, id, changes as Changes['video']);
       const row = upsert(type, id, changes);
       const { videoIds, memberIds } = changes as Changes['room'];

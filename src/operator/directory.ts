@@ -1,9 +1,10 @@
 import { userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
-import type { Command } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
 import { exportDirectory } from '../directory/export.ts';
+import { listEntries } from '../directory/search.ts';
 import { type Author, cliAuthor, createStore } from '../directory/store.ts';
 import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
@@ -35,6 +36,43 @@ const NO_FLAGS: ImportFlags = {
   allowEmpty: false,
 };
 
+const KINDS = { users: 'user', rooms: 'room', videos: 'video' } as const;
+const DEFAULT_LIMIT = 100;
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
+  throw new InvalidArgumentError('must be a number from 1 to 1,000');
+}
+
+function lineOf(entry: { id: string; status: string; name?: unknown; title?: unknown }): string {
+  const name = entry.name ?? entry.title;
+  return [entry.id, entry.status, ...(name == null ? [] : [String(name)])].join('  ');
+}
+
+function addFind(directory: Command, withAccess: WithAccess, terminal: Terminal): void {
+  directory
+    .command('find')
+    .description('find users, rooms or videos by id, name or title')
+    .addArgument(new Argument('<kind>', 'what to find').choices(Object.keys(KINDS)))
+    .argument('[words...]', 'all of them are found: in the name or title, or the id begins so')
+    .option('--limit <number>', 'how many at most', parseLimit, DEFAULT_LIMIT)
+    .option('--after <id>', 'go on behind this id')
+    .option('--json', 'print JSON, one entry a line')
+    .action((kind: keyof typeof KINDS, words: string[], { limit, after, json = false }) =>
+      withAccess(true, async (access) => {
+        const query = { q: words.join(' '), limit, after };
+        const page = await listEntries(databaseOf(access), KINDS[kind], query);
+        for (const entry of page.entries) {
+          terminal.print(json ? printableJson(entry) : printable(lineOf(entry)));
+        }
+        if (page.next !== null) {
+          terminal.note(printable(`There are more: --after ${JSON.stringify(page.next)}`));
+        }
+      }),
+    );
+}
+
 /** Adds the commands of `directory`. */
 export function addDirectoryCommands(
   program: Command,
@@ -43,7 +81,7 @@ export function addDirectoryCommands(
 ): void {
   const directory = program
     .command('directory')
-    .description('import and export the directory as NDJSON, forget deleted users');
+    .description('import and export the directory as NDJSON, find entries, forget deleted users');
   directory
     .command('import')
     .description(
@@ -57,7 +95,7 @@ export function addDirectoryCommands(
     .option('--json', 'print JSON')
     .action((file, options) =>
       withAccess(false, (access) =>
-        importFile(databaseOf(access), file, { ...NO_FLAGS, ...options, terminal }),
+        importFile(access, file, { ...NO_FLAGS, ...options, terminal }),
       ),
     );
   directory
@@ -73,20 +111,22 @@ export function addDirectoryCommands(
         terminal.print(printable(`Deleted ${count} changes of ${user}.`));
       }),
     );
+  addFind(directory, withAccess, terminal);
   directory
     .command('export')
     .description('write the directory to standard output')
     .action(() => withAccess(true, (access) => exportTo(databaseOf(access), process.stdout)));
 }
 
-function databaseOf({ database }: OpenedAccess): Database {
+/** @throws {ConfigError} in a mode without a directory */
+export function databaseOf({ database }: OpenedAccess): Database {
   if (database) return database;
-  const message = 'has no directory to import or export; sqlite and postgres have one';
+  const message = 'has no directory; sqlite and postgres have one';
   throw new ConfigError([{ variable: 'ACCESS_MODE', message }]);
 }
 
 async function importFile(
-  database: Database,
+  access: OpenedAccess,
   file: string,
   { json, dryRun, replace, restore, allowEmpty, terminal }: ImportFlags & Output,
 ): Promise<void> {
@@ -106,7 +146,7 @@ async function importFile(
     }),
   };
   const { user, video, room } = await importDirectory(
-    createStore(database),
+    createStore(databaseOf(access), () => {}, access.takesNames),
     readInput(file),
     options,
   ).catch((error) => listLines(error, replace));

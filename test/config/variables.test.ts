@@ -22,6 +22,7 @@ describe('an environment with the least in it', () => {
       LOG_LEVEL: 'info',
       TRUST_PROXY: [],
       ADMIN_HOSTS: [],
+      USER_NAMES: 'on',
       CHANGES_KEEP_DAYS: 400,
       CORS_ORIGINS: [],
       ZEGO_APP_ID: 1_234_567_890,

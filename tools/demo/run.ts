@@ -40,7 +40,7 @@ export async function runDemo(
   { once: onlyOnce, signal, terminal }: DemoOptions,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'zego-video-token-'));
-  const secrets = { zego: randomText(), jwt: randomText() };
+  const secrets = { zego: randomText(), jwt: randomText(), admin: randomText() };
   const database = await openSqliteDatabase(join(folder, 'access.db'));
   const lines = Readable.from([Buffer.from(await sampleDirectory(new Date()))]);
   await importDirectory(createStore(database), lines, { author: cliAuthor('demo') });
@@ -59,12 +59,18 @@ export async function runDemo(
   signal.addEventListener('abort', stop, { once: true });
   const ended = once(service, 'exit');
   try {
-    const origin = await readyOrigin(service.stdout as Readable, terminal);
+    const ready = await readAddresses(service.stdout as Readable, terminal);
+    const origin = ready?.public;
     if (origin) {
       await showOneRequest(origin, secrets, terminal);
       if (page) {
         page.serve(origin);
         terminal.print(`\nWatch it in a browser: ${terminal.style('bold', page.origin)}`);
+        const { port } = new URL(ready.internal);
+        const address = terminal.style('bold', `http://localhost:${port}`);
+        terminal.print(
+          `Support finds out why somebody cannot watch: ${address}, key ${secrets.admin}`,
+        );
         terminal.print(`Serving on ${terminal.style('bold', origin)} until Ctrl-C.\n`);
       } else stop();
     }
@@ -85,14 +91,18 @@ export async function runDemo(
   }
 }
 
-type Secrets = { zego: string; jwt: string };
+type Secrets = { zego: string; jwt: string; admin: string };
 
 function randomText(): string {
   return randomBytes(16).toString('hex');
 }
 
 /** The environment of the service: ignores the user's own configuration except PORT. */
-function serviceEnvironment(environment: Environment, folder: string, { zego, jwt }: Secrets) {
+function serviceEnvironment(
+  environment: Environment,
+  folder: string,
+  { zego, jwt, admin }: Secrets,
+) {
   const { PORT = '8080', ...others } = environment;
   const foreign = Object.entries(others).filter(([name]) => !isVariable(name));
   return {
@@ -103,6 +113,7 @@ function serviceEnvironment(environment: Environment, folder: string, { zego, jw
     ZEGO_APP_ID: '1234567890',
     ZEGO_SERVER_SECRET: zego,
     AUTH_JWT_SECRET: jwt,
+    ADMIN_API_KEY: admin,
     ACCESS_SQLITE_PATH: join(folder, 'access.db'),
   };
 }
@@ -111,13 +122,15 @@ function isVariable(name: string): boolean {
   return name.replace(/_FILE$/, '') in variables || name in variables;
 }
 
-/** Waits for the address in the log line `ready`; undefined if the service exits before. */
-async function readyOrigin(log: Readable, terminal: Terminal): Promise<string | undefined> {
+type Addresses = { public: string; internal: string };
+
+/** Waits for the addresses in the log line `ready`; undefined if the service exits before. */
+async function readAddresses(log: Readable, terminal: Terminal): Promise<Addresses | undefined> {
   const lines = createInterface({ input: log });
-  const ready = Promise.withResolvers<string | undefined>();
+  const ready = Promise.withResolvers<Addresses | undefined>();
   lines.on('line', (line) => {
-    const { msg, public: address, event } = JSON.parse(line);
-    if (msg === 'ready') ready.resolve(address);
+    const { msg, event, ...addresses } = JSON.parse(line);
+    if (msg === 'ready') ready.resolve(addresses);
     if (event === 'video_token') {
       terminal.print(`${terminal.style('dim', 'log  ')}${terminal.style('dim', line)}`);
     }
