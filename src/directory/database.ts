@@ -17,6 +17,8 @@ export type Session = {
   list(parameter: string): string;
   /** A SQL condition: one text is in another, compared character by character. */
   contains(text: string, part: string): string;
+  /** Queries run in this process, and block the event loop. */
+  isLocal: boolean;
   /** A SQL expression for the present time in Unix milliseconds. */
   clock: string;
   /** The statement that names the author of the transaction, by actor and request id, and the one that ends it. */

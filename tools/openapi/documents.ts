@@ -27,6 +27,7 @@ const SESSION = {
   parameter: unused,
   list: unused,
   contains: unused,
+  isLocal: true,
   clock: '',
   author: { set: '' },
 };

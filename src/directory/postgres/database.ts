@@ -67,6 +67,7 @@ function createSession(client: Pick<pg.ClientBase, 'query'>, names: StatementNam
     parameter: (position) => `$${position}`,
     list: (parameter) => `json_array_elements_text(${parameter}::json) AS list(value)`,
     contains: (text, part) => `strpos(${text}, ${part}) > 0`,
+    isLocal: false,
     clock: '(extract(epoch FROM clock_timestamp()) * 1000)::bigint',
     // Until the end of the transaction.
     author: {

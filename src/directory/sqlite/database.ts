@@ -86,7 +86,7 @@ export function openSqliteReader(path: string): Database {
 
 /** A database that is whichever is open at the moment; throws what `current` throws. */
 export function delegate(
-  { parameter, list, contains, clock, author }: Session,
+  { parameter, list, contains, isLocal, clock, author }: Session,
   current: () => Database,
   close: () => Promise<void>,
 ): Database {
@@ -94,6 +94,7 @@ export function delegate(
     parameter,
     list,
     contains,
+    isLocal,
     clock,
     author,
     query: async (sql, values) => current().query(sql, values),
@@ -162,6 +163,7 @@ function createSession(db: DatabaseSync): Session {
     parameter: (position) => `?${position}`,
     list: (parameter) => `json_each(${parameter})`,
     contains: (text, part) => `instr(${text}, ${part}) > 0`,
+    isLocal: true,
     clock: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     author: {
       set: 'INSERT OR REPLACE INTO change_author (id, actor, request_id) VALUES (1, ?1, ?2)',
