@@ -63,6 +63,9 @@ describe('the image', () => {
       '!openapi.internal.yaml',
       '!src',
       '!deploy/image-entrypoint',
+      '!tsconfig.json',
+      '!console',
+      'console/dist',
     ]);
   });
 
@@ -71,9 +74,12 @@ describe('the image', () => {
     const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].map(([, from]) => from);
     expect(copied).toEqual([
       'package.json package-lock.json',
+      'package.json package-lock.json tsconfig.json',
+      'console',
       '--from=dependencies /app/node_modules',
       'package.json openapi.yaml openapi.internal.yaml',
       'src',
+      '--from=console /app/console/dist',
       'deploy/image-entrypoint',
     ]);
     const built = dockerfile.replace(/^ARG VERSION=0\.0\.0 REVISION=unknown$/m, '');

@@ -43,7 +43,7 @@ type Options = {
 export type Tagged<T> = { value: T; etag: string | null };
 
 /** @throws {Failure} */
-export async function call<T>(
+async function call<T>(
   method: string,
   path: string,
   { query = {}, body, etag, headers = {}, signal }: Options = {},
@@ -89,7 +89,7 @@ export type Kind = 'users' | 'rooms' | 'videos';
 
 export type Found = { id: string; status: string; name?: string | null; title?: string | null };
 
-export type Page<K extends string, T> = Record<K, T[]> & { next: string | null };
+type Page<K extends string, T> = Record<K, T[]> & { next: string | null };
 
 export async function find(
   kind: Kind,

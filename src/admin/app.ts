@@ -15,10 +15,10 @@ import { decisionRoutes } from './decision-routes.ts';
 import type { RecentDecisions } from './decisions.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
-import { type AdminKey, requireKey } from './keys.ts';
+import { requireKey } from './keys.ts';
 import { DETAILS } from './refusals.ts';
 import { sessionRoutes } from './session-routes.ts';
-import { createSessions } from './sessions.ts';
+import { type AdminKey, createSessions } from './sessions.ts';
 
 /** Clients may read an export slowly. */
 const STALLED_MS = 60_000;

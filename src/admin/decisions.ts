@@ -35,7 +35,7 @@ export type RecentDecisions = {
 };
 
 /** Is told of each decision, and of the end of the replica. */
-export type Subscriber = { decided(decision: Decision): void; ended(): void };
+type Subscriber = { decided(decision: Decision): void; ended(): void };
 
 /**
  * @param replica its host name

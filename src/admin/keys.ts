@@ -5,10 +5,13 @@ import { ServiceError } from '../errors.ts';
 import type { Counter } from '../http/rate-limit.ts';
 import { readBearer } from '../http/request.ts';
 import { type AddressOf, requireHost, requireSameOrigin } from './browser.ts';
-import { hasSessionCookie, type Session, type Sessions, sessionCookie } from './sessions.ts';
-
-/** A key, of which only the SHA-256 is known, in hexadecimal digits. */
-export type AdminKey = { name: string; keyHash: string; role: 'read' | 'write' };
+import {
+  type AdminKey,
+  hasSessionCookie,
+  type Session,
+  type Sessions,
+  sessionCookie,
+} from './sessions.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

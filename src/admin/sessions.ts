@@ -1,5 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import type { AdminKey } from './keys.ts';
+
+/** A key, of which only the SHA-256 is known, in hexadecimal digits. */
+export type AdminKey = { name: string; keyHash: string; role: 'read' | 'write' };
 
 const SESSION_SECONDS = 8 * 3_600;
 const COOKIE = 'zvt_session_';

@@ -228,12 +228,12 @@ export function ignoredUrlOptions({ access, limits: { redisUrl } }: Config) {
 
 function accessConfig(values: Pick<Variables, (typeof ACCESS_VARIABLES)[number]>): AccessConfig {
   const { ACCESS_MODE: mode, DATABASE_URL = '', ACCESS_HTTP_URL = '' } = values;
-  const userNames = values.USER_NAMES === 'on';
+  const names = values.USER_NAMES === 'off' && { userNames: false };
   switch (mode) {
     case 'sqlite':
-      return { mode, path: values.ACCESS_SQLITE_PATH, userNames };
+      return { mode, path: values.ACCESS_SQLITE_PATH, ...names };
     case 'postgres':
-      return { mode, url: DATABASE_URL, userNames };
+      return { mode, url: DATABASE_URL, ...names };
     case 'http': {
       const { ACCESS_HTTP_SECRET: secret = '', ACCESS_HTTP_TIMEOUT_MS: timeoutMs } = values;
       const { ACCESS_IGNORED_FIELDS: ignoredFields } = values;

@@ -25,7 +25,7 @@ export type ListQuery = {
 };
 
 /** An entry of a list; a room has neither members nor videos here. */
-export type Listed<T extends EntryType> = { id: string } & (T extends 'room'
+type Listed<T extends EntryType> = { id: string } & (T extends 'room'
   ? Pick<Values['room'], 'status'>
   : Values[T]);
 

@@ -68,7 +68,7 @@ export type Writer = {
 };
 
 /** Is called with the stored entry in the transaction of a change, and may throw to refuse it. */
-export type Check = (current: unknown) => void;
+type Check = (current: unknown) => void;
 
 /**
  * All changes of the directory go through this interface. Each change is one transaction.

@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import type { Page, Viewport } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminKey } from '../../src/config/admin-keys.ts';
@@ -12,7 +12,7 @@ import { SCREENS, useBrowser } from './support.ts';
 
 const WRITE = 'console-write-key-0123456789-01234567';
 const READ = 'console-read-key-0123456789-012345678';
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const AXE = axe.source;
 
 /** Texts that would do something if they were not text. */
 const HOSTILE = `<img src=x onerror="document.title='taken'"><b>x</b> \u202egnal`;
