@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   'video_not_started',
   'video_ended',
   'region_not_allowed',
+  'publish_not_allowed',
   'not_found',
   'method_not_allowed',
   'request_timeout',

@@ -73,3 +73,15 @@ export function zegoRefusal(
   if (bytes <= maxBytes) return undefined;
   return { expected, received: `${bytes} bytes`, zegoError: lengthError };
 }
+
+const ZIM_MAX_BYTES = 32;
+const REFUSED_BY_ZIM = /[*',\\`]/;
+
+/** Why ZIM refuses a user id that ZEGO's other products take; undefined if it accepts it. Never quotes the id. */
+export function zimRefusal(id: string): { expected: string; received: string } | undefined {
+  const expected = `at most ${ZIM_MAX_BYTES} bytes, without * ' , \\ and the backtick`;
+  const [character] = REFUSED_BY_ZIM.exec(id) ?? [];
+  if (character !== undefined) return { expected, received: character };
+  const bytes = Buffer.byteLength(id);
+  return bytes <= ZIM_MAX_BYTES ? undefined : { expected, received: `${bytes} bytes` };
+}

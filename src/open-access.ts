@@ -1,11 +1,13 @@
-import type { AccessDirectory, AccessService } from './access/access.ts';
+import type { AccessDirectory, AccessService, EntryRequest } from './access/access.ts';
 import type { BackendOptions } from './access/backend.ts';
-import { claimsDirectory } from './access/jwt-claims.ts';
+import { decideBasic, decideRoom, explainRoom } from './access/entry.ts';
+import { claimsDirectory, decideEntryByClaims } from './access/jwt-claims.ts';
 import { decide, explain } from './access/rules.ts';
 import type { AccessConfig } from './config/config.ts';
 import { watchDependency } from './dependency.ts';
 import { readPastFacts } from './directory/changes.ts';
 import type { Database } from './directory/database.ts';
+import { readEntryFacts } from './directory/entry-facts.ts';
 import type { PostgresOptions } from './directory/postgres/open.ts';
 import type { FileChange } from './directory/sqlite/open.ts';
 
@@ -45,7 +47,7 @@ export async function openAccess(
       const { readOnly = false, onFileChange } = options;
       const { directory, database, isGone } = await openSqlite(config.path, readOnly, onFileChange);
       return {
-        service: withPast(createRulesService(directory, database.close), database),
+        service: ofDirectory(createRulesService(directory, database.close), database),
         database,
         takesNames: config.userNames,
         isGone,
@@ -55,7 +57,7 @@ export async function openAccess(
       const { openPostgres } = await import('./directory/postgres/open.ts');
       const { directory, database } = await openPostgres(config.url, options);
       return {
-        service: withPast(createRulesService(directory, database.close), database),
+        service: ofDirectory(createRulesService(directory, database.close), database),
         database,
         takesNames: config.userNames,
       };
@@ -67,27 +69,41 @@ export async function openAccess(
       return { service, database: undefined };
     }
     case 'claims': {
-      const { explain: _explain, ...service } = createRulesService(claimsDirectory);
+      const { explain: _explain, ...rules } = createRulesService(claimsDirectory);
+      const service = {
+        ...rules,
+        checkEntry: async (request: EntryRequest, now: number) => decideEntryByClaims(request, now),
+      };
       // Grants are in the user's JWT, which an operator does not have.
       return { service, database: undefined };
     }
   }
 }
 
-/** Explains decisions of the past, too, from the changes that a database keeps. */
-function withPast(service: AccessService, database: Database): AccessService {
+/** Decides about rooms, too, and explains decisions of the past from the changes that a database keeps. */
+function ofDirectory(service: RulesService, database: Database): AccessService {
   return {
     ...service,
+    async checkEntry(request) {
+      const { userId } = request;
+      const roomId = request.kind === 'room' ? request.roomId : '';
+      const facts = await readEntryFacts(database, { userId, roomId });
+      return request.kind === 'room' ? decideRoom(facts, request) : decideBasic(facts);
+    },
+    explainEntry: async (request) => explainRoom(await readEntryFacts(database, request), request),
     explainPast: async (request, at) =>
       explain(await readPastFacts(database, request, at), request, Math.floor(at / 1000)),
   };
 }
 
+/** What the rules of videos decide. */
+type RulesService = Omit<AccessService, 'checkEntry'>;
+
 /** An access service that applies the rules to the facts of a directory. */
 export function createRulesService(
   directory: AccessDirectory,
   close: () => Promise<void> = async () => {},
-): AccessService {
+): RulesService {
   const { ask, ...dependency } = watchDependency({
     ask: directory.facts,
     probe: () => directory.facts({ ...PROBE, requestId: 'probe' }),

@@ -75,10 +75,55 @@ export type AccessDirectory = {
   facts(request: AccessRequest): Promise<AccessFacts> | AccessFacts;
 };
 
+/** The deny codes of a room and of a basic token. */
+export const ENTRY_DENIALS = [
+  'user_not_allowed',
+  'room_not_allowed',
+  'publish_not_allowed',
+] as const;
+
+export type EntryDenial = (typeof ENTRY_DENIALS)[number];
+
+type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
+
+/** Asks whether a user may log in to a room, and publish there. */
+export type RoomRequest = Asker & { kind: 'room'; roomId: string; publish: boolean };
+
+/** Asks whether a user may have a token that opens any room. */
+export type BasicRequest = Asker & {
+  kind: 'basic';
+  /** The credential's claim `basic_token`, unchecked; used only by ACCESS_MODE=claims. */
+  basicToken?: unknown;
+};
+
+export type EntryRequest = RoomRequest | BasicRequest;
+
+export type EntryDecision =
+  | { allow: true; notAfter?: UnixSeconds; reason?: Reason }
+  | { allow: false; code: EntryDenial; reason?: Reason };
+
+/** Who may send streams in a room. */
+export const PUBLISHERS = ['members', 'hosts', 'nobody'] as const;
+
+export type Publishers = (typeof PUBLISHERS)[number];
+
+/** The facts about a user and a room; undefined means that it does not exist. */
+export type EntryFacts = Pick<AccessFacts, 'user'> & {
+  room:
+    | { status: 'open' | 'closed'; hasMember: boolean; publish: Publishers; isHost: boolean }
+    | undefined;
+};
+
 /** Makes access decisions: by rules over a directory, or by the team's own backend. */
 export type AccessService = {
   /** @throws {ServiceError} `dependency_unavailable` when there is no decision */
   check(request: AccessRequest, now: UnixSeconds): Promise<AccessDecision>;
+  /**
+   * Decides about a token for a room, or for any room.
+   *
+   * @throws {ServiceError} `dependency_unavailable` when there is no decision
+   */
+  checkEntry(request: EntryRequest, now: UnixSeconds): Promise<EntryDecision>;
   /**
    * The decision with its reasons, for the team only. Absent when the team's own backend or the JWT decides.
    *
@@ -91,11 +136,27 @@ export type AccessService = {
    * @throws {UnknownMomentError} for one that is in the future, or before the changes that are kept
    */
   explainPast?(request: AccessRequest, at: number): Promise<Explanation>;
+  /**
+   * The reasons of a decision about a room. Absent where there is no directory.
+   *
+   * @throws {ServiceError} `dependency_unavailable`
+   */
+  explainEntry?(
+    request: Pick<RoomRequest, 'userId' | 'roomId' | 'publish'>,
+  ): Promise<EntryExplanation>;
   /** Checks the backend at startup; rejects like `check`. Absent when opening already checks. */
   probe?(): Promise<void>;
   /** False when the last check failed. */
   healthy(): boolean;
   close(): Promise<void>;
+};
+
+/** Why a user may or may not log in to a room, or publish there. */
+export type EntryExplanation = {
+  /** Undefined when all rules hold. */
+  code: EntryDenial | undefined;
+  decidedBy: string | null;
+  rules: ExplainedRule[];
 };
 
 /** The result of one rule and the fact behind it; null when it could not be checked. */

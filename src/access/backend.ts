@@ -15,6 +15,9 @@ import {
   type AccessDecision,
   type AccessRequest,
   type AccessService,
+  ENTRY_DENIALS,
+  type EntryDecision,
+  type EntryRequest,
 } from './access.ts';
 
 const MAX_BYTES = 16 * 1024;
@@ -85,27 +88,74 @@ export const answerSchema = z.discriminatedUnion('allow', [allowSchema, denySche
 
 const looseAnswerSchema = z.discriminatedUnion('allow', [allowSchema.strip(), denySchema.strip()]);
 
+const common = { country: true, requestId: true, issuer: true, subject: true } as const;
+
+/** The question about a token for a room. */
+export const roomQuestionSchema = z
+  .object({ kind: z.literal('room'), ...questionSchema.pick({ userId: true, roomId: true }).shape })
+  .extend({ publish: z.boolean().meta({ description: 'The user wants to send streams.' }) })
+  .extend(questionSchema.pick(common).shape)
+  .meta({ id: 'RoomQuestion' });
+
+/** The question about a token for any room. */
+export const basicQuestionSchema = z
+  .object({ kind: z.literal('basic'), ...questionSchema.pick({ userId: true }).shape })
+  .extend(questionSchema.pick(common).shape)
+  .meta({ id: 'BasicQuestion' });
+
+const KIND = 'Repeats the kind of the question: a backend that does not know kinds allows nothing.';
+
+const allowEntrySchema = z
+  .strictObject({
+    allow: z.literal(true),
+    kind: z.enum(['room', 'basic']).meta({ description: KIND }),
+    publish: z.boolean().optional().meta({
+      description: 'False where the user may enter and not send streams.',
+    }),
+    notAfter: unixSecondsSchema.optional().meta({
+      description: 'Unix seconds. The token ends then at the latest.',
+    }),
+  })
+  .meta({ id: 'AllowEntry' });
+
+const denyEntrySchema = z
+  .strictObject({
+    allow: z.literal(false),
+    code: z.enum(ENTRY_DENIALS).meta({ description: 'The client gets this code.' }),
+  })
+  .meta({ id: 'DenyEntry' });
+
+/** The answer to a question with a kind. */
+export const entryAnswerSchema = z.discriminatedUnion('allow', [allowEntrySchema, denyEntrySchema]);
+
+const looseEntrySchema = z.discriminatedUnion('allow', [
+  allowEntrySchema.partial({ kind: true }).strip(),
+  denyEntrySchema.strip(),
+]);
+
 /**
  * The team's own backend decides. No valid decision in time is `dependency_unavailable`. The circuit breaker
  * opens when half of the requests fail, and lets one request through every 5 s.
  */
 export function createBackendAccess(options: BackendOptions): AccessService {
   const backend = watchDependency({
-    ask: (request: AccessRequest) => ask(options, request),
+    ask: (send: () => Promise<unknown>) => send(),
     probe: () => probe(options),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
     isClientError,
   });
+  const decide = async <T>(send: () => Promise<T>): Promise<T> => {
+    try {
+      return (await backend.ask(send)) as T;
+    } catch (cause) {
+      // A 4xx also counts as down until the next response: this request got no decision.
+      backend.down();
+      throw asUnavailable(cause);
+    }
+  };
   return {
-    async check(request) {
-      try {
-        return await backend.ask(request);
-      } catch (cause) {
-        // A 4xx also counts as down until the next response: this request got no decision.
-        backend.down();
-        throw asUnavailable(cause);
-      }
-    },
+    check: (request) => decide(() => ask(options, request)),
+    checkEntry: (request) => decide(() => askEntry(options, request)),
     async probe() {
       try {
         await ask(options, PROBE_REQUEST);
@@ -144,17 +194,75 @@ function isClientError(error: unknown): boolean {
 }
 
 async function ask(options: BackendOptions, request: AccessRequest): Promise<AccessDecision> {
-  const { url, secret, timeoutMs } = options;
-  const { userId, roomId, videoId, requestId } = request;
+  const { userId, roomId, videoId } = request;
+  return readAnswer(
+    await send(options, { userId, roomId, videoId, ...contextOf(request) }),
+    options,
+  );
+}
+
+async function askEntry(options: BackendOptions, request: EntryRequest): Promise<EntryDecision> {
+  const { kind, userId } = request;
+  const about = request.kind === 'room' ? { roomId: request.roomId, publish: request.publish } : {};
+  const answer = await send(options, { kind, userId, ...about, ...contextOf(request) });
+  return readEntryAnswer(answer, request, options);
+}
+
+/** What every question says of the client. */
+function contextOf({
+  requestId,
+  ...request
+}: Pick<AccessRequest, 'requestId'> & Partial<AccessRequest>) {
   const { country = null, issuer = null, subject = null } = request;
+  return { country, requestId, issuer, subject };
+}
+
+async function send(
+  { url, secret, timeoutMs }: BackendOptions,
+  question: object,
+): Promise<unknown> {
   const text = await fetchText(url, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ userId, roomId, videoId, country, requestId, issuer, subject }),
+    body: JSON.stringify(question),
     maxBytes: MAX_BYTES,
     timeoutMs,
   });
-  return readAnswer(JSON.parse(text), options);
+  return JSON.parse(text);
+}
+
+/**
+ * Reads the answer of a backend to a question with a kind.
+ *
+ * @throws {ServiceError} `dependency_unavailable` for an `allow: true` with an unknown field or without the kind
+ * @throws {z.ZodError}
+ */
+function readEntryAnswer(
+  value: unknown,
+  request: EntryRequest,
+  { ignoredFields = [], onUnknownField }: Pick<BackendOptions, 'ignoredFields' | 'onUnknownField'>,
+): EntryDecision {
+  const answer = looseEntrySchema.parse(value);
+  const known = Object.keys((answer.allow ? allowEntrySchema : denyEntrySchema).shape);
+  const unknown = unknownFields(value as object, known, ignoredFields);
+  if (!answer.allow) {
+    if (unknown !== undefined) onUnknownField?.(unknown);
+    return answer;
+  }
+  if (unknown !== undefined) throw wrongReply(known.join(', '), unknown);
+  if (answer.kind !== request.kind) {
+    throw wrongReply(`"kind": "${request.kind}"`, answer.kind ?? 'no kind');
+  }
+  if (request.kind === 'room' && request.publish && answer.publish === false) {
+    return { allow: false, code: 'publish_not_allowed' };
+  }
+  const { notAfter } = answer;
+  return { allow: true, ...(notAfter !== undefined && { notAfter }) };
+}
+
+function wrongReply(expected: string, received: string): ServiceError {
+  const reason = { code: 'backend_reply', expected, received };
+  return new ServiceError('dependency_unavailable', { reason });
 }
 
 /**
@@ -172,8 +280,7 @@ export function readAnswer(
   const known = Object.keys((answer.allow ? allowSchema : denySchema).shape);
   const unknown = unknownFields(value as object, known, ignoredFields);
   if (unknown !== undefined && answer.allow) {
-    const reason = { code: 'backend_reply', expected: known.join(', '), received: unknown };
-    throw new ServiceError('dependency_unavailable', { reason });
+    throw wrongReply(known.join(', '), unknown);
   }
   if (unknown !== undefined) onUnknownField?.(unknown);
   return answer;

@@ -2,7 +2,14 @@ import { z } from 'zod';
 import type { Reason } from '../errors.ts';
 import { countrySchema, roomIdSchema, unixSecondsSchema, videoIdSchema } from '../identifiers.ts';
 import { unknownFields } from '../messages/unknown-fields.ts';
-import type { AccessDirectory, AccessFacts, Licence } from './access.ts';
+import type {
+  AccessDirectory,
+  AccessFacts,
+  EntryDecision,
+  EntryRequest,
+  Licence,
+  UnixSeconds,
+} from './access.ts';
 
 const ANY_VIDEO = '*';
 
@@ -15,6 +22,8 @@ const grantSchema = z.object({
   notAfter: unixSecondsSchema.optional(),
   /** The countries of the client; every country when left out. */
   regions: z.array(countrySchema).optional(),
+  /** With true, the user may send streams in the room; has no say in videos. */
+  publish: z.boolean().optional(),
 });
 
 const videoAccessSchema = z.array(grantSchema);
@@ -23,14 +32,12 @@ const FIELDS = Object.keys(grantSchema.shape);
 
 /**
  * The facts from the credential's claim `video_access`:
- * `[{ "room": "r", "videos": ["v", "*"], "notBefore"?, "notAfter"?, "regions"? }]`. Each entry is a licence. A
+ * `[{ "room": "r", "videos": ["v", "*"], "notBefore"?, "notAfter"?, "regions"?, "publish"? }]`. Each entry is a licence. A
  * malformed claim grants nothing; an entry with an unknown field does not count, because the field may limit it.
  */
 export const claimsDirectory: AccessDirectory = {
   facts({ roomId, videoId, videoAccess }): AccessFacts {
-    const { data = [], error } = videoAccessSchema.safeParse(videoAccess);
-    const unknown = data.findIndex((_, index) => !isKnown(videoAccess, index));
-    const grants = unknown < 0 ? data : data.filter((_, index) => isKnown(videoAccess, index));
+    const { grants, ...why } = readGrants(videoAccess);
     const inRoom = grants.filter(({ room }) => room === roomId);
     const matching = inRoom.filter(
       ({ videos }) => videos.includes(videoId) || videos.includes(ANY_VIDEO),
@@ -39,11 +46,42 @@ export const claimsDirectory: AccessDirectory = {
       user: { status: 'active' },
       room: { status: 'open', hasMember: inRoom.length > 0, hasVideo: matching.length > 0 },
       video: { status: 'available', licences: matching.map(toLicence) },
-      ...(error && { reason: toReason(wrongPlace(error, videoAccess)) }),
-      ...(unknown >= 0 && { reason: toReason(unknownAt(videoAccess, unknown)) }),
+      ...why,
     };
   },
 };
+
+/** The entries that count, and why others do not. */
+function readGrants(videoAccess: unknown) {
+  const { data = [], error } = videoAccessSchema.safeParse(videoAccess);
+  const unknown = data.findIndex((_, index) => !isKnown(videoAccess, index));
+  const grants = unknown < 0 ? data : data.filter((_, index) => isKnown(videoAccess, index));
+  return {
+    grants,
+    ...(error && { reason: toReason(wrongPlace(error, videoAccess)) }),
+    ...(unknown >= 0 && { reason: toReason(unknownAt(videoAccess, unknown)) }),
+  };
+}
+
+/** An entry of `video_access` opens its room, and `"basic_token": true` any room. */
+export function decideEntryByClaims(request: EntryRequest, now: UnixSeconds): EntryDecision {
+  if (request.kind === 'basic') {
+    if (request.basicToken === true) return { allow: true };
+    const received = request.basicToken === undefined ? 'missing' : typeof request.basicToken;
+    const reason = { code: 'claim_basic_token', expected: 'true', received };
+    return { allow: false, code: 'user_not_allowed', reason };
+  }
+  const { grants, ...why } = readGrants(request.videoAccess);
+  const holding = grants.filter(
+    ({ room, notBefore = 0, notAfter = Infinity }) =>
+      room === request.roomId && notBefore <= now && now < notAfter,
+  );
+  const matching = request.publish ? holding.filter(({ publish }) => publish === true) : holding;
+  if (holding.length === 0) return { allow: false, code: 'room_not_allowed', ...why };
+  if (matching.length === 0) return { allow: false, code: 'publish_not_allowed', ...why };
+  const notAfter = Math.max(...matching.map(({ notAfter = Infinity }) => notAfter));
+  return { allow: true, ...(notAfter !== Infinity && { notAfter }), ...why };
+}
 
 /** The entry has no field but those of the schema, which strips others. */
 function isKnown(videoAccess: unknown, index: number): boolean {
@@ -60,7 +98,7 @@ function toLicence({ notBefore, notAfter, regions }: z.output<typeof grantSchema
 }
 
 function toReason(received: string): Reason {
-  const expected = 'a list of { room, videos, notBefore?, notAfter?, regions? }';
+  const expected = 'a list of { room, videos, notBefore?, notAfter?, regions?, publish? }';
   return { code: 'claim_video_access', expected, received: received.slice(0, 200) };
 }
 

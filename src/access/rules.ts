@@ -12,7 +12,7 @@ import type {
 type RuleContext = Pick<AccessRequest, 'userId' | 'roomId' | 'videoId' | 'country'>;
 
 /** One condition for access. */
-type Rule = {
+export type Rule = {
   name: string;
   /** The deny code when the rule fails. */
   code: AccessDenial;

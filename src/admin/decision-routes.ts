@@ -18,7 +18,7 @@ const MAX_WAITING_BYTES = 256 * 1024;
 const POSITION = /^\d{1,15}$/;
 
 const filterShape = {
-  event: z.enum(['video_token']).optional(),
+  event: z.enum(['video_token', 'room_token', 'basic_token']).optional(),
   outcome: z.enum(['issued', 'denied', 'failed']).optional(),
   code: z.enum([...ERROR_CODES, 'issued', 'aborted']).optional(),
   requestId: z

@@ -18,6 +18,8 @@ export type Credential = {
   expiresAt: number;
   /** The claim `video_access`, unchecked. */
   videoAccess: unknown;
+  /** The claim `basic_token`, unchecked. */
+  basicToken?: unknown;
 };
 
 /** A `credential_invalid` with its reason, whose values may be a stranger's. */
@@ -68,7 +70,8 @@ export function checkClaims(
   const expiresAt = checkTimes(claims, rules, now);
   const subject = readSubject(claims, rules, ids);
   const userId = toUserId(subject, { issuer, prefix: rules.userPrefix }, ids);
-  return { userId, subject, issuer, expiresAt, videoAccess: claims.video_access };
+  const { video_access: videoAccess, basic_token: basicToken } = claims;
+  return { userId, subject, issuer, expiresAt, videoAccess, basicToken };
 }
 
 const TENANT = '{tenantid}';

@@ -12,6 +12,7 @@ export const CHANGE_TYPES = [
   'licence',
   'room',
   'member',
+  'host',
   'room_video',
   'token',
 ] as const;

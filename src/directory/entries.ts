@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PUBLISHERS } from '../access/access.ts';
 import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { shapeOf, textColumn } from './columns.ts';
 import { LICENCE_COLUMNS, licencesSchema } from './licences.ts';
@@ -23,6 +24,7 @@ const VIDEO_COLUMNS = {
 
 const ROOM_COLUMNS = {
   status: textColumn('status', z.enum(['open', 'closed'])),
+  publish: textColumn('publish', z.enum(PUBLISHERS)),
 };
 
 /**
@@ -39,6 +41,8 @@ export const TABLES = {
 export const LINKS = {
   videoIds: { table: 'room_videos', column: 'video_id', type: 'video' },
   memberIds: { table: 'room_members', column: 'user_id', type: 'user' },
+  /** They must be members, and leave with them. */
+  hostIds: { table: 'room_hosts', column: 'user_id', type: 'user' },
 } as const;
 
 /** A user of the directory, without its id. Release 0.2.0 does not take a name, so that it is left out where it is null. */
@@ -62,12 +66,23 @@ export const videoSchema = z
   .partial()
   .required({ title: true, status: true });
 
-/** A room with its lists. */
-export const roomSchema = z.strictObject({
-  ...shapeOf(ROOM_COLUMNS),
-  videoIds: z.array(videoIdSchema),
-  memberIds: z.array(userIdSchema),
-});
+/**
+ * A room with its lists. Release 0.2.0 knows neither `publish` nor `hostIds`, so that they are left out where they
+ * are `members` and empty.
+ */
+export const roomSchema = z
+  .strictObject({
+    ...shapeOf(ROOM_COLUMNS),
+    videoIds: z.array(videoIdSchema),
+    memberIds: z.array(userIdSchema),
+    hostIds: z.array(userIdSchema).meta({ description: 'Members who may publish.' }),
+  })
+  .partial({ publish: true, hostIds: true })
+  .extend({
+    publish: ROOM_COLUMNS.publish.schema.optional().meta({
+      description: 'Who may send streams with a room token; members by default.',
+    }),
+  });
 
 /** Changes of an entry. A field that is left out stays as it is, or has its default in a new entry. */
 export const changeSchemas = {

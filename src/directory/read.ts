@@ -32,7 +32,13 @@ export async function toEntry<T extends EntryType>(
     videoIds: await readLinks(session, 'videoIds', row.id as string),
     memberIds: await readLinks(session, 'memberIds', row.id as string),
   };
-  return { ...fields, ...lists } as Values[T];
+  const { publish, ...others } = fields as Values['room'];
+  const hostIds = await readLinks(session, 'hostIds', row.id as string);
+  return {
+    ...{ ...others, ...lists },
+    ...(publish !== 'members' && { publish }),
+    ...(hostIds.length > 0 && { hostIds }),
+  } as Values[T];
 }
 
 function withoutNull({ name, ...fields }: Values['user']): Values['user'] {

@@ -336,6 +336,7 @@ function createWriter(session: Session, takesNames: boolean): Writer {
   const links = {
     videoIds: linkStatements('videoIds', session),
     memberIds: linkStatements('memberIds', session),
+    hostIds: linkStatements('hostIds', session),
   };
   return {
     async put(type, id, changes) {
@@ -344,13 +345,13 @@ function createWriter(session: Session, takesNames: boolean): Writer {
       }
       if (type === 'video') return putVideo(session, upsert, id, changes as Changes['video']);
       const row = upsert(type, id, changes);
-      const { videoIds, memberIds } = changes as Changes['room'];
-      if (!videoIds && !memberIds) return void (await row);
-      await all([
-        row,
-        videoIds && replaceLinks(query, links.videoIds, id, videoIds),
-        memberIds && replaceLinks(query, links.memberIds, id, memberIds),
-      ]);
+      const { videoIds, memberIds, hostIds } = changes as Changes['room'];
+      if (!videoIds && !memberIds && !hostIds) return void (await row);
+      const films = videoIds && replaceLinks(query, links.videoIds, id, videoIds);
+      const members = memberIds && replaceLinks(query, links.memberIds, id, memberIds);
+      // Hosts must be members already; a long list is not sent synchronously.
+      if (hostIds && memberIds && memberIds.length > LIST_ROWS) await members;
+      await all([row, films, members, hostIds && replaceLinks(query, links.hostIds, id, hostIds)]);
     },
     async delete(type, ids) {
       const listed = `SELECT value FROM ${list(parameter(1))}`;
@@ -508,16 +509,22 @@ function linkStatements(
 ) {
   const { table, column, type } = LINKS[of];
   const target = TABLES[type].name;
+  const isHosts = of === 'hostIds';
   // Not a join: the planner would assume a hundred ids and scan the whole table for each room.
-  const found = `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
+  const found = (roomId: string) =>
+    isHosts
+      ? `(SELECT user_id FROM room_members WHERE room_id = ${roomId} AND user_id = value)`
+      : `(SELECT ${target}.id FROM ${target} WHERE ${target}.id = value)`;
   return {
-    type,
+    isHosts,
+    unknown: (id: string) =>
+      isHosts ? `${id} is not a member of the room` : `there is no ${type} ${id}`,
     keep: `DELETE FROM ${table} WHERE room_id = ${p(1)} AND ${column} NOT IN (SELECT value FROM ${list(p(2))})`,
     remove: `DELETE FROM ${table} WHERE room_id = ${p(1)} AND ${column} IN (SELECT value FROM ${list(p(2))})`,
     page: `SELECT ${column} AS id FROM ${table} WHERE room_id = ${p(1)} AND ${column} > ${p(2)} ORDER BY ${column} LIMIT ${LIST_ROWS}`,
-    missing: `SELECT value FROM ${list(p(1))} WHERE ${found} IS NULL LIMIT 1`,
+    missing: `SELECT value FROM ${list(p(1))} WHERE ${found(p(2))} IS NULL LIMIT 1`,
     add: `INSERT INTO ${table} (room_id, ${column})
-       SELECT ${p(1)}, ${found} FROM ${list(p(2))} WHERE ${found} IS NOT NULL ON CONFLICT DO NOTHING`,
+       SELECT ${p(1)}, ${found(p(1))} FROM ${list(p(2))} WHERE ${found(p(1))} IS NOT NULL ON CONFLICT DO NOTHING`,
   };
 }
 
@@ -530,11 +537,11 @@ async function replaceLinks(query: Query, links: LinkStatements, roomId: string,
       : [removeOtherLinks(query, links, roomId, new Set(ids))];
   for (let start = 0; start < ids.length; start += LIST_ROWS) {
     const list = JSON.stringify(ids.slice(start, start + LIST_ROWS));
-    const missing = query(links.missing, [list]);
+    const missing = query(links.missing, links.isHosts ? [list, roomId] : [list]);
     work.push(missing, query(links.add, [roomId, list]));
     await Promise.all(work.splice(0));
     const [unknown] = await missing;
-    if (unknown) throw new ConflictError(`there is no ${links.type} ${unknown.value}`);
+    if (unknown) throw new ConflictError(links.unknown(unknown.value as string));
     await setImmediate();
   }
   await Promise.all(work);

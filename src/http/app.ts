@@ -1,14 +1,29 @@
 import cors from '@fastify/cors';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyRequest,
+} from 'fastify';
 import { createAdmission } from './admission.ts';
 import { type BaseAppOptions, createBaseApp } from './base.ts';
+import { basicTokenRoute, type EntryTokenOptions, roomTokenRoute } from './entry-tokens.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
 import { type OriginEvents, watchOrigins } from './origins.ts';
 import { createRateLimits, type RateLimitOptions } from './rate-limit.ts';
+import type { RequestLimits } from './token-route.ts';
 import { type VideoTokenOptions, videoTokenRoute } from './video-token.ts';
+
+/** The other kinds of tokens; each has its switch. */
+export type EntryTokens = Pick<EntryTokenOptions, 'checkEntry' | 'appId'> & {
+  room: boolean;
+  basic: 'off' | 'on' | 'zim';
+};
 
 export type PublicAppOptions = {
   videoToken: VideoTokenOptions;
+  /** Undefined where neither room nor basic tokens are issued. */
+  entryTokens?: EntryTokens | undefined;
   health: HealthOptions;
   rateLimits: RateLimitOptions;
   /** Whether the event-loop delay is too high. */
@@ -54,8 +69,25 @@ export async function createPublicApp(options: PublicAppOptions): Promise<Fastif
   const limits = await createRateLimits(app, options.rateLimits);
   if (corsOrigins.length > 0) await addCors(app, corsOrigins, limits.byAddress);
   addHealthRoutes(app, health);
-  await app.register(videoTokenRoute(options.videoToken, { ...admission, ...limits }));
+  const requestLimits = { ...admission, ...limits };
+  await app.register(videoTokenRoute(options.videoToken, requestLimits));
+  if (options.entryTokens) {
+    await app.register(entryRoutes(options.videoToken, options.entryTokens, requestLimits));
+  }
   return app;
+}
+
+function entryRoutes(
+  options: VideoTokenOptions,
+  { room, basic, ...entry }: EntryTokens,
+  limits: RequestLimits,
+): FastifyPluginAsync {
+  return async (app) => {
+    if (room) await app.register(roomTokenRoute({ ...options, ...entry }, limits));
+    if (basic !== 'off') {
+      await app.register(basicTokenRoute({ ...options, ...entry }, basic === 'zim', limits));
+    }
+  };
 }
 
 async function addCors(

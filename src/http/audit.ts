@@ -9,7 +9,7 @@ import { clientAddress } from './client.ts';
 
 /** The audit log entry of one token request. Contains no credential and no token. */
 export type AuditEvent = {
-  event: 'video_token';
+  event: 'video_token' | 'room_token' | 'basic_token';
   requestId: string;
   outcome: 'issued' | 'denied' | 'failed';
   /** `aborted`: the client disconnected before it was answered or refused. */
@@ -24,6 +24,8 @@ export type AuditEvent = {
   issuer?: string | undefined;
   roomId?: string;
   videoId?: string;
+  /** A token with which streams can be sent was asked for. */
+  publish?: boolean;
   country?: string | undefined;
   /** Unix seconds; set once a token is made, even if the client leaves before it is delivered. */
   expireAt?: number;

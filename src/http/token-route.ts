@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import type { AccessDecision, AccessRequest } from '../access/access.ts';
+import type { AccessDecision, AccessRequest, EntryDecision } from '../access/access.ts';
 import type { Credential } from '../auth/claims.ts';
 import type { Verifier } from '../auth/verifier.ts';
-import { ERROR_CODES, invalidRequest, ServiceError } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode, invalidRequest, ServiceError } from '../errors.ts';
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import { nearMiss } from '../messages/nearest.ts';
 import { printable } from '../messages/printable.ts';
@@ -24,7 +24,7 @@ const MAX_COMPARED = 64;
 type CommonBody = { userId?: string | undefined; roomId?: string };
 
 /** The authenticated user and their country. */
-type Requester = Omit<AccessRequest, 'roomId' | 'videoId'>;
+type Requester = Omit<AccessRequest, 'roomId' | 'videoId'> & { basicToken?: unknown };
 
 /** The properties of one kind of token. */
 export type TokenKind<Body extends CommonBody> = {
@@ -41,11 +41,15 @@ export type TokenKind<Body extends CommonBody> = {
   /** The response: `token`, `expireAt`, and `userId` if it differs from the credential. */
   reply: { description: string; content: { 'application/json': { schema: z.ZodType } } };
   /** The audit log fields of a body. */
-  auditFields(body: Body): Pick<AuditEvent, 'roomId' | 'videoId'>;
+  auditFields(body: Body): Pick<AuditEvent, 'roomId' | 'videoId' | 'publish'>;
   /** @throws {ServiceError} `dependency_unavailable` when there is no decision. `now` is Unix seconds. */
-  decide(body: Body, requester: Requester, now: number): Promise<AccessDecision>;
+  decide(body: Body, requester: Requester, now: number): Promise<AccessDecision | EntryDecision>;
   /** The payload of the token. */
   payload(body: Body): string;
+  /** The code when the decision leaves too little time for a token. */
+  tooShort: ErrorCode;
+  /** The response names it, and the user id. */
+  appId?: number;
 };
 
 /** Dependencies and settings of a token route. */
@@ -102,7 +106,7 @@ export function tokenRoute<Body extends CommonBody>(
         tags: [kind.tag],
         summary: kind.summary,
         body: kind.body,
-        response: { 200: kind.reply, ...problemResponses(ERROR_CODES) },
+        response: { 200: kind.reply, ...problemResponses(codesOf(kind)) },
       },
       // The order matters. audit.onRequest comes first, so that refusals at any step are audited.
       onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
@@ -117,6 +121,20 @@ export function tokenRoute<Body extends CommonBody>(
   };
 }
 
+const ENTRY_CODES: readonly ErrorCode[] = ['publish_not_allowed'];
+const VIDEO_CODES: readonly ErrorCode[] = [
+  'video_not_allowed',
+  'video_not_started',
+  'video_ended',
+  'region_not_allowed',
+];
+
+/** The codes of all routes but those of other kinds of tokens. */
+function codesOf({ appId }: { appId?: number }): ErrorCode[] {
+  const others = appId === undefined ? ENTRY_CODES : VIDEO_CODES;
+  return ERROR_CODES.filter((code) => !others.includes(code));
+}
+
 async function issue<Body extends CommonBody>(
   kind: TokenKind<Body>,
   options: TokenRouteOptions,
@@ -124,7 +142,7 @@ async function issue<Body extends CommonBody>(
   body: Body,
 ) {
   const credential = request.credential as Credential;
-  const { userId, subject, issuer, videoAccess } = credential;
+  const { userId, subject, issuer, videoAccess, basicToken } = credential;
   const country = options.countryOf(request);
   const context = Object.assign(auditContext(request), kind.auditFields(body), { country });
   if (body.userId !== undefined && body.userId !== userId) {
@@ -132,13 +150,14 @@ async function issue<Body extends CommonBody>(
   }
   if (options.strictIds && body.roomId !== undefined) refuseRoomId(body.roomId);
   const now = options.now();
-  const requester = { userId, subject, issuer, videoAccess, country, requestId: request.id };
+  const requestId = request.id;
+  const requester = { userId, subject, issuer, videoAccess, basicToken, country, requestId };
   const decision = await kind.decide(body, requester, now);
   if (decision.reason) {
     const { code: reason, ...compared } = decision.reason;
     Object.assign(context, { reason, ...compared });
   }
-  const expireAt = expiryOf(options, decision, credential, now);
+  const expireAt = expiryOf(options, decision, credential, kind.tooShort, now);
   const token = options.generate({
     userId,
     payload: kind.payload(body),
@@ -146,6 +165,7 @@ async function issue<Body extends CommonBody>(
     expireAt,
   });
   context.expireAt = expireAt;
+  if (kind.appId !== undefined) return { token, expireAt, userId, appId: kind.appId };
   return { token, expireAt, ...(options.repliesUserId && { userId }) };
 }
 
@@ -178,12 +198,14 @@ function refuseRoomId(roomId: string): void {
 /** @throws {ServiceError} when access is denied, or when the token's lifetime would be too short */
 function expiryOf(
   { ttlSeconds, outlivesSession }: TokenRouteOptions,
-  decision: AccessDecision,
+  decision: AccessDecision | EntryDecision,
   credential: Credential,
+  tooShort: ErrorCode,
   now: number,
 ): number {
   if (!decision.allow) {
-    const { code, availableFrom, reason } = decision;
+    const { code, reason } = decision;
+    const availableFrom = 'availableFrom' in decision ? decision.availableFrom : undefined;
     throw new ServiceError(code, {
       ...(availableFrom !== undefined && { availableFrom }),
       ...(reason && { reason }),
@@ -191,6 +213,8 @@ function expiryOf(
   }
   const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
   const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
-  if ('code' in lifetime) throw new ServiceError(lifetime.code);
+  if ('code' in lifetime) {
+    throw new ServiceError(lifetime.code === 'video_ended' ? tooShort : lifetime.code);
+  }
   return lifetime.expireAt;
 }

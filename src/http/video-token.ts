@@ -64,6 +64,7 @@ export function videoTokenRoute(
     decide: ({ roomId, videoId }, requester, now) =>
       options.check({ ...requester, roomId, videoId }, now),
     payload: encodeVideoPayload,
+    tooShort: 'video_ended',
   } satisfies TokenKind<z.output<typeof bodySchema>>;
   return tokenRoute(kind, options, limits);
 }

@@ -6,6 +6,27 @@ export function encodeVideoPayload({ roomId, videoId }: VideoPayload): string {
   return JSON.stringify({ room_id: roomId, video_id: videoId });
 }
 
+/** The `payload` of a token for one room (ZEGO, "Use tokens for authentication"). */
+export type RoomPayload = {
+  roomId: string;
+  /** The user may send streams. */
+  publish: boolean;
+  /** The only streams that may be sent; null for any. ZEGO does not check an empty list. */
+  streamIds: readonly string[] | null;
+};
+
+/** Encodes the JSON text that ZEGO's privilege check expects: 1 is to log in, 2 to publish. */
+export function encodeRoomPayload({ roomId, publish, streamIds }: RoomPayload): string {
+  return JSON.stringify({
+    room_id: roomId,
+    privilege: { 1: 1, 2: publish ? 1 : 0 },
+    stream_id_list: streamIds,
+  });
+}
+
+/** The `payload` of a basic token. */
+export const BASIC_PAYLOAD = '';
+
 /** The kinds of tokens, which differ in their payload alone (ZEGO, "Use tokens for authentication"). */
 export type TokenKind = 'video' | 'room' | 'basic';
 

@@ -67,7 +67,7 @@ describe('the claim video_access', () => {
       notAfter: NOW + 60,
       reason: {
         code: 'claim_video_access',
-        expected: 'a list of { room, videos, notBefore?, notAfter?, regions? }',
+        expected: 'a list of { room, videos, notBefore?, notAfter?, regions?, publish? }',
         received: 'video_access.1: unknown field "notafter"; did you mean notAfter?',
       },
     });
@@ -179,7 +179,7 @@ describe('a claim of another form', () => {
       ...deny('room_not_allowed'),
       reason: {
         code: 'claim_video_access',
-        expected: 'a list of { room, videos, notBefore?, notAfter?, regions? }',
+        expected: 'a list of { room, videos, notBefore?, notAfter?, regions?, publish? }',
         received,
       },
     });

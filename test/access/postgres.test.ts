@@ -54,7 +54,7 @@ describe('migrations of PostgreSQL', () => {
     const url = await postgres.createDatabase('replicas');
     const replicas = await Promise.all([open(url), open(url), open(url)]);
     const versions = await replicas[0]?.database.query('SELECT version FROM schema_version');
-    expect(versions?.map(({ version }) => Number(version))).toEqual([0, 1, 2, 3, 4]);
+    expect(versions?.map(({ version }) => Number(version))).toEqual([0, 1, 2, 3, 4, 5]);
     await Promise.all(replicas.map(({ service }) => service.close()));
   });
 

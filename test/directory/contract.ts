@@ -314,7 +314,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       await load(database, [
         { type: 'user', id: 'x' },
         { type: 'video', id: 'x' },
-        { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'] },
+        { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'], hostIds: ['x'] },
         { type: 'room', id: 'room', videoIds: ['x'], memberIds: ['x'] },
       ]);
       for (const type of ['user', 'video', 'room'] as const) {
@@ -357,7 +357,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       await load(database, [
         { type: 'user', id: 'x' },
         { type: 'video', id: 'x' },
-        { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'] },
+        { type: 'room', id: 'x', videoIds: ['x'], memberIds: ['x'], hostIds: ['x'] },
       ]);
       const columnsOf = async (table: string) => {
         const [row] = await database.query(`SELECT * FROM ${table}`);

@@ -9,6 +9,7 @@ export const ACTIONS = [
   'contact_support',
   'leave_room',
   'choose_another_video',
+  'enter_as_audience',
   'wait',
   'retry',
 ] as const;
@@ -85,6 +86,12 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
     title: 'Region not allowed',
     detail: 'This video may not be watched in your country.',
     action: 'choose_another_video',
+  },
+  publish_not_allowed: {
+    status: 403,
+    title: 'Publishing not allowed',
+    detail: 'You may enter this room, but not send a stream there; ask again without publish.',
+    action: 'enter_as_audience',
   },
   read_only_key: {
     status: 403,
