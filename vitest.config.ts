@@ -44,7 +44,8 @@ export default defineConfig({
           name,
           include: folders.map((folder) => `${folder}.test.ts`),
           exclude: ['**/node_modules/**'],
-          testTimeout: 20_000,
+          // A page may wait for its processor while other files start servers.
+          testTimeout: name === 'browser' ? 2 * 20_000 : 20_000,
         },
       })),
       {

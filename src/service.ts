@@ -86,6 +86,7 @@ export async function startService(
     publicListener: () => ({
       port: Number(URL.parse(addresses.public)?.port),
       corsOrigins: config.http.corsOrigins,
+      hidden: hiddenPaths(config.token),
     }),
   });
   const addresses = await listen(config, app, internal);
@@ -109,6 +110,10 @@ export async function startService(
       await access.service.close();
     },
   };
+}
+
+function hiddenPaths({ room, basic }: Config['token']): string[] {
+  return [...(room ? [] : ['/room-token']), ...(basic === 'off' ? ['/basic-token'] : [])];
 }
 
 /** Listens with both applications; returns their URLs. */
@@ -238,7 +243,7 @@ type Dependencies = {
 };
 
 function createApp(
-  { http, limits, token, auth: { ids } }: Config,
+  { http, limits, token, zego, auth: { ids } }: Config,
   {
     logger,
     onClientError,
@@ -259,6 +264,7 @@ function createApp(
     ...(shared && { redis: shared.healthy() }),
   });
   metrics.dependencyUp(dependencies);
+  const countEntry = token.room || token.basic !== 'off' ? metrics.entryTokens() : undefined;
   return createPublicApp({
     logger,
     onClientError,
@@ -288,8 +294,16 @@ function createApp(
       repliesUserId: ids.hashKey !== undefined,
       strictIds: ids.strict,
       now: unixSeconds,
-      onAuditEvent: auditAndCount(audit, metrics, decisions),
+      onAuditEvent: auditAndCount(audit, metrics, decisions, countEntry),
     },
+    ...(countEntry && {
+      entryTokens: {
+        room: token.room,
+        basic: token.basic,
+        appId: zego.appId,
+        checkEntry: access.service.checkEntry,
+      },
+    }),
   });
 }
 
@@ -304,9 +318,16 @@ function timed(access: AccessService, metrics: Metrics): AccessService['check'] 
   };
 }
 
-function auditAndCount(audit: AuditLog, metrics: Metrics, decisions?: RecentDecisions) {
+function auditAndCount(
+  audit: AuditLog,
+  metrics: Metrics,
+  decisions?: RecentDecisions,
+  countEntry?: ReturnType<Metrics['entryTokens']>,
+) {
   return (event: AuditEvent) => {
-    metrics.decided(event.outcome, event.code, event.durationMs / 1000);
+    if (event.event === 'video_token') {
+      metrics.decided(event.outcome, event.code, event.durationMs / 1000);
+    } else countEntry?.(event.event, event.outcome, event.code);
     audit.write(event);
     decisions?.add(event);
   };

@@ -58,6 +58,7 @@ export interface Problem {
     | 'video_not_started'
     | 'video_ended'
     | 'region_not_allowed'
+    | 'publish_not_allowed'
     | 'not_found'
     | 'method_not_allowed'
     | 'request_timeout'
@@ -78,6 +79,7 @@ export interface Problem {
     | 'contact_support'
     | 'leave_room'
     | 'choose_another_video'
+    | 'enter_as_audience'
     | 'wait'
     | 'retry';
   /**

@@ -6,7 +6,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type BaseAppOptions, createBaseApp } from '../http/base.ts';
 
 /** The settings of the public listener that "Try it out" needs. */
-export type PublicListener = { port: number; corsOrigins: readonly string[] };
+export type PublicListener = {
+  port: number;
+  corsOrigins: readonly string[];
+  /** Paths of routes that are switched off. */
+  hidden?: readonly string[];
+};
 
 type Server = { url: string; description: string };
 
@@ -69,6 +74,7 @@ export async function createDocsApp(
         uiConfig: { tryItOutEnabled: true },
         transformSpecification: (document, request) => ({
           ...document,
+          paths: withoutHidden(document.paths, publicListener().hidden),
           servers: [serverFor(request, publicListener()), ...document.servers],
         }),
       });
@@ -76,6 +82,10 @@ export async function createDocsApp(
   }
   await app.ready();
   return app;
+}
+
+function withoutHidden(paths: object, hidden: readonly string[] = []): object {
+  return Object.fromEntries(Object.entries(paths).filter(([path]) => !hidden.includes(path)));
 }
 
 function originOf({ protocol, host }: FastifyRequest): string {

@@ -6,7 +6,9 @@ import { plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers
 /** Ids must be valid at ZEGO and are not hashed. */
 export const STRICT_IDS: UserIdRules = { strict: true, hashKey: undefined };
 
-const HASH_CHARACTERS = 32;
+const HASH_PREFIX = 'u_';
+/** With the prefix. */
+const HASHED_LENGTH = 34;
 const subjectSchema = plainText().min(1).max(1024);
 
 /** Why a subject cannot become a user id; undefined if it can. */
@@ -23,9 +25,9 @@ export function subjectProblem(subject: string, { strict, hashKey }: UserIdRules
 export function toUserId(
   subject: string,
   { issuer = '', prefix = '' }: { issuer: string | undefined; prefix?: string },
-  { strict, hashKey }: UserIdRules,
+  { strict, hashKey, hashLength }: UserIdRules,
 ): string {
-  if (hashKey !== undefined) return hashUserId(issuer, subject, hashKey);
+  if (hashKey !== undefined) return hashUserId(issuer, subject, hashKey, hashLength);
   const userId = prefix + subject;
   const refusal = strict ? zegoRefusal(userId, ZEGO_RULES.user) : undefined;
   if (!refusal) return userId;
@@ -36,11 +38,16 @@ export function toUserId(
 }
 
 /**
- * `u_` and the first 32 characters of base64url(HMAC-SHA-256(issuer without trailing slash, NUL, subject)).
+ * `u_` and the first characters of base64url(HMAC-SHA-256(issuer without trailing slash, NUL, subject)).
  * Neither part can contain a NUL.
  */
-export function hashUserId(issuer: string, subject: string, key: string): string {
+export function hashUserId(
+  issuer: string,
+  subject: string,
+  key: string,
+  length = HASHED_LENGTH,
+): string {
   const hmac = createHmac('sha256', key);
   const hash = hmac.update(`${issuer.replace(/\/$/, '')}\0${subject}`).digest('base64url');
-  return `u_${hash.slice(0, HASH_CHARACTERS)}`;
+  return (HASH_PREFIX + hash).slice(0, length);
 }

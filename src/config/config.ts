@@ -65,7 +65,14 @@ export type Config = {
     previousSecret: string | undefined;
     mode: Token04Mode;
   };
-  token: { ttlSeconds: number; outlivesSession: boolean };
+  token: {
+    ttlSeconds: number;
+    outlivesSession: boolean;
+    /** Issue tokens for rooms. */
+    room: boolean;
+    /** Issue tokens that open any room; `zim` refuses ids that ZIM refuses. */
+    basic: 'on' | 'zim' | 'off';
+  };
   auth: {
     providers: Provider[];
     introspection: Introspection | undefined;
@@ -192,6 +199,8 @@ function toConfig(
     token: {
       ttlSeconds: values.TOKEN_TTL_SECONDS,
       outlivesSession: values.TOKEN_OUTLIVES_SESSION,
+      room: values.ROOM_TOKENS === 'on',
+      basic: values.BASIC_TOKENS,
     },
     auth: { ...auth, ids: userIdRules(values) },
     access: accessConfig(values),

@@ -81,10 +81,13 @@ export const variables = {
   AUTH_USER_CLAIM: variable('sub', z.string().optional()),
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
+  AUTH_USER_ID_LENGTH: variable('32', integer(24, 34).default(34)),
   AUTH_USER_ID_KEY: variable('32 or more random characters', secret().optional()),
   AUTH_TIMEOUT_MS: variable('5000', integer(500, 10_000).default(2_000)),
   OUTBOUND_PROXY: variable('environment', choice(['off', 'environment']).default('off')),
   AUTH_CLOCK_TOLERANCE_SECONDS: variable('5', integer(0, 60).default(5)),
+  ROOM_TOKENS: variable('on', choice(['on', 'off']).default('off')),
+  BASIC_TOKENS: variable('zim', choice(['on', 'zim', 'off']).default('off')),
   ACCESS_MODE: variable(
     'sqlite',
     choice(['sqlite', 'postgres', 'http', 'claims']).default('sqlite'),

@@ -48,7 +48,7 @@ const basicBodySchema = z.strictObject({ userId }).meta({ id: 'BasicTokenRequest
 function replyOf(id: string, use: string) {
   const schema = z
     .object({
-      token: z.string().meta({ description: use }),
+      token: z.string().meta({ description: use, maxLength: 8192 }),
       expireAt: z
         .int()
         .meta({ description: 'Unix seconds; equal to the expiry inside the token.' }),

@@ -121,8 +121,10 @@ export function tokenRoute<Body extends CommonBody>(
   };
 }
 
-const ENTRY_CODES: readonly ErrorCode[] = ['publish_not_allowed'];
-const VIDEO_CODES: readonly ErrorCode[] = [
+/** The codes of room tokens alone. */
+export const ENTRY_CODES: readonly ErrorCode[] = ['publish_not_allowed'];
+/** The codes of video tokens alone. */
+export const VIDEO_CODES: readonly ErrorCode[] = [
   'video_not_allowed',
   'video_not_started',
   'video_ended',

@@ -43,6 +43,7 @@ export function createMetrics(accessMode: string) {
       decisions.inc({ outcome, code });
       duration.observe(seconds);
     },
+    ...createEntryMetrics(registry),
     ...createAccessMetrics(registry, accessMode),
     auth: {
       cache: (result: 'hit' | 'miss') => cache.inc({ result }),
@@ -55,6 +56,24 @@ export function createMetrics(accessMode: string) {
     corsRefused: () => cors.inc(),
     ...createProcessCounters(registry),
     rateLimitShared: (isShared: boolean) => shared.set(isShared ? 1 : 0),
+  };
+}
+
+function createEntryMetrics(registry: Registry) {
+  return {
+    /** Counts the decisions of other kinds of tokens; without a call they have no metric. */
+    entryTokens() {
+      const counters = new Map(
+        (['room_token', 'basic_token'] as const).map((event) => {
+          const name = `${event}_decisions_total`;
+          const help = `Requests for a ${event.replace('_', ' ')} by their outcome.`;
+          const labelNames = ['outcome', 'code'];
+          return [event, new Counter({ name, help, labelNames, registers: [registry] })];
+        }),
+      );
+      return (event: 'room_token' | 'basic_token', outcome: string, code: string) =>
+        counters.get(event)?.inc({ outcome, code });
+    },
   };
 }
 

@@ -11,7 +11,7 @@ const IDS = ['a', 'b'];
 const AUTHOR = { actor: 'content', requestId: 'request' };
 const TABLES = {
   user: ['users', 'id', 'status'],
-  room: ['rooms', 'id', 'status'],
+  room: ['rooms', 'id', 'status, publish'],
   video: ['videos', 'id', 'title, status, available_from, available_until, regions'],
   member: ['room_members', 'user_id, room_id', ''],
   room_video: ['room_videos', 'video_id, room_id', ''],

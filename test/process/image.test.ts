@@ -24,6 +24,12 @@ const USES: Record<string, Case> = {
     code: 0,
     stdout: /^Imported 1 users, 1 videos and 1 rooms/,
   },
+  'directory find': { args: ['users', 'u'], code: 0, stdout: /^u {2}active/ },
+  preflight: {
+    args: ['--room', 'r', '--video', 'v', '--at', '2000000000', '--minutes', '90'],
+    code: 0,
+    stdout: /^✓ All 1 members can watch until the end\./,
+  },
   'directory export': { args: [], code: 0, stdout: /^\{"type":"user","id":"u"/ },
   explain: { args: TRIPLE, code: 0, stdout: /A token would be issued\./ },
   mint: { args: TRIPLE, code: 0, stdout: /^04\S+\n$/ },

@@ -10,6 +10,11 @@ CREATE TABLE changes (
   after text
 );
 
+CREATE TABLE room_hosts (
+  room_id text NOT NULL,
+  user_id text NOT NULL
+);
+
 CREATE TABLE room_members (
   room_id text NOT NULL,
   user_id text NOT NULL
@@ -22,7 +27,8 @@ CREATE TABLE room_videos (
 
 CREATE TABLE rooms (
   id text NOT NULL,
-  status text DEFAULT 'open'::text NOT NULL
+  status text DEFAULT 'open'::text NOT NULL,
+  publish text DEFAULT 'members'::text NOT NULL
 );
 
 CREATE TABLE schema_version (
@@ -34,7 +40,9 @@ CREATE TABLE schema_version (
 
 CREATE TABLE users (
   id text NOT NULL,
-  status text DEFAULT 'active'::text NOT NULL
+  status text DEFAULT 'active'::text NOT NULL,
+  name text,
+  search text
 );
 
 CREATE TABLE video_licences (
@@ -51,16 +59,21 @@ CREATE TABLE videos (
   status text DEFAULT 'available'::text NOT NULL,
   available_from bigint,
   available_until bigint,
-  regions text
+  regions text,
+  search text
 );
 
 ALTER TABLE changes ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE room_hosts ADD CONSTRAINT room_hosts_pkey PRIMARY KEY (room_id, user_id);
 
 ALTER TABLE room_members ADD CONSTRAINT room_members_pkey PRIMARY KEY (room_id, user_id);
 
 ALTER TABLE room_videos ADD CONSTRAINT room_videos_pkey PRIMARY KEY (room_id, video_id);
 
 ALTER TABLE rooms ADD CONSTRAINT rooms_pkey PRIMARY KEY (id);
+
+ALTER TABLE rooms ADD CONSTRAINT rooms_publish_check CHECK ((publish = ANY (ARRAY['members'::text, 'hosts'::text, 'nobody'::text])));
 
 ALTER TABLE rooms ADD CONSTRAINT rooms_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closed'::text])));
 
@@ -75,6 +88,8 @@ ALTER TABLE video_licences ADD CONSTRAINT video_licences_pkey PRIMARY KEY (video
 ALTER TABLE videos ADD CONSTRAINT videos_pkey PRIMARY KEY (id);
 
 ALTER TABLE videos ADD CONSTRAINT videos_status_check CHECK ((status = ANY (ARRAY['available'::text, 'withdrawn'::text])));
+
+ALTER TABLE room_hosts ADD CONSTRAINT room_hosts_room_id_user_id_fkey FOREIGN KEY (room_id, user_id) REFERENCES room_members(room_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE room_members ADD CONSTRAINT room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id) ON DELETE CASCADE;
 
@@ -98,6 +113,36 @@ CREATE OR REPLACE FUNCTION public.delete_other_licences()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$ BEGIN IF coalesce(current_setting('directory.actor', true), '') = '' THEN DELETE FROM video_licences WHERE video_id = NEW.id; END IF; RETURN NULL; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.forget_search()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN IF coalesce(current_setting('directory.actor', true), '') = '' THEN NEW.search := NULL; END IF; RETURN NEW; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_room_hosts_added()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN INSERT INTO changes (type, entry_id, room_id, after) SELECT 'host', user_id, room_id, '{}' FROM added; RETURN NULL; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_room_hosts_moved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN INSERT INTO changes (type, entry_id, room_id, before) VALUES ('host', OLD.user_id, OLD.room_id, '{}'); INSERT INTO changes (type, entry_id, room_id, after) VALUES ('host', NEW.user_id, NEW.room_id, '{}'); RETURN NULL; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_room_hosts_removed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN INSERT INTO changes (actor, type, entry_id, room_id, before) SELECT CASE WHEN EXISTS (SELECT 1 FROM room_members AS m WHERE m.user_id = removed.user_id AND m.room_id = removed.room_id) THEN nullif(current_setting('directory.actor', true), '') END, 'host', user_id, room_id, '{}' FROM removed; RETURN NULL; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_room_hosts_truncated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN INSERT INTO changes (type, entry_id, room_id, before) SELECT 'host', user_id, room_id, json_build_object() FROM room_hosts; RETURN NULL; END $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.record_room_members_added()
@@ -151,13 +196,19 @@ AS $function$ BEGIN INSERT INTO changes (type, entry_id, room_id, before) SELECT
 CREATE OR REPLACE FUNCTION public.record_rooms()
  RETURNS trigger
  LANGUAGE plpgsql
-AS $function$ BEGIN IF TG_OP = 'INSERT' THEN INSERT INTO changes (type, entry_id, after) VALUES ('room', NEW.id, json_build_object('status', NEW.status)); ELSIF TG_OP = 'DELETE' THEN INSERT INTO changes (type, entry_id, before) VALUES ('room', OLD.id, json_build_object('status', OLD.status)); ELSIF OLD.id = NEW.id THEN INSERT INTO changes (type, entry_id, before, after) VALUES ('room', NEW.id, json_build_object('status', OLD.status), json_build_object('status', NEW.status)); ELSE INSERT INTO changes (type, entry_id, before) VALUES ('room', OLD.id, json_build_object('status', OLD.status)); INSERT INTO changes (type, entry_id, after) VALUES ('room', NEW.id, json_build_object('status', NEW.status)); END IF; RETURN NULL; END $function$
+AS $function$ BEGIN IF TG_OP = 'INSERT' THEN INSERT INTO changes (type, entry_id, after) VALUES ('room', NEW.id, json_build_object('status', NEW.status, 'publish', NEW.publish)); ELSIF TG_OP = 'DELETE' THEN INSERT INTO changes (type, entry_id, before) VALUES ('room', OLD.id, json_build_object('status', OLD.status, 'publish', OLD.publish)); ELSIF OLD.id = NEW.id THEN INSERT INTO changes (type, entry_id, before, after) VALUES ('room', NEW.id, json_build_object('status', OLD.status, 'publish', OLD.publish), json_build_object('status', NEW.status, 'publish', NEW.publish)); ELSE INSERT INTO changes (type, entry_id, before) VALUES ('room', OLD.id, json_build_object('status', OLD.status, 'publish', OLD.publish)); INSERT INTO changes (type, entry_id, after) VALUES ('room', NEW.id, json_build_object('status', NEW.status, 'publish', NEW.publish)); END IF; RETURN NULL; END $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.record_rooms_truncated()
  RETURNS trigger
  LANGUAGE plpgsql
-AS $function$ BEGIN INSERT INTO changes (type, entry_id, before) SELECT 'room', id, json_build_object('status', status) FROM rooms; RETURN NULL; END $function$
+AS $function$ BEGIN INSERT INTO changes (type, entry_id, before) SELECT 'room', id, json_build_object('status', status, 'publish', publish) FROM rooms; RETURN NULL; END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_user_name()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$ BEGIN INSERT INTO changes (type, entry_id, before, after) VALUES ('user', NEW.id, json_build_object('status', OLD.status), json_build_object('status', NEW.status, 'name', 'changed')); RETURN NULL; END $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.record_users()
@@ -196,6 +247,14 @@ CREATE OR REPLACE FUNCTION public.record_videos_truncated()
 AS $function$ BEGIN INSERT INTO changes (type, entry_id, before) SELECT 'video', id, json_build_object('title', title, 'status', status, 'available_from', available_from, 'available_until', available_until, 'regions', regions) FROM videos; RETURN NULL; END $function$
 ;
 
+CREATE TRIGGER room_hosts_deleted AFTER DELETE ON public.room_hosts REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION record_room_hosts_removed();
+
+CREATE TRIGGER room_hosts_inserted AFTER INSERT ON public.room_hosts REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION record_room_hosts_added();
+
+CREATE TRIGGER room_hosts_truncated BEFORE TRUNCATE ON public.room_hosts FOR EACH STATEMENT EXECUTE FUNCTION record_room_hosts_truncated();
+
+CREATE TRIGGER room_hosts_updated AFTER UPDATE ON public.room_hosts FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION record_room_hosts_moved();
+
 CREATE TRIGGER room_members_deleted AFTER DELETE ON public.room_members REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION record_room_members_removed();
 
 CREATE TRIGGER room_members_inserted AFTER INSERT ON public.room_members REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION record_room_members_added();
@@ -220,9 +279,13 @@ CREATE TRIGGER rooms_updated AFTER UPDATE ON public.rooms FOR EACH ROW WHEN ((ol
 
 CREATE TRIGGER users_changed AFTER INSERT OR DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION record_users();
 
+CREATE TRIGGER users_name_changed AFTER UPDATE ON public.users FOR EACH ROW WHEN (((old.id = new.id) AND (old.name IS DISTINCT FROM new.name))) EXECUTE FUNCTION record_user_name();
+
+CREATE TRIGGER users_search_outdated BEFORE UPDATE OF name ON public.users FOR EACH ROW EXECUTE FUNCTION forget_search();
+
 CREATE TRIGGER users_truncated BEFORE TRUNCATE ON public.users FOR EACH STATEMENT EXECUTE FUNCTION record_users_truncated();
 
-CREATE TRIGGER users_updated AFTER UPDATE ON public.users FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION record_users();
+CREATE TRIGGER users_updated AFTER UPDATE ON public.users FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.status IS DISTINCT FROM new.status))) EXECUTE FUNCTION record_users();
 
 CREATE TRIGGER video_licences_changed AFTER INSERT OR DELETE ON public.video_licences FOR EACH ROW EXECUTE FUNCTION record_video_licences();
 
@@ -234,9 +297,11 @@ CREATE TRIGGER video_licences_updated AFTER UPDATE ON public.video_licences FOR 
 
 CREATE TRIGGER videos_changed AFTER INSERT OR DELETE ON public.videos FOR EACH ROW EXECUTE FUNCTION record_videos();
 
+CREATE TRIGGER videos_search_outdated BEFORE UPDATE OF title ON public.videos FOR EACH ROW EXECUTE FUNCTION forget_search();
+
 CREATE TRIGGER videos_truncated BEFORE TRUNCATE ON public.videos FOR EACH STATEMENT EXECUTE FUNCTION record_videos_truncated();
 
-CREATE TRIGGER videos_updated AFTER UPDATE ON public.videos FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION record_videos();
+CREATE TRIGGER videos_updated AFTER UPDATE ON public.videos FOR EACH ROW WHEN (((old.id IS DISTINCT FROM new.id) OR (old.title IS DISTINCT FROM new.title) OR (old.status IS DISTINCT FROM new.status) OR (old.available_from IS DISTINCT FROM new.available_from) OR (old.available_until IS DISTINCT FROM new.available_until) OR (old.regions IS DISTINCT FROM new.regions))) EXECUTE FUNCTION record_videos();
 
 INSERT INTO schema_version (version, name, md5) VALUES ('0', NULL, NULL);
 
@@ -245,3 +310,7 @@ INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', '2cd5d
 INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '9ca9c92687c398cf26ab5406f94f8bd0');
 
 INSERT INTO schema_version (version, name, md5) VALUES ('3', 'expand-changes', '2eefe05ecd3e47c62f137b3cfbbfa65b');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('4', 'expand-search', '7e8e0ecaae8b5851331401b20c3e8db5');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', 'e1148d39ef107160b7da38c997aa126d');

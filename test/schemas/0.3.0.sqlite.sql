@@ -5,12 +5,12 @@ CREATE TABLE schema_version (
 CREATE TABLE users (
   id TEXT PRIMARY KEY,
   status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended'))
-) STRICT, WITHOUT ROWID;
+, name TEXT, search TEXT) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rooms (
   id TEXT PRIMARY KEY,
   status TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'closed'))
-) STRICT, WITHOUT ROWID;
+, publish TEXT NOT NULL DEFAULT 'members' CHECK (publish IN ('members', 'hosts', 'nobody'))) STRICT, WITHOUT ROWID;
 
 CREATE TABLE videos (
   id TEXT PRIMARY KEY,
@@ -19,7 +19,7 @@ CREATE TABLE videos (
   available_from INTEGER,
   available_until INTEGER,
   regions TEXT
-) STRICT, WITHOUT ROWID;
+, search TEXT) STRICT, WITHOUT ROWID;
 
 CREATE TABLE room_members (
   room_id TEXT NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
@@ -59,6 +59,13 @@ CREATE TABLE change_author (id INTEGER PRIMARY KEY CHECK (id = 1), actor TEXT NO
 
 CREATE TABLE replaced_row (type TEXT PRIMARY KEY, before TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
+CREATE TABLE room_hosts (
+  room_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  PRIMARY KEY (room_id, user_id),
+  FOREIGN KEY (room_id, user_id) REFERENCES room_members (room_id, user_id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER video_licences_of_new_film AFTER INSERT ON videos BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
 
 CREATE TRIGGER change_author_set AFTER INSERT ON change_author BEGIN DELETE FROM replaced_row; END;
@@ -74,16 +81,6 @@ CREATE TRIGGER users_updated AFTER UPDATE ON users WHEN OLD.id IS NEW.id AND (OL
 CREATE TRIGGER users_renamed AFTER UPDATE ON users WHEN NOT (OLD.id IS NEW.id) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'user', OLD.id, json_object('status', OLD.status)); INSERT INTO changes (actor, request_id, type, entry_id, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'user', NEW.id, json_object('status', NEW.status)); END;
 
 CREATE TRIGGER users_deleted AFTER DELETE ON users BEGIN DELETE FROM replaced_row WHERE type = 'user'; INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'user', OLD.id, json_object('status', OLD.status)); END;
-
-CREATE TRIGGER rooms_inserting BEFORE INSERT ON rooms WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM replaced_row WHERE type = 'room'; INSERT INTO replaced_row SELECT 'room', json_object('status', status) FROM rooms WHERE id = NEW.id; END;
-
-CREATE TRIGGER rooms_inserted AFTER INSERT ON rooms WHEN (SELECT before FROM replaced_row WHERE type = 'room') IS NOT json_object('status', NEW.status) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, (SELECT before FROM replaced_row WHERE type = 'room'), json_object('status', NEW.status)); END;
-
-CREATE TRIGGER rooms_updated AFTER UPDATE ON rooms WHEN OLD.id IS NEW.id AND (OLD.status IS NOT NEW.status) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, json_object('status', OLD.status), json_object('status', NEW.status)); END;
-
-CREATE TRIGGER rooms_renamed AFTER UPDATE ON rooms WHEN NOT (OLD.id IS NEW.id) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', OLD.id, json_object('status', OLD.status)); INSERT INTO changes (actor, request_id, type, entry_id, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, json_object('status', NEW.status)); END;
-
-CREATE TRIGGER rooms_deleted AFTER DELETE ON rooms BEGIN DELETE FROM replaced_row WHERE type = 'room'; INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', OLD.id, json_object('status', OLD.status)); END;
 
 CREATE TRIGGER videos_inserting BEFORE INSERT ON videos WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM replaced_row WHERE type = 'video'; INSERT INTO replaced_row SELECT 'video', json_object('title', title, 'status', status, 'available_from', available_from, 'available_until', available_until, 'regions', regions) FROM videos WHERE id = NEW.id; END;
 
@@ -121,6 +118,30 @@ CREATE TRIGGER video_licences_renamed AFTER UPDATE ON video_licences WHEN NOT (O
 
 CREATE TRIGGER video_licences_deleted AFTER DELETE ON video_licences BEGIN DELETE FROM replaced_row WHERE type = 'licence'; INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES (CASE WHEN EXISTS (SELECT 1 FROM videos WHERE id = OLD.video_id) THEN (SELECT actor FROM change_author) END, (SELECT request_id FROM change_author), 'licence', OLD.video_id, json_object('position', OLD.position, 'available_from', OLD.available_from, 'available_until', OLD.available_until, 'regions', OLD.regions)); END;
 
+CREATE TRIGGER users_search_outdated AFTER UPDATE OF name ON users WHEN NEW.search IS NOT NULL AND NOT EXISTS (SELECT 1 FROM change_author) BEGIN UPDATE users SET search = NULL WHERE id = NEW.id; END;
+
+CREATE TRIGGER videos_search_outdated AFTER UPDATE OF title ON videos WHEN NEW.search IS NOT NULL AND NOT EXISTS (SELECT 1 FROM change_author) BEGIN UPDATE videos SET search = NULL WHERE id = NEW.id; END;
+
+CREATE TRIGGER users_name_changed AFTER UPDATE OF name ON users WHEN OLD.id IS NEW.id AND OLD.name IS NOT NEW.name BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'user', NEW.id, json_object('status', OLD.status), json_object('status', NEW.status, 'name', 'changed')); END;
+
+CREATE TRIGGER rooms_inserting BEFORE INSERT ON rooms WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM replaced_row WHERE type = 'room'; INSERT INTO replaced_row SELECT 'room', json_object('status', status, 'publish', publish) FROM rooms WHERE id = NEW.id; END;
+
+CREATE TRIGGER rooms_inserted AFTER INSERT ON rooms WHEN (SELECT before FROM replaced_row WHERE type = 'room') IS NOT json_object('status', NEW.status, 'publish', NEW.publish) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, (SELECT before FROM replaced_row WHERE type = 'room'), json_object('status', NEW.status, 'publish', NEW.publish)); END;
+
+CREATE TRIGGER rooms_updated AFTER UPDATE ON rooms WHEN OLD.id IS NEW.id AND (OLD.status IS NOT NEW.status OR OLD.publish IS NOT NEW.publish) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, json_object('status', OLD.status, 'publish', OLD.publish), json_object('status', NEW.status, 'publish', NEW.publish)); END;
+
+CREATE TRIGGER rooms_renamed AFTER UPDATE ON rooms WHEN NOT (OLD.id IS NEW.id) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', OLD.id, json_object('status', OLD.status, 'publish', OLD.publish)); INSERT INTO changes (actor, request_id, type, entry_id, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', NEW.id, json_object('status', NEW.status, 'publish', NEW.publish)); END;
+
+CREATE TRIGGER rooms_deleted AFTER DELETE ON rooms BEGIN DELETE FROM replaced_row WHERE type = 'room'; INSERT INTO changes (actor, request_id, type, entry_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'room', OLD.id, json_object('status', OLD.status, 'publish', OLD.publish)); END;
+
+CREATE TRIGGER room_hosts_inserting BEFORE INSERT ON room_hosts WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM replaced_row WHERE type = 'host'; INSERT INTO replaced_row SELECT 'host', '{}' FROM room_hosts WHERE user_id = NEW.user_id AND room_id = NEW.room_id; END;
+
+CREATE TRIGGER room_hosts_inserted AFTER INSERT ON room_hosts WHEN (SELECT before FROM replaced_row WHERE type = 'host') IS NOT '{}' BEGIN INSERT INTO changes (actor, request_id, type, entry_id, room_id, before, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'host', NEW.user_id, NEW.room_id, (SELECT before FROM replaced_row WHERE type = 'host'), '{}'); END;
+
+CREATE TRIGGER room_hosts_renamed AFTER UPDATE ON room_hosts WHEN NOT (OLD.user_id IS NEW.user_id AND OLD.room_id IS NEW.room_id) BEGIN INSERT INTO changes (actor, request_id, type, entry_id, room_id, before) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'host', OLD.user_id, OLD.room_id, '{}'); INSERT INTO changes (actor, request_id, type, entry_id, room_id, after) VALUES ((SELECT actor FROM change_author), (SELECT request_id FROM change_author), 'host', NEW.user_id, NEW.room_id, '{}'); END;
+
+CREATE TRIGGER room_hosts_deleted AFTER DELETE ON room_hosts BEGIN DELETE FROM replaced_row WHERE type = 'host'; INSERT INTO changes (actor, request_id, type, entry_id, room_id, before) VALUES (CASE WHEN EXISTS (SELECT 1 FROM room_members WHERE user_id = OLD.user_id AND room_id = OLD.room_id) THEN (SELECT actor FROM change_author) END, (SELECT request_id FROM change_author), 'host', OLD.user_id, OLD.room_id, '{}'); END;
+
 CREATE INDEX room_members_by_user ON room_members (user_id);
 
 CREATE INDEX room_videos_by_video ON room_videos (video_id);
@@ -136,3 +157,7 @@ INSERT INTO schema_version (version, name, md5) VALUES ('1', 'directory', 'b40cf
 INSERT INTO schema_version (version, name, md5) VALUES ('2', 'expand-licences', '940160713aadf0de98422e92d51becee');
 
 INSERT INTO schema_version (version, name, md5) VALUES ('3', 'expand-changes', 'aa812805bd0d17ce4c07a3cb5bc5ab70');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('4', 'expand-search', '0bf6afaa83091968cb1a4dbb3ec07c67');
+
+INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', '090043da18babfdcf47d0a4b5a75cd89');

@@ -35,6 +35,12 @@ export type AppOptions = {
   maxOpenRequests?: number;
   /** Replaces parts of the route, to see one of them fail. */
   videoToken?: Partial<PublicAppOptions['videoToken']>;
+  /** Which other kinds of tokens are issued; none by default. */
+  entry?: { room?: boolean; basic?: 'off' | 'on' | 'zim' };
+  /** In place of the sample directory. */
+  access?: Parameters<typeof openAccess>[0];
+  /** Entries beside the sample. */
+  more?: readonly object[];
 };
 
 /** The public application on a real socket of loopback, with everything that it said. */
@@ -55,7 +61,11 @@ export type TestApp = {
 export async function openApp(options: AppOptions = {}): Promise<TestApp> {
   const { trustProxy = [], corsOrigins = [], now = NOW } = options;
   const folder = temporaryFolder();
-  const access = await openAccess({ mode: 'sqlite', path: await writeSample(folder.path) });
+  const config = options.access ?? {
+    mode: 'sqlite' as const,
+    path: await writeSample(folder.path, options.more),
+  };
+  const access = await openAccess(config);
   const seen = { decisions: [] as AuditEvent[], limited: [] as string[], log: [] as string[] };
   let openRequests = () => 0;
   const app = await createPublicApp({
@@ -92,6 +102,13 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
       onAuditEvent: (decision) => void seen.decisions.push(decision),
       ...options.videoToken,
     },
+    ...(options.entry && {
+      entryTokens: {
+        ...{ room: false, basic: 'off', appId: APP_ID },
+        checkEntry: access.service.checkEntry,
+        ...options.entry,
+      },
+    }),
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(async () => {

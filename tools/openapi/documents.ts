@@ -7,12 +7,19 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { answerSchema, questionSchema } from '../../src/access/backend.ts';
+import {
+  answerSchema,
+  basicQuestionSchema,
+  entryAnswerSchema,
+  questionSchema,
+  roomQuestionSchema,
+} from '../../src/access/backend.ts';
 import { decisionRoutes } from '../../src/admin/decision-routes.ts';
 import { createRecentDecisions } from '../../src/admin/decisions.ts';
 import { directoryRoutes } from '../../src/admin/directory.ts';
 import { sessionRoutes } from '../../src/admin/session-routes.ts';
 import { createStore } from '../../src/directory/store.ts';
+import { basicTokenRoute, roomTokenRoute } from '../../src/http/entry-tokens.ts';
 import { addHealthRoutes } from '../../src/http/health.ts';
 import { videoTokenRoute } from '../../src/http/video-token.ts';
 import { addExamples, addInternalBodies, completeBackendApi, type OpenApi } from './examples.ts';
@@ -76,6 +83,10 @@ the end of a body closes the connection too.`,
       ],
       tags: [
         { name: 'Video token', description: 'For clients.' },
+        {
+          name: 'Room and basic tokens',
+          description: 'For clients; there with ROOM_TOKENS=on and BASIC_TOKENS=on or zim alone.',
+        },
         { name: 'Operations', description: 'For load balancers.' },
       ],
       credential: {
@@ -87,9 +98,11 @@ the end of a body closes the connection too.`,
     },
     async (app) => {
       addHealthRoutes(app, { lifecycle: unused, dependencies: unused });
-      await app.register(
-        videoTokenRoute(options, { enter: unused, byAddress: unused, byUser: unused }),
-      );
+      const limits = { enter: unused, byAddress: unused, byUser: unused };
+      const entry = { ...options, checkEntry: unused, appId: 0 };
+      await app.register(videoTokenRoute(options, limits));
+      await app.register(roomTokenRoute(entry, limits));
+      await app.register(basicTokenRoute(entry, false, limits));
     },
   );
   addExamples(document);
@@ -166,12 +179,14 @@ const BACKEND_ROUTE = {
   operationId: 'decideVideoAccess',
   summary: 'May this user load this video in this room?',
   tags: ['Access'],
-  body: questionSchema,
+  description:
+    'A question with a `kind` is asked for POST /room-token and /basic-token, where ROOM_TOKENS and BASIC_TOKENS are on. Its answer repeats the kind where it allows.',
+  body: z.union([questionSchema, roomQuestionSchema, basicQuestionSchema]),
   response: {
     200: {
       description:
         'The decision. An unknown field in one that allows makes it no decision (reason `backend_reply` in the log), unless ACCESS_IGNORED_FIELDS names the field.',
-      content: { 'application/json': { schema: answerSchema } },
+      content: { 'application/json': { schema: z.union([answerSchema, entryAnswerSchema]) } },
     },
     400: refused('No decision. Other questions are still asked.'),
     401: refused('The secret is wrong. Counts as a failure of the backend.'),

@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode, ServiceError } from '../../src/errors.ts';
 import { toProblemResponse } from '../../src/http/problems/response.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from '../../src/http/problems/table.ts';
+import { ENTRY_CODES, VIDEO_CODES } from '../../src/http/token-route.ts';
 
 const REQUEST_ID = { type: 'string', pattern: '^[A-Za-z0-9_\\-]{1,64}$', maxLength: 64 };
 const SECONDS = { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 };
@@ -37,6 +38,33 @@ const REPLY = {
   expireAt: 1795513372,
 };
 
+const ENTRY_REPLY = { ...REPLY, userId: 'User_123', appId: 1234567890 };
+
+/** The examples of each route, and the codes that it does not answer. */
+const TOKENS = {
+  '/video-token': {
+    requests: REQUESTS,
+    issued: 'A film in a room',
+    reply: REPLY,
+    others: ENTRY_CODES,
+  },
+  '/room-token': {
+    requests: {
+      issued: { roomId: 'room_123', publish: true },
+      room_not_allowed: { roomId: 'room_789' },
+    },
+    issued: 'A room, to send streams',
+    reply: ENTRY_REPLY,
+    others: VIDEO_CODES,
+  },
+  '/basic-token': {
+    requests: { issued: {} },
+    issued: 'The signed-in user',
+    reply: ENTRY_REPLY,
+    others: VIDEO_CODES,
+  },
+};
+
 const IMPORT = {
   description:
     'NDJSON: one JSON object per line. A line may refer to entries of earlier lines. A body without entries is refused, unless allowEmpty is true.',
@@ -60,30 +88,40 @@ export function addInternalBodies({ paths }: OpenApi): void {
 
 /** Adds examples, because the schema transform drops examples of media types. */
 export function addExamples({ paths }: OpenApi): void {
-  const operation = paths['/video-token']?.post;
-  if (!operation) return;
-  for (const media of Object.values(operation.requestBody?.content ?? {})) {
-    media.examples = requestExamples();
-  }
-  for (const [status, response] of Object.entries(operation.responses)) {
-    const problem = response.content?.[PROBLEM_MEDIA_TYPE];
-    const reply = response.content?.['application/json'];
-    if (problem) problem.examples = problemExamples(status);
-    if (reply) reply.examples = { issued: { summary: 'Issued', value: REPLY } };
-    response.headers = headersOf(status);
+  for (const [path, { requests, issued, reply, others }] of Object.entries(TOKENS)) {
+    const operation = paths[path]?.post;
+    if (!operation) continue;
+    for (const media of Object.values(operation.requestBody?.content ?? {})) {
+      media.examples = requestExamples(requests, issued);
+    }
+    for (const [status, response] of Object.entries(operation.responses)) {
+      const problem = response.content?.[PROBLEM_MEDIA_TYPE];
+      const success = response.content?.['application/json'];
+      if (problem) problem.examples = problemExamples(status, others);
+      if (success) success.examples = { issued: { summary: 'Issued', value: reply } };
+      response.headers = headersOf(status);
+    }
   }
 }
 
-function requestExamples(): NonNullable<Media['examples']> {
+function requestExamples(
+  requests: Readonly<Record<string, object>>,
+  issued: string,
+): NonNullable<Media['examples']> {
   const summaryOf = (name: string) =>
-    name === 'issued' ? 'A film in a room' : PROBLEM_TYPES[name as ErrorCode].title;
+    name === 'issued' ? issued : PROBLEM_TYPES[name as ErrorCode].title;
   return Object.fromEntries(
-    Object.entries(REQUESTS).map(([name, value]) => [name, { summary: summaryOf(name), value }]),
+    Object.entries(requests).map(([name, value]) => [name, { summary: summaryOf(name), value }]),
   );
 }
 
-function problemExamples(key: string): NonNullable<Media['examples']> {
-  const codes = ERROR_CODES.filter((code) => String(PROBLEM_TYPES[code].status) === key);
+function problemExamples(
+  key: string,
+  others: readonly ErrorCode[],
+): NonNullable<Media['examples']> {
+  const codes = ERROR_CODES.filter(
+    (code) => String(PROBLEM_TYPES[code].status) === key && !others.includes(code),
+  );
   return Object.fromEntries(
     codes.map((code) => {
       const extras = {
@@ -134,13 +172,19 @@ export function completeBackendApi(document: OpenApi): void {
   const operation = document.paths['/video-access']?.post;
   const question = operation?.requestBody?.content['application/json'];
   const answer = operation?.responses['200']?.content?.['application/json'];
-  if (question) question.examples = { question: { summary: 'A film in a room', value: QUESTION } };
+  if (question) {
+    const { videoId: _videoId, ...entry } = QUESTION;
+    question.examples = {
+      question: { summary: 'A film in a room', value: QUESTION },
+      room: { summary: 'A room', value: { kind: 'room', ...entry, publish: false } },
+    };
+  }
   if (answer) {
     answer.examples = Object.fromEntries(
       Object.entries(ANSWERS).map(([name, value]) => [name, { summary: name, value }]),
     );
   }
-  for (const name of ['Allow', 'Deny']) {
+  for (const name of ['Allow', 'Deny', 'AllowEntry', 'DenyEntry']) {
     const schema = document.components?.schemas[name];
     if (schema) schema.additionalProperties = false;
   }

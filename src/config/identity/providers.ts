@@ -12,6 +12,8 @@ export type UserIdRules = {
   strict: boolean;
   /** Hash every id with this key; undefined: ids are not hashed. */
   hashKey: string | undefined;
+  /** Characters of a hashed id. @default 34 */
+  hashLength?: number;
 };
 
 /** Sources of verification; with AUTH_PROVIDER, the first four replace or add keys. */
@@ -129,9 +131,16 @@ function readSingle(texts: Record<string, string>, readFile: ReadFile): Result<P
   return { value: [], problems };
 }
 
-export const ID_VARIABLES = ['ZEGO_ID_RULE', 'AUTH_USER_ID', 'AUTH_USER_ID_KEY'] as const;
+export const ID_VARIABLES = [
+  'ZEGO_ID_RULE',
+  'AUTH_USER_ID',
+  'AUTH_USER_ID_KEY',
+  'AUTH_USER_ID_LENGTH',
+] as const;
 
 export function userIdRules(values: Pick<Variables, (typeof ID_VARIABLES)[number]>): UserIdRules {
   const hashKey = values.AUTH_USER_ID === 'hash' ? values.AUTH_USER_ID_KEY : undefined;
-  return { strict: values.ZEGO_ID_RULE === 'strict', hashKey };
+  const hashLength = values.AUTH_USER_ID_LENGTH;
+  const strict = values.ZEGO_ID_RULE === 'strict';
+  return { strict, hashKey, ...(hashKey !== undefined && { hashLength }) };
 }
