@@ -4,7 +4,15 @@ import { parse } from 'yaml';
 
 const DOCUMENT = new URL('../openapi.yaml', import.meta.url);
 const TARGET = new URL('src/wire.ts', import.meta.url);
-const NAMES = ['VideoTokenRequest', 'VideoToken', 'Problem'];
+const NAMES = [
+  'VideoTokenRequest',
+  'VideoToken',
+  'RoomTokenRequest',
+  'RoomToken',
+  'BasicTokenRequest',
+  'BasicToken',
+  'Problem',
+];
 const BANNER = '// Made from openapi.yaml by `npm run client:types`.';
 
 /** The types of what goes over the wire, as openapi.yaml has them. */

@@ -1,8 +1,15 @@
-import type { Credential } from './credential.ts';
-import { createClock } from './request.ts';
+import { type Credential, withCredential } from './credential.ts';
+import { createClock, requestToken } from './request.ts';
+import { withRetries } from './retry.ts';
 import { createTokens, type GetOptions, type TokenRequest } from './tokens.ts';
 import { startWatch, type WatchHandlers } from './watch.ts';
-import type { VideoToken } from './wire.ts';
+import type {
+  BasicToken,
+  BasicTokenRequest,
+  RoomToken,
+  RoomTokenRequest,
+  VideoToken,
+} from './wire.ts';
 
 /** What a client is made of. */
 export type VideoTokenClientOptions = {
@@ -26,6 +33,13 @@ export type VideoTokenClient = {
   get(request: TokenRequest & GetOptions): Promise<VideoToken>;
   /** Keeps a token at hand until the function that it returns is called. */
   watch(request: TokenRequest, handlers: WatchHandlers): () => void;
+  /**
+   * A token with which the user logs in to a room. Each call asks for a new one: ask before the login, and when the
+   * SDK says that the token is about to expire.
+   */
+  roomToken(request: RoomTokenRequest & Pick<GetOptions, 'signal'>): Promise<RoomToken>;
+  /** A token for ZIM, UIKit and the like, which opens any room. Each call asks for a new one. */
+  basicToken(options?: Pick<GetOptions, 'signal'>): Promise<BasicToken>;
   /** The Unix seconds of the service's clock: what `expireAt` is to be compared with. */
   now(): number;
 };
@@ -50,9 +64,31 @@ export function createVideoTokenClient({
 }: VideoTokenClientOptions): VideoTokenClient {
   const clock = createClock(now);
   const tokens = createTokens({ url, fetch, timeoutMs, clock }, credential, random);
+  /** The other routes stand beside the one of video tokens. */
+  const ask = <Token extends RoomToken | BasicToken>(
+    route: string,
+    request: RoomTokenRequest | BasicTokenRequest,
+    signal = new AbortController().signal,
+  ): Promise<Token> => {
+    const connection = { url: beside(url, route), fetch, timeoutMs, clock };
+    return withCredential(credential, (jwt) =>
+      withRetries(() => requestToken<Token>(connection, request, jwt, signal), {
+        ...{ signal, random },
+        onRetry: () => {},
+      }),
+    );
+  };
   return {
+    roomToken: ({ signal, ...request }) => ask('room-token', request, signal),
+    basicToken: ({ signal } = {}) => ask('basic-token', {}, signal),
     get: (request) => tokens.get(request, request),
     watch: (request, handlers) => startWatch({ tokens, clock, random }, request, handlers),
     now: () => clock.now() / 1000,
   };
+}
+
+/** The address whose path ends with another route. */
+function beside(url: string, route: string): string {
+  const [, origin = '', path = '', rest = ''] = /^(\w+:\/\/[^/?#]*)?([^?#]*)(.*)$/.exec(url) ?? [];
+  return `${origin}${path.replace(/[^/]*$/, '') || '/'}${route}${rest}`;
 }

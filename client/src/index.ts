@@ -9,4 +9,11 @@ export { type AttachedPlayer, attachPlayer, type PlayerOptions } from './player.
 export type { PlayerState } from './player-state.ts';
 export type { GetOptions, TokenRequest } from './tokens.ts';
 export type { WatchHandlers } from './watch.ts';
-export type { Problem, VideoToken, VideoTokenRequest } from './wire.ts';
+export type {
+  BasicToken,
+  Problem,
+  RoomToken,
+  RoomTokenRequest,
+  VideoToken,
+  VideoTokenRequest,
+} from './wire.ts';

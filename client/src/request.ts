@@ -1,6 +1,13 @@
 import { VideoTokenError } from './error.ts';
 import { isOnline } from './wait.ts';
-import type { Problem, VideoToken, VideoTokenRequest } from './wire.ts';
+import type {
+  BasicTokenRequest,
+  Problem,
+  RoomToken,
+  RoomTokenRequest,
+  VideoToken,
+  VideoTokenRequest,
+} from './wire.ts';
 
 /** The service's clock, in milliseconds, as far as its replies tell. */
 export type Clock = {
@@ -38,12 +45,12 @@ export type Connection = {
 };
 
 /** Sends one request and reads the reply: a token, or the error that says why there is none. */
-export async function requestToken(
+export async function requestToken<Token extends VideoToken = VideoToken>(
   { url, fetch, timeoutMs, clock }: Connection,
-  request: VideoTokenRequest,
+  request: VideoTokenRequest | RoomTokenRequest | BasicTokenRequest,
   credential: string,
   signal: AbortSignal,
-): Promise<VideoToken> {
+): Promise<Token> {
   const sentAt = clock.device();
   try {
     const response = await fetch(url, {
@@ -55,7 +62,7 @@ export async function requestToken(
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     clock.learn(response.headers.get('date'), sentAt);
-    return readReply(response, await response.text(), clock);
+    return readReply(response, await response.text(), clock) as Token;
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof VideoTokenError) throw cause;
@@ -73,9 +80,17 @@ function describeFailure(cause: unknown): string {
   return isTimeout ? 'The service did not answer in time.' : 'The service cannot be reached.';
 }
 
-function readReply({ status, headers }: Response, text: string, clock: Clock): VideoToken {
+function readReply(
+  { status, headers }: Response,
+  text: string,
+  clock: Clock,
+): VideoToken | RoomToken {
   const reply = parse(text);
-  if (status === 200 && isToken(reply)) return { token: reply.token, expireAt: reply.expireAt };
+  if (status === 200 && isToken(reply)) {
+    const { token, expireAt, userId, appId } = reply;
+    // Only room and basic tokens name the AppID.
+    return appId === undefined ? { token, expireAt } : { token, expireAt, userId, appId };
+  }
   const retryAfter = readRetryAfter(headers.get('retry-after'), clock);
   const requestId = headers.get('x-request-id') ?? undefined;
   if (isProblem(reply)) {
@@ -107,7 +122,7 @@ function parse(text: string): unknown {
   }
 }
 
-function isToken(reply: unknown): reply is VideoToken {
+function isToken(reply: unknown): reply is RoomToken | (VideoToken & { appId?: undefined }) {
   const { token, expireAt } = (reply ?? {}) as Partial<VideoToken>;
   return typeof token === 'string' && Number.isFinite(expireAt);
 }

@@ -29,6 +29,73 @@ export interface VideoToken {
   userId?: string;
 }
 
+export interface RoomTokenRequest {
+  /**
+   * The room to log in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
+   */
+  roomId: string;
+  /**
+   * True for a token with which the user may send streams; false by default.
+   */
+  publish?: boolean;
+  /**
+   * The only streams that may be sent; any when left out. Needs publish. An empty list would mean any to ZEGO, and is refused.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  streamIds?: [string, ...string[]];
+  /**
+   * The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.
+   */
+  userId?: string;
+}
+
+export interface RoomToken {
+  /**
+   * The ZEGO token for loginRoom.
+   */
+  token: string;
+  /**
+   * Unix seconds; equal to the expiry inside the token.
+   */
+  expireAt: number;
+  /**
+   * The id that the client must log in to ZEGO with.
+   */
+  userId: string;
+  /**
+   * The AppID that the token is for; the client's must be it.
+   */
+  appId: number;
+}
+
+export interface BasicTokenRequest {
+  /**
+   * The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.
+   */
+  userId?: string;
+}
+
+export interface BasicToken {
+  /**
+   * The ZEGO token for ZIM, UIKit and the like.
+   */
+  token: string;
+  /**
+   * Unix seconds; equal to the expiry inside the token.
+   */
+  expireAt: number;
+  /**
+   * The id that the client must log in to ZEGO with.
+   */
+  userId: string;
+  /**
+   * The AppID that the token is for; the client's must be it.
+   */
+  appId: number;
+}
+
 /**
  * A refusal (RFC 9457).
  */

@@ -115,6 +115,7 @@ const BUTTONS: Partial<Record<VideoTokenAction, string>> = {
   sign_in: 'Sign in',
   choose_another_video: 'Choose another film',
   leave_room: 'Choose another room',
+  enter_as_audience: 'Watch without sending',
   contact_support: 'Copy the reference for support',
   fix_request: 'Copy the reference',
 };

@@ -14,6 +14,7 @@ const TABLES = {
   room: ['rooms', 'id', 'status, publish'],
   video: ['videos', 'id', 'title, status, available_from, available_until, regions'],
   member: ['room_members', 'user_id, room_id', ''],
+  host: ['room_hosts', 'user_id, room_id', ''],
   room_video: ['room_videos', 'video_id, room_id', ''],
   licence: ['video_licences', 'video_id, position', 'available_from, available_until, regions'],
 } as const;
@@ -29,7 +30,10 @@ const operation = fc.oneof(
   }),
   fc.record({ do: fc.constant('video' as const), id, licences }),
   fc.record({ do: fc.constant('title' as const), id, title: fc.constantFrom('x', 'y', null) }),
-  fc.record({ do: fc.constant('room' as const), id, videoIds: subset, memberIds: subset }),
+  fc.record({
+    ...{ do: fc.constant('room' as const), id, videoIds: subset, memberIds: subset },
+    ...{ hostIds: subset, publish: fc.constantFrom('members', 'hosts', 'nobody') },
+  }),
   fc.record({ do: fc.constant('member' as const), id, userId: id, remove: fc.boolean() }),
   fc.record({
     do: fc.constant('delete' as const),
@@ -40,7 +44,7 @@ const operation = fc.oneof(
   fc.record({
     do: fc.constant('sql' as const),
     id,
-    n: fc.integer({ min: 0, max: 5 }),
+    n: fc.integer({ min: 0, max: 7 }),
     isAborted: fc.boolean(),
   }),
 );
@@ -58,6 +62,11 @@ const statements = (one: string) => [
     `INSERT INTO room_members SELECT '${one}', id FROM users WHERE EXISTS (SELECT 1 FROM rooms WHERE id = '${one}')`,
   ],
   [`INSERT INTO users (id) VALUES ('${one}') ON CONFLICT (id) DO NOTHING`],
+  [
+    'DELETE FROM room_hosts',
+    `INSERT INTO room_hosts SELECT room_id, user_id FROM room_members WHERE room_id = '${one}'`,
+  ],
+  [`UPDATE rooms SET publish = 'hosts' WHERE id = '${one}'`],
   [
     "INSERT INTO users (id) VALUES ('renamed') ON CONFLICT DO NOTHING",
     "UPDATE users SET id = 'renamed again' WHERE id = 'renamed' AND NOT EXISTS (SELECT 1 FROM users WHERE id = 'renamed again')",
@@ -162,8 +171,8 @@ async function apply(database: Database, store: ReturnType<typeof createStore>, 
       return store.put(AUTHOR, 'video', one.id, { title: one.title });
     case 'room':
       return store.put(AUTHOR, 'room', one.id, {
-        videoIds: one.videoIds,
-        memberIds: one.memberIds,
+        ...{ videoIds: one.videoIds, memberIds: one.memberIds, hostIds: one.hostIds },
+        publish: one.publish as 'members',
       });
     case 'member':
       return one.remove
