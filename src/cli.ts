@@ -14,6 +14,7 @@ import { type OpenedAccess, openAccess } from './open-access.ts';
 import { addDirectoryCommands, databaseOf } from './operator/directory.ts';
 import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
+import type { MintedKind } from './operator/mint.ts';
 import { createTerminal, HELP } from './operator/terminal.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { MOMENT_RULE, parseMoment, unixSeconds } from './time.ts';
@@ -80,37 +81,57 @@ program
     succeed(inspect(read, { secrets, appId, now: unixSeconds(), ...expected }, { json, terminal }));
   });
 
-withTriple(program.command('mint'), true)
+withTriple(program.command('mint'))
   .description('make a token without an access check, for support and tests')
+  .option('--room-token', 'a token to log in to the room, in place of one for a video')
+  .option('--publish', 'with --room-token: to send streams, too')
+  .option('--basic-token', 'a token for ZIM and UIKit, which opens any room')
   .option('--ttl <seconds>', 'lifetime; TOKEN_TTL_SECONDS by default', parseLifetime)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, ttl, json = false }) => {
-    const { MINT_VARIABLES, mint, recordMint } = await import('./operator/mint.ts');
+  .action(async ({ user, ttl, json = false, ...options }, command: Command) => {
+    const { MINT_VARIABLES, mint, mintedKind, recordMint } = await import('./operator/mint.ts');
+    const about = mintedKind(options);
+    if (!user) command.error('error: give --user');
+    if (typeof about === 'string') command.error(`error: ${about}`);
     const values = loadVariables(process.env, readFile, MINT_VARIABLES);
-    const request = { userId: user, roomId: room, videoId: video, ttlSeconds: ttl };
+    const input = { ...(about as MintedKind), userId: user, ttlSeconds: ttl, now: unixSeconds() };
     const record = (token: MintedToken) => recordMint(process.env, readFile, withAccess, token);
-    await mint({ ...request, now: unixSeconds() }, values, record, { json, terminal });
+    await mint(input, values, record, { json, terminal });
   });
 
-withTriple(program.command('explain'), false)
+withTriple(program.command('explain'))
   .description('explain why a user may or may not watch a video in a room, or what a code means')
   .option('--country <code>', 'the country of the client, ISO 3166-1 alpha-2', parseCountry)
   .option('--at <moment>', 'at a past moment: RFC 3339 or Unix seconds', parseAt)
+  .option('--room-token', 'about a token for the room, in place of a video')
+  .option('--publish', 'with --room-token: to send streams')
   .addOption(CODE)
   .addOption(JWT_OPTION)
   .option('--json', 'print JSON')
-  .action(async ({ user, room, video, country, at, code, jwt, json = false }, command: Command) => {
-    if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
-    const { explainCode } = await import('./operator/explain-code.ts');
-    if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
-    if (!(user && room && video))
-      command.error('error: give --user, --room and --video, or --code, or --jwt');
-    const { explainAccess } = await import('./operator/explain.ts');
-    const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
-    await withAccess(true, async ({ service }) => {
-      succeed(await explainAccess(service, request, unixSeconds(), at, { json, terminal }));
-    });
-  });
+  .action(
+    async ({ user, room, video, country, at, code, jwt, json = false, ...options }, command) => {
+      if (jwt !== undefined) return exitWith(await runExplainJwt(jwt, context, json));
+      const { explainCode } = await import('./operator/explain-code.ts');
+      if (code !== undefined) return succeed(explainCode(code, { json, terminal }));
+      if (!(user && room && (video || options.roomToken)))
+        command.error('error: give --user, --room and --video, or --code, or --jwt');
+      const { explainAccess, explainEntry } = await import('./operator/explain.ts');
+      if (options.roomToken) {
+        if (video || at !== undefined || country) {
+          command.error('error: --room-token goes with --user, --room and --publish alone');
+        }
+        const question = { userId: user, roomId: room, publish: options.publish === true };
+        return withAccess(true, async ({ service }) =>
+          succeed(await explainEntry(service, question, { json, terminal })),
+        );
+      }
+      if (options.publish) command.error('error: --publish goes with --room-token');
+      const request = { userId: user, roomId: room, videoId: video, country, requestId: 'cli' };
+      await withAccess(true, async ({ service }) => {
+        succeed(await explainAccess(service, request, unixSeconds(), at, { json, terminal }));
+      });
+    },
+  );
 
 program
   .command('preflight')
@@ -160,24 +181,27 @@ program
   .command('report')
   .description('summarize audit logs by day, film and territory')
   .argument('<files...>', 'logs of the service, or - for standard input')
+  .addOption(
+    new Option('--kind <kind>', 'of which tokens; those for rooms are by room')
+      .choices(['video', 'room', 'basic'])
+      .default('video'),
+  )
   .option('--csv', 'print CSV, for the licensor')
   .option('--json', 'print JSON')
   .option('--temp-dir <folder>', 'folder for temporary files', parseFolder, tmpdir())
   .option('--skip-unreadable', 'exit 0 even if lines that mention a decision cannot be read')
-  .action(async (files, { csv = false, json = false, tempDir, skipUnreadable = false }) => {
+  .action(async (files, { kind, csv = false, json = false, tempDir, skipUnreadable = false }) => {
     const { report } = await import('./operator/report.ts');
     const format = csv ? 'csv' : json ? 'json' : 'table';
-    succeed(await report(files, { format, tempDir, skipUnreadable, terminal }));
+    succeed(await report(files, { kind, format, tempDir, skipUnreadable, terminal }));
   });
 
 await program.parseAsync().catch((error) => {
   process.exitCode = reportFailure(error, process.env, terminal);
 });
 
-function withTriple(command: Command, required: boolean): Command {
-  for (const name of ['user', 'room', 'video']) {
-    command.addOption(new Option(`--${name} <id>`, `${name} id`).makeOptionMandatory(required));
-  }
+function withTriple(command: Command): Command {
+  for (const name of ['user', 'room', 'video']) command.option(`--${name} <id>`, `${name} id`);
   return command;
 }
 

@@ -22,9 +22,16 @@ offerChoices(directory, watch);
 function openSession(user: string) {
   const client = createVideoTokenClient({ url, credential: () => signIn(user) });
   const stage = document.querySelector('.stage') as HTMLElement;
+  let entered = '';
   const player = attachPlayer(client, {
-    // ZEGO's player would stop what plays here, and load the video with the token.
     async load(_token, videoId, roomId) {
+      if (roomId !== entered) {
+        // ZEGO's SDK would log in to the room with this token, and load nothing before.
+        const { userId } = await client.roomToken({ roomId });
+        entered = roomId;
+        panel.report(`Logged in to ${roomId} as ${userId}`);
+      }
+      // ZEGO's player would stop what plays here, and load the video with the token.
       panel.show(await client.get({ videoId, roomId }));
       panel.report('Token received, film loaded');
     },

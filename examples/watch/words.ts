@@ -54,6 +54,10 @@ export const WORDS: Record<VideoTokenCode, Words> = {
     title: 'You are not in this room',
     text: 'It has been closed, or you need an invitation from a member.',
   },
+  publish_not_allowed: {
+    title: 'You can watch here, and not broadcast',
+    text: 'Only hosts of this room send sound and pictures. The film plays all the same.',
+  },
   video_not_allowed: {
     title: 'This film is not showing here',
     text: 'It is not on the programme of this room. The others are.',

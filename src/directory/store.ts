@@ -149,7 +149,14 @@ export type Store = {
 };
 
 /** A token as its entry in `changes` has it. */
-export type MintedToken = { userId: string; roomId: string; videoId: string; expireAt: number };
+export type MintedToken = {
+  userId: string;
+  /** Undefined for a basic token. */
+  roomId?: string | undefined;
+  /** Undefined for a room token. */
+  videoId?: string | undefined;
+  expireAt: number;
+};
 
 /**
  * @param onChange is called after each committed change
@@ -273,7 +280,7 @@ async function recordToken(
   await query(
     `INSERT INTO changes (actor, request_id, type, entry_id, room_id, after)
      VALUES (${[1, 2, 3, 4, 5, 6].map(p)})`,
-    [actor, requestId, 'token', userId, roomId, JSON.stringify({ videoId, expireAt })],
+    [actor, requestId, 'token', userId, roomId ?? null, JSON.stringify({ videoId, expireAt })],
   );
 }
 

@@ -3,30 +3,47 @@ import type { Decision } from './decision-store.ts';
 
 /** Records inside records: a batch of a cloud, its list, the record of a node's collector, the line of a container. */
 const MAX_DEPTH = 32;
-/** Every line that could hold a decision contains this text, also inside quoted JSON. */
-export const MENTION = 'video_token';
+/** The kinds of tokens whose decisions can be read. */
+export const REPORT_KINDS = ['video', 'room', 'basic'] as const;
+
+export type ReportKind = (typeof REPORT_KINDS)[number];
+
+/** Every line that could hold a decision of a kind contains this text, also inside quoted JSON. */
+export function mentionOf(kind: ReportKind): string {
+  return `${kind}_token`;
+}
 
 /** The fields that every decision in the audit log has; the service writes no line without them. */
-const decisionSchema = z
-  .object({
-    event: z.literal('video_token'),
-    requestId: z.string().min(1),
-    outcome: z.enum(['issued', 'denied', 'failed']),
-    code: z.string().regex(/^[a-z][a-z_]*$/),
-    ip: z.string().min(1),
-    durationMs: z.number().min(0),
-    userId: z.string().optional(),
-    roomId: z.string().optional(),
-    videoId: z.string().optional(),
-    country: z
-      .string()
-      .regex(/^[A-Z]{2}$/)
-      .optional(),
-  })
-  .refine(({ outcome, code }) => (outcome === 'issued') === (code === 'issued'))
-  .refine(
-    ({ outcome, userId, roomId, videoId }) => outcome !== 'issued' || (userId && roomId && videoId),
-  );
+function decisionSchema(kind: ReportKind, needed: readonly ('roomId' | 'videoId')[]) {
+  return z
+    .object({
+      event: z.literal(mentionOf(kind)),
+      requestId: z.string().min(1),
+      outcome: z.enum(['issued', 'denied', 'failed']),
+      code: z.string().regex(/^[a-z][a-z_]*$/),
+      ip: z.string().min(1),
+      durationMs: z.number().min(0),
+      userId: z.string().optional(),
+      roomId: z.string().optional(),
+      videoId: z.string().optional(),
+      country: z
+        .string()
+        .regex(/^[A-Z]{2}$/)
+        .optional(),
+    })
+    .refine(({ outcome, code }) => (outcome === 'issued') === (code === 'issued'))
+    .refine(
+      (data) => data.outcome !== 'issued' || (data.userId && needed.every((field) => data[field])),
+    );
+}
+
+type DecisionSchema = ReturnType<typeof decisionSchema>;
+
+const SCHEMAS: Record<ReportKind, DecisionSchema> = {
+  video: decisionSchema('video', ['roomId', 'videoId']),
+  room: decisionSchema('room', ['roomId']),
+  basic: decisionSchema('basic', []),
+};
 
 type Fields = Record<string, unknown>;
 
@@ -124,29 +141,33 @@ export type LogLine = { decisions: Decision[]; unreadable: number };
  * Finds the decisions in a line of the audit log, as the service or a log collector writes it. A text that only
  * contains a decision is counted as unreadable, because anybody could have sent it to a program that logs it.
  */
-export function readLogLine(line: string): LogLine {
-  const found: LogLine = { decisions: [], unreadable: 0 };
+export function readLogLine(line: string, kind: ReportKind = 'video'): LogLine {
+  const found: Found = { kind, mention: mentionOf(kind), decisions: [], unreadable: 0 };
   read(line, undefined, MAX_DEPTH, found);
-  const isSilent = found.decisions.length === 0 && found.unreadable === 0;
-  return isSilent && line.includes(MENTION) ? { ...found, unreadable: 1 } : found;
+  const { decisions, unreadable } = found;
+  const isSilent = decisions.length === 0 && unreadable === 0;
+  return { decisions, unreadable: isSilent && line.includes(found.mention) ? 1 : unreadable };
 }
 
-function read(value: unknown, day: string | undefined, depth: number, found: LogLine): void {
+/** What is looked for, and what has been found so far. */
+type Found = LogLine & { kind: ReportKind; mention: string };
+
+function read(value: unknown, day: string | undefined, depth: number, found: Found): void {
   if (typeof value === 'string') {
     const parsed = parse(value);
     if (parsed !== undefined && depth > 0) read(parsed, day, depth - 1, found);
-    else if (value.includes(MENTION)) found.unreadable++;
+    else if (value.includes(found.mention)) found.unreadable++;
   } else if (Array.isArray(value) && depth > 0) {
     for (const element of value) read(element, day, depth - 1, found);
   } else if (isRecord(value)) readRecord(value, day, depth, found);
 }
 
-function readRecord(record: Fields, outer: string | undefined, depth: number, found: LogLine) {
+function readRecord(record: Fields, outer: string | undefined, depth: number, found: Found) {
   const day = dayOf(record) ?? outer;
-  const { success, data } = decisionSchema.safeParse(record);
+  const { success, data } = SCHEMAS[found.kind].safeParse(record);
   const isForeign = isErrorStream(record);
   if (success && day !== undefined && !isForeign) {
-    found.decisions.push(toDecision(data, day));
+    found.decisions.push(toDecision(found.kind, data, day));
     return;
   }
   const wrapper = WRAPPERS.find(
@@ -154,9 +175,9 @@ function readRecord(record: Fields, outer: string | undefined, depth: number, fo
       Object.hasOwn(record, field) && Object.entries(marks).some(([name, is]) => is(record[name])),
   );
   const content = wrapper && contentOf(record, wrapper);
-  if (wrapper && depth > 0 && content !== MENTION && !isForeign) {
+  if (wrapper && depth > 0 && content !== found.mention && !isForeign) {
     read(content, day, depth - 1, found);
-  } else if (JSON.stringify(record).includes(MENTION)) found.unreadable++;
+  } else if (JSON.stringify(record).includes(found.mention)) found.unreadable++;
 }
 
 function contentOf(record: Fields, { field, member }: Wrapper): unknown {
@@ -208,8 +229,9 @@ function toDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-function toDecision(data: z.output<typeof decisionSchema>, day: string): Decision {
-  const { videoId: video = '-', country: territory = '-', userId: user, ...others } = data;
-  const { outcome, code, durationMs } = others;
-  return { day, video, territory, outcome, code, user, durationMs };
+/** What a row is about: the film, or the room of a room token. */
+function toDecision(kind: ReportKind, data: z.output<DecisionSchema>, day: string): Decision {
+  const { country: territory = '-', userId: user, outcome, code, durationMs } = data;
+  const subject = { video: data.videoId, room: data.roomId, basic: undefined }[kind];
+  return { day, video: subject ?? '-', territory, outcome, code, user, durationMs };
 }

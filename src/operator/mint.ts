@@ -4,7 +4,7 @@ import type { Variables } from '../config/variables.ts';
 import { kindOfPath } from '../directory/sqlite/path.ts';
 import { createStore, type MintedToken } from '../directory/store.ts';
 import { printable } from '../messages/printable.ts';
-import { encodeVideoPayload } from '../token/payload.ts';
+import { BASIC_PAYLOAD, encodeRoomPayload, encodeVideoPayload } from '../token/payload.ts';
 import { createGenerator } from '../token04/index.ts';
 import { authorOfCommand, type WithAccess } from './directory.ts';
 import type { Output } from './terminal.ts';
@@ -17,10 +17,14 @@ export const MINT_VARIABLES = [
   'TOKEN_TTL_SECONDS',
 ] as const;
 
-export type MintInput = {
+/** What a token is for: a video in a room, a room, or any room. */
+export type MintedKind =
+  | { kind: 'video'; roomId: string; videoId: string }
+  | { kind: 'room'; roomId: string; publish: boolean }
+  | { kind: 'basic' };
+
+export type MintInput = MintedKind & {
   userId: string;
-  roomId: string;
-  videoId: string;
   ttlSeconds: number | undefined;
   /** Unix seconds. */
   now: number;
@@ -28,12 +32,13 @@ export type MintInput = {
 
 /** Prints a token without an access check, for support and tests. */
 export async function mint(
-  { userId, roomId, videoId, ttlSeconds, now }: MintInput,
+  input: MintInput,
   values: Pick<Variables, (typeof MINT_VARIABLES)[number]>,
   record: (token: MintedToken) => Promise<string | undefined>,
   { json, terminal }: Output,
 ): Promise<void> {
-  const payload = encodeVideoPayload({ roomId, videoId });
+  const { userId, ttlSeconds, now } = input;
+  const payload = payloadOf(input);
   const expireAt = now + (ttlSeconds ?? values.TOKEN_TTL_SECONDS);
   const { ZEGO_APP_ID: appId, ZEGO_SERVER_SECRET: secret, TOKEN_MODE: mode } = values;
   const token = createGenerator({ appId, secret, mode })({
@@ -43,9 +48,51 @@ export async function mint(
     expireAt,
   });
   // Before the token is shown: none without its record.
-  const note = await record({ userId, roomId, videoId, expireAt });
+  const note = await record({ userId, ...idsOf(input), expireAt });
   if (note !== undefined) terminal.note(printable(note));
   terminal.print(json ? JSON.stringify({ token, expireAt }) : token);
+}
+
+type KindOptions = Partial<
+  Record<'room' | 'video', string> & Record<'roomToken' | 'basicToken' | 'publish', boolean>
+>;
+
+/** What the options ask for; a text says what is wrong with them. */
+export function mintedKind({
+  room,
+  video,
+  roomToken = false,
+  basicToken = false,
+  publish = false,
+}: KindOptions): MintedKind | string {
+  if (roomToken && basicToken) return 'give --room-token or --basic-token, not both';
+  if (publish && !roomToken) return '--publish goes with --room-token';
+  if (basicToken) {
+    return room || video
+      ? '--basic-token opens any room; leave out --room and --video'
+      : { kind: 'basic' };
+  }
+  if (!room) return 'give --room';
+  if (roomToken)
+    return video ? '--room-token has no --video' : { kind: 'room', roomId: room, publish };
+  return video ? { kind: 'video', roomId: room, videoId: video } : 'give --video';
+}
+
+function payloadOf(input: MintedKind): string {
+  switch (input.kind) {
+    case 'video':
+      return encodeVideoPayload(input);
+    case 'room':
+      return encodeRoomPayload({ ...input, streamIds: null });
+    case 'basic':
+      return BASIC_PAYLOAD;
+  }
+}
+
+function idsOf(input: MintedKind): Pick<MintedToken, 'roomId' | 'videoId'> {
+  if (input.kind === 'basic') return {};
+  const { roomId } = input;
+  return input.kind === 'room' ? { roomId } : { roomId, videoId: input.videoId };
 }
 
 /**
@@ -61,7 +108,12 @@ export async function recordMint(
 ): Promise<string | undefined> {
   const author = authorOfCommand();
   const { userId, roomId, videoId, expireAt } = token;
-  const line = `${author.actor} minted a token for user ${userId}, room ${roomId}, video ${videoId}, until ${expireAt}`;
+  const about = [
+    `user ${userId}`,
+    roomId === undefined ? 'any room' : `room ${roomId}`,
+    ...(videoId === undefined ? [] : [`video ${videoId}`]),
+  ].join(', ');
+  const line = `${author.actor} minted a token for ${about}, until ${expireAt}`;
   const access = loadAccess(environment, readFile);
   const hasDirectory =
     access.mode === 'postgres' ||

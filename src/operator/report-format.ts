@@ -1,8 +1,10 @@
 import { printable, printableJson } from '../messages/printable.ts';
+import type { ReportKind } from './log-lines.ts';
 
 /** One row of the report. */
 export type Row = {
   day: string;
+  /** The room for room tokens, `-` for basic ones. */
   video: string;
   territory: string;
   issued: number;
@@ -15,34 +17,30 @@ export type Row = {
 
 export type ReportFormat = 'table' | 'csv' | 'json';
 
-const HEADINGS = [
-  'day',
-  'video',
-  'territory',
-  'issued',
-  'users',
-  'p50 ms',
-  'p99 ms',
-  'failed',
-  'denied',
-];
+function headingsOf(kind: ReportKind): string[] {
+  const subject = kind === 'room' ? 'room' : 'video';
+  return ['day', subject, 'territory', 'issued', 'users', 'p50 ms', 'p99 ms', 'failed', 'denied'];
+}
+
+type Format = (rows: Iterable<Row>, kind: ReportKind) => Iterable<string>;
 
 /** Formats the report line by line, as there may be a million. A table iterates its rows twice. */
-export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<string>> = {
-  *json(rows) {
+export const FORMATS: Record<ReportFormat, Format> = {
+  *json(rows, kind) {
     let last: string | undefined;
     for (const row of rows) {
       if (last !== undefined) yield `${last},`;
-      last = `${last === undefined ? '[' : ''}${printableJson(row)}`;
+      last = `${last === undefined ? '[' : ''}${printableJson(kind === 'room' ? byRoom(row) : row)}`;
     }
     yield last === undefined ? '[]' : `${last}]`;
   },
-  *csv(rows) {
-    yield HEADINGS.join(',');
+  *csv(rows, kind) {
+    yield headingsOf(kind).join(',');
     for (const row of rows) yield printableCells(row).map(quote).join(',');
   },
-  *table(rows) {
-    const widths = HEADINGS.map((heading) => heading.length);
+  *table(rows, kind) {
+    const headings = headingsOf(kind);
+    const widths = headings.map((heading) => heading.length);
     for (const row of rows) {
       for (const [column, { length }] of printableCells(row).entries()) {
         widths[column] = Math.max(widths[column] ?? 0, length);
@@ -53,10 +51,14 @@ export const FORMATS: Record<ReportFormat, (rows: Iterable<Row>) => Iterable<str
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))
         .join('  ')
         .trimEnd();
-    yield align(HEADINGS);
+    yield align(headings);
     for (const row of rows) yield align(printableCells(row));
   },
 };
+
+function byRoom({ day, video: room, ...row }: Row) {
+  return { day, room, ...row };
+}
 
 /** Ids are untrusted. */
 function printableCells(row: Row): string[] {

@@ -4,7 +4,7 @@ import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
 import { createDecisionStore } from './decision-store.ts';
 import { readInput, unreadableFile } from './input.ts';
-import { MENTION, readLogLine } from './log-lines.ts';
+import { mentionOf, type ReportKind, readLogLine } from './log-lines.ts';
 import { FORMATS, type ReportFormat } from './report-format.ts';
 import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
@@ -35,6 +35,8 @@ async function* decompressed(file: string): AsyncGenerator<Uint8Array> {
 }
 
 export type ReportOptions = {
+  /** Whose decisions are counted; rows of room tokens are by room. */
+  kind?: ReportKind;
   format: ReportFormat;
   tempDir: string;
   /** Accept lines that mention a decision and cannot be read as one. */
@@ -51,7 +53,7 @@ export type ReportOptions = {
  */
 export async function report(
   files: readonly string[],
-  { format, tempDir, skipUnreadable, terminal }: ReportOptions,
+  { kind = 'video', format, tempDir, skipUnreadable, terminal }: ReportOptions,
 ): Promise<boolean> {
   const database = openTemporaryDatabase(tempDir, (cause) =>
     terminal.note(
@@ -59,6 +61,7 @@ export async function report(
     ),
   );
   const store = createDecisionStore(database);
+  const mention = mentionOf(kind);
   const counts = { lines: 0, decisions: 0, unreadable: 0 };
   let firstUnreadable: string | undefined;
   for (const file of files) {
@@ -70,8 +73,8 @@ export async function report(
     for await (const lines of splitLines(decompressed(file), ignoreLongLine)) {
       for (const line of lines) {
         number++;
-        if (!line.includes(MENTION)) continue;
-        const { decisions, unreadable } = readLogLine(line.toString());
+        if (!line.includes(mention)) continue;
+        const { decisions, unreadable } = readLogLine(line.toString(), kind);
         for (const decision of decisions) store.add(decision);
         counts.decisions += decisions.length;
         if (unreadable > 0) skipped(unreadable, number);
@@ -86,10 +89,10 @@ export async function report(
       `${files.join(', ')}: none of ${counts.lines} lines is a decision of the service; give what it wrote to standard output`,
     );
   }
-  await printAll(FORMATS[format](store.rows()), terminal);
+  await printAll(FORMATS[format](store.rows(), kind), terminal);
   if (firstUnreadable !== undefined) {
     terminal.note(
-      `${skipUnreadable ? 'warning: ' : ''}${counts.unreadable} records contain ${MENTION} and are not decisions; they are in no row. The first: ${firstUnreadable}. Give one JSON object a line, as the service wrote it${skipUnreadable ? '' : '; with --skip-unreadable the command exits 0'}`,
+      `${skipUnreadable ? 'warning: ' : ''}${counts.unreadable} records contain ${mention} and are not decisions; they are in no row. The first: ${firstUnreadable}. Give one JSON object a line, as the service wrote it${skipUnreadable ? '' : '; with --skip-unreadable the command exits 0'}`,
     );
   }
   return skipUnreadable || firstUnreadable === undefined;

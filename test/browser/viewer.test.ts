@@ -22,7 +22,11 @@ describeWith('chromium', 'the page for a viewer', () => {
     const path = await importSample(folder.path);
     demo = await openDemoPage(JWT_SECRET);
     const PORT = String(await freePort());
-    start = () => startService({ ACCESS_SQLITE_PATH: path, CORS_ORIGINS: demo.origin, PORT });
+    start = () =>
+      startService({
+        ...{ ACCESS_SQLITE_PATH: path, CORS_ORIGINS: demo.origin, PORT },
+        ROOM_TOKENS: 'on',
+      });
     service = await start();
     demo.serve(service.origin);
   });

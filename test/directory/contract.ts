@@ -276,6 +276,52 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       },
     );
 
+    it('keeps who may publish, and hosts as long as they are members', async () => {
+      await putUser('alice', {});
+      await putUser('bob', {});
+      const memberIds = ['alice', 'bob'];
+      await putRoom('room', { memberIds, publish: 'hosts', hostIds: ['bob'] });
+      const stored = {
+        status: 'open',
+        videoIds: [],
+        memberIds,
+        publish: 'hosts',
+        hostIds: ['bob'],
+      };
+      expect(await readRoom()).toEqual(stored);
+      await putRoom('room', { status: 'open' });
+      expect(await readRoom()).toEqual(stored);
+      await putRoom('room', { memberIds: ['alice'] });
+      const { hostIds: _hostIds, ...without } = stored;
+      expect(await readRoom()).toEqual({ ...without, memberIds: ['alice'] });
+      await putRoom('room', { publish: 'members' });
+      expect(await readRoom()).toEqual({ status: 'open', videoIds: [], memberIds: ['alice'] });
+    });
+
+    it.each([3, 450])('refuses a host who is no member, of %i members', async (count) => {
+      const memberIds = Array.from({ length: count }, (_, index) => `member_${1000 + index}`);
+      await load(database, [
+        ...memberIds.map((id) => ({ type: 'user', id })),
+        { type: 'user', id: 'stranger' },
+        { type: 'room', id: 'room', memberIds, hostIds: memberIds },
+      ]);
+      const hostIds = [...memberIds, 'stranger'];
+      for (const change of [{ hostIds }, { memberIds, hostIds }]) {
+        const error = await rejectionOf(putRoom('room', change));
+        expect(error).toMatchObject({ message: 'stranger is not a member of the room' });
+      }
+      expect(await readRoom()).toEqual({
+        status: 'open',
+        videoIds: [],
+        memberIds,
+        hostIds: memberIds,
+      });
+      await database.transaction(async ({ query }) => {
+        await query(`DELETE FROM room_members WHERE user_id = 'member_1000'`);
+      });
+      expect((await readRoom())?.hostIds ?? []).not.toContain('member_1000');
+    });
+
     it('makes a user a member, once, and creates the user where unknown', async () => {
       await load(database, [
         { type: 'room', id: 'room' },

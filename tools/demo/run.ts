@@ -23,6 +23,9 @@ const END_MS = 30_000;
 const USER = 'User_123';
 const BODY = JSON.stringify({ roomId: 'room_123', videoId: '249850980283048' });
 
+/** The other kinds of tokens: for one room, and for ZIM and UIKit. */
+const OTHERS = { '/room-token': { roomId: 'room_123', publish: true }, '/basic-token': {} };
+
 export type DemoOptions = {
   /** Exit after the reply. */
   once: boolean;
@@ -114,6 +117,8 @@ function serviceEnvironment(
     ZEGO_SERVER_SECRET: zego,
     AUTH_JWT_SECRET: jwt,
     ADMIN_API_KEY: admin,
+    ROOM_TOKENS: 'on',
+    BASIC_TOKENS: 'on',
     ACCESS_SQLITE_PATH: join(folder, 'access.db'),
   };
 }
@@ -170,4 +175,15 @@ async function showOneRequest(
   terminal.print(table(terminal, rows));
   terminal.print();
   terminal.print(verdict(terminal, true, 'Your client passes it to loadCopyrightedVideo.'));
+  heading('4. Before that it logs in to the room, with a token of another kind from here:');
+  for (const [path, body] of Object.entries(OTHERS)) {
+    const response = await fetch(`${origin}${path}`, {
+      ...{ method: 'POST', headers, body: JSON.stringify(body) },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    const { token } = (await response.json()) as { token: string };
+    const { payload } = decode(token, { secrets: [zego] }).claims;
+    terminal.print(`POST ${path} ${JSON.stringify(body)}`);
+    terminal.print(terminal.style('dim', `     payload ${payload === '' ? 'empty' : payload}`));
+  }
 }
