@@ -4,6 +4,7 @@ import {
   ACCESS_DENIALS,
   type AccessRequest,
   type AccessService,
+  ENTRY_DENIALS,
   type Explanation,
 } from '../access/access.ts';
 import { UnknownMomentError } from '../directory/changes.ts';
@@ -21,10 +22,11 @@ import {
 import { MOMENT_RULE, parseMoment } from '../time.ts';
 import { REFUSED } from './refusals.ts';
 import { required } from './resources.ts';
+import { flagSchema } from './schemas.ts';
 
 export type ExplainOptions = {
   database: Database;
-  service: Pick<AccessService, 'explain' | 'explainPast'>;
+  service: Pick<AccessService, 'explain' | 'explainPast' | 'explainEntry'>;
   /** Where a user was at the last decision that this replica remembers. */
   countryOf(userId: string): string | undefined;
   /** Unix seconds. */
@@ -66,6 +68,7 @@ function rethrowMoment(error: unknown): never {
 export function explainRoutes(options: ExplainOptions): FastifyPluginAsyncZod {
   return async (app) => {
     await app.register(explainRoute(options));
+    await app.register(explainEntryRoute(options));
     await app.register(preflightRoute(options));
   };
 }
@@ -81,6 +84,39 @@ function withoutVideo({ rules, decidedBy, ...explanation }: Explanation) {
         : one,
     ),
     decidedBy: decidedBy !== null && unchecked.includes(decidedBy) ? null : decidedBy,
+  };
+}
+
+const entrySchema = z
+  .object({
+    code: z.enum(ENTRY_DENIALS).optional().meta({ description: 'Absent when all rules hold.' }),
+    decidedBy: z.string().nullable(),
+    rules: explanationSchema.shape.rules,
+  })
+  .meta({ id: 'RoomExplanation' });
+
+/** `GET /directory/explain/room`: the reasons of a decision about a room token. */
+function explainEntryRoute({ service }: ExplainOptions): FastifyPluginAsyncZod {
+  const publish = flagSchema.meta({ description: 'With true, about a token to send streams.' });
+  const content = { 'application/json': { schema: entrySchema } };
+  return async (app) => {
+    app.get(
+      '/directory/explain/room',
+      {
+        schema: {
+          operationId: 'explainRoom',
+          summary: 'Why a user may or may not log in to a room, or publish there; issues nothing',
+          tags: ['Directory'],
+          querystring: z.strictObject({ userId: userIdSchema, roomId: roomIdSchema, publish }),
+          response: { 200: { description: 'The decision and its reasons.', content }, ...REFUSED },
+        },
+      },
+      async ({ query: { publish, ...ids } }) =>
+        required(
+          await service.explainEntry?.({ ...ids, publish: publish === 'true' }),
+          'explanation',
+        ),
+    );
   };
 }
 

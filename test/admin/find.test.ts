@@ -158,6 +158,36 @@ describe('the reasons without a video', () => {
   });
 });
 
+describe('the reasons about a room token', () => {
+  it.each([
+    ['alice', 'room', 'false', undefined, null],
+    ['alice', 'room', 'true', undefined, null],
+    ['bob', 'room', 'false', 'user_not_allowed', 'user is active'],
+    ['alice', 'empty', 'true', 'room_not_allowed', 'user is a member'],
+    ['alice', 'no room', 'true', 'room_not_allowed', 'room exists'],
+  ])('say of %s in %s, publish %s: %s', async (userId, roomId, publish, code, decidedBy) => {
+    const { call } = await open();
+    const query = { userId, roomId, publish };
+    const { body } = await call('get', 'explain/room', READ).query(query).expect(200);
+    expect([body.code, body.decidedBy]).toEqual([code, decidedBy]);
+    expect(body.rules).toHaveLength(publish === 'true' ? 6 : 5);
+  });
+
+  it('name who may publish', async () => {
+    const { call } = await open();
+    await call('patch', 'rooms/room')
+      .send({ publish: 'hosts', hostIds: ['bob'] })
+      .expect(200);
+    const query = { userId: 'alice', roomId: 'room', publish: 'true' };
+    const { body } = await call('get', 'explain/room').query(query).expect(200);
+    expect(body).toMatchObject({ code: 'publish_not_allowed', decidedBy: 'user may publish' });
+    expect(body.rules.at(-1).fact).toBe('in room may publish: hosts; alice is not a host');
+    await call('get', 'explain/room')
+      .query({ ...query, videoId: 'film' })
+      .expect(400);
+  });
+});
+
 describe('the check before the evening', () => {
   const EVENING = { roomId: 'room', videoId: 'film', startsAt: 2_000_000_000, runtimeSeconds: 60 };
 
