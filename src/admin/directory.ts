@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CHANGE_TYPES, readChanges } from '../directory/changes.ts';
 import { ServiceError } from '../errors.ts';
-import { roomIdSchema, userIdSchema } from '../identifiers.ts';
+import { plainText, roomIdSchema, userIdSchema } from '../identifiers.ts';
 import { preconditionOf } from './etag.ts';
 import { type ExplainOptions, explainRoutes } from './explain.ts';
 import { authorOf } from './keys.ts';
@@ -82,10 +82,10 @@ const changesSchema = z
 function changesRoute({ database }: DirectoryOptions): FastifyPluginAsyncZod {
   const querystring = z.strictObject({
     type: z.enum(CHANGE_TYPES).optional(),
-    id: z.string().min(1).max(128).optional().meta({
+    id: plainText().min(1).max(128).optional().meta({
       description: 'Of an entry, or of the room of a member or of a video.',
     }),
-    actor: z.string().min(1).max(128).optional(),
+    actor: plainText().min(1).max(128).optional(),
     after: z.string().regex(LAST_POSITION, 'must be the next of a page').optional(),
     limit: limitSchema,
   });

@@ -6,13 +6,11 @@ import { select, toEntry } from './read.ts';
 
 /** Rows that one query looks at before other requests have their turn: SQLite blocks the event loop meanwhile. */
 const WINDOW_ROWS = 20_000;
-/** More words than that find nothing that fewer do not. */
-const MAX_WORDS = 10;
 
 /** The column that people search in, beside the id. */
-const SEARCHED: Partial<Record<EntryType, { field: string; name: string }>> = {
-  user: { field: 'name', name: TABLES.user.columns.name.name },
-  video: { field: 'title', name: TABLES.video.columns.title.name },
+const SEARCHED: Partial<Record<EntryType, string>> = {
+  user: TABLES.user.columns.name.name,
+  video: TABLES.video.columns.title.name,
 };
 
 /** What a list has, and where it goes on. */
@@ -53,7 +51,7 @@ export async function listEntries<T extends EntryType>(
   { q = '', after = '', limit }: ListQuery,
   links: readonly Linked[] = [],
 ): Promise<ListPage<T>> {
-  const words = foldText(q).split(/\s+/u).filter(Boolean).slice(0, MAX_WORDS);
+  const words = foldText(q).split(/\s+/u).filter(Boolean);
   const found: Row[] = [];
   let last: string | undefined = after;
   while (last !== undefined && found.length <= limit) {
@@ -120,7 +118,7 @@ async function readWindow(
       return searched ? `(${start} OR ${contains(SEARCH, parameter)})` : start;
     });
     const whole = `substr(id, 1, ${add([...q].length)}) = ${add(q)}`;
-    const outdated = searched ? ` OR (${SEARCH} IS NULL AND ${searched.name} IS NOT NULL)` : '';
+    const outdated = searched ? ` OR (${SEARCH} IS NULL AND ${searched} IS NOT NULL)` : '';
     conditions.push(`((${each.join(' AND ')}) OR ${whole}${outdated})`);
   }
   const found = `${select(type)} WHERE ${conditions.join(' AND ')}`;
@@ -131,7 +129,7 @@ async function readWindow(
 
 function hasWords(type: EntryType, row: Row, words: readonly string[], q: string): boolean {
   const id = row.id as string;
-  const name = SEARCHED[type]?.name;
+  const name = SEARCHED[type];
   const text = foldText(name === undefined ? '' : ((row[name] as string | null) ?? ''));
   const foldedId = foldText(id);
   return (
