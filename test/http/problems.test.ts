@@ -20,6 +20,7 @@ const CONTRACT = {
   video_not_started: [403, 'wait'],
   video_ended: [403, 'choose_another_video'],
   region_not_allowed: [403, 'choose_another_video'],
+  publish_not_allowed: [403, 'enter_as_audience'],
   not_found: [404, 'fix_request'],
   method_not_allowed: [405, 'fix_request'],
   request_timeout: [408, 'fix_request'],
