@@ -15,9 +15,18 @@ export type Column<Schema extends z.ZodType = z.ZodType> = {
 /** The column with the text that is compared with what people search for. */
 export const SEARCH = 'search';
 
-/** A text as it is compared: without case and without compatibility forms, such as full-width letters (UAX #15). */
+/**
+ * A text as it is compared: without case and without compatibility forms, such as full-width letters (UAX #15). İ, ı
+ * and i are equal, and so are ß and ss, ς and σ: their case depends on the language or on the place in a word.
+ */
 export function foldText(text: string): string {
-  return text.normalize('NFKC').toLowerCase();
+  return text
+    .normalize('NFKC')
+    .toUpperCase()
+    .toLowerCase()
+    .replaceAll('ς', 'σ')
+    .replaceAll('i\u0307', 'i')
+    .normalize('NFKC');
 }
 
 /** The columns of a table except `id`, by field name. */

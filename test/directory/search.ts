@@ -21,6 +21,7 @@ const NAMES: Record<string, string | null> = {
   emoji: '🎬'.repeat(32),
   full: 'ＡＢＣ ｶﾀｶﾅ',
   sharp: 'Straße',
+  sigma: 'ΟΔΟΣ',
   none: null,
   王: '张伟',
 };
@@ -58,11 +59,18 @@ const SEARCHES: [string, string[]][] = [
   ['ｶﾀｶﾅ', ['full']],
   ['straße', ['sharp']],
   ['STRAßE', ['sharp']],
-  ['strasse', []],
+  ['strasse', ['sharp']],
+  ['STRASSE', ['sharp']],
+  ['groß', ['User_789']],
   ['gross', ['User_789']],
+  ['οδοσ', ['sigma']],
+  ['οδος', ['sigma']],
   ['jürgen', ['User_789']],
   ['JÜRGEN', ['User_789']],
   ['İPEK', ['User_456']],
+  ['ipek', ['User_456']],
+  ['IPEK', ['User_456']],
+  ['ıpek', ['User_456']],
   ['ayşe', ['User_456']],
 ];
 
