@@ -10,7 +10,7 @@ import {
 import { UnknownMomentError } from '../directory/changes.ts';
 import type { Database } from '../directory/database.ts';
 import { checkEvening } from '../directory/evening.ts';
-import { entriesOf, listEntries } from '../directory/search.ts';
+import { entriesOf, type ListPage, listEntries } from '../directory/search.ts';
 import { invalidRequest } from '../errors.ts';
 import {
   countrySchema,
@@ -33,8 +33,7 @@ export type ExplainOptions = {
   now(): number;
 };
 
-/** Of the films of a room. */
-const MAX_FILMS = 100;
+const PAGE_FILMS = 100;
 const MAX_RUNTIME_SECONDS = 86_400;
 /** Countries of a room with many members. */
 const MAX_PREFLIGHT_BYTES = 16 * 1024 * 1024;
@@ -120,6 +119,28 @@ function explainEntryRoute({ service }: ExplainOptions): FastifyPluginAsyncZod {
   };
 }
 
+/** The reasons for each video of a room; where it has none, those about the user and the room. */
+async function explainVideos(
+  database: Database,
+  question: Omit<AccessRequest, 'videoId'>,
+  explain: (question: AccessRequest) => Promise<Explanation>,
+) {
+  const links = [entriesOf('videoIds', question.roomId)];
+  const videos = [];
+  let after: string | null = '';
+  do {
+    const query = { after, limit: PAGE_FILMS };
+    const page: ListPage<'video'> = await listEntries(database, 'video', query, links);
+    for (const { id: videoId } of page.entries) {
+      videos.push({ videoId, ...(await explain({ ...question, videoId })) });
+    }
+    after = page.next;
+  } while (after !== null);
+  if (videos.length > 0) return { videos };
+  const none = await explain({ ...question, videoId: '' });
+  return { videos: [{ videoId: null, ...withoutVideo(none) }] };
+}
+
 function explainRoute({ database, service, now }: ExplainOptions): FastifyPluginAsyncZod {
   const querystring = z.strictObject({
     userId: userIdSchema,
@@ -140,17 +161,6 @@ function explainRoute({ database, service, now }: ExplainOptions): FastifyPlugin
     const past = service.explainPast?.(question, parseMoment(at) ?? 0);
     return required(await past?.catch(rethrowMoment), 'explanation');
   };
-  const explainRoom = async (question: Omit<AccessRequest, 'videoId'>, at: string | undefined) => {
-    const links = [entriesOf('videoIds', question.roomId)];
-    const { entries } = await listEntries(database, 'video', { limit: MAX_FILMS }, links);
-    const videos = [];
-    for (const { id: videoId } of entries) {
-      videos.push({ videoId, ...(await explain({ ...question, videoId }, at)) });
-    }
-    if (videos.length > 0) return { videos };
-    const none = await explain({ ...question, videoId: '' }, at);
-    return { videos: [{ videoId: null, ...withoutVideo(none) }] };
-  };
   return async (app) => {
     app.get(
       '/directory/explain',
@@ -158,7 +168,7 @@ function explainRoute({ database, service, now }: ExplainOptions): FastifyPlugin
         schema: {
           operationId: 'explainAccess',
           summary: 'Why a user may or may not watch a video in a room; issues nothing',
-          description: `Without videoId it answers for the first ${MAX_FILMS} videos of the room.`,
+          description: 'Without videoId it answers for each video of the room.',
           tags: ['Directory'],
           querystring,
           response: {
@@ -171,7 +181,7 @@ function explainRoute({ database, service, now }: ExplainOptions): FastifyPlugin
         const { videoId, at, country, ...ids } = request.query;
         const question = { ...ids, country, requestId: request.id };
         return videoId === undefined
-          ? explainRoom(question, at)
+          ? explainVideos(database, question, (one) => explain(one, at))
           : explain({ ...question, videoId }, at);
       },
     );

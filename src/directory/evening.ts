@@ -68,7 +68,9 @@ export async function checkEvening(
       const { atStart, atEnd } = decideEvening(facts, country, startsAt, endsAt);
       return atStart.allow && atEnd.allow;
     });
-  return { members, alternatives: await filmsThat(session, roomId, videoId, suits) };
+  // Without anybody who could watch there is nothing to choose.
+  const alternatives = countries.size === 0 ? [] : await filmsThat(session, roomId, videoId, suits);
+  return { members, alternatives };
 }
 
 async function readRoom({ query, parameter: p }: Session, roomId: string) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Postgrator from 'postgrator';
 import { ServiceError } from '../errors.ts';
@@ -15,18 +16,47 @@ const DRIVERS = { sqlite: 'sqlite3', postgres: 'pg' } as const;
 /** In our scripts, statements end with a semicolon at the end of a line. */
 const STATEMENT_END = /;\n+(?=.)/;
 
+/** A statement that waits for a lock of PostgreSQL makes every later request for the table wait behind it. */
+const LOCK_WAIT_MS = 200;
+const LOCK_PAUSE_MS = 1_000;
+/** As long as a backup may keep its locks; then the start fails, and is tried again by whoever started it. */
+const LOCK_ATTEMPTS = 60;
+/** SQLSTATE lock_not_available. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /**
  * Migrates the schema in one transaction. Takes no lock if the schema is up to date, so that a service can
  * start while an import runs.
  */
 export async function migrate(
   kind: keyof typeof DRIVERS,
-  { query, transaction }: Pick<Database, 'query' | 'transaction'>,
+  database: Pick<Database, 'query' | 'transaction'>,
 ): Promise<void> {
+  const { query } = database;
   if (await isUpToDate(createPostgrator(kind, query), query)) return;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await migrateOnce(kind, database);
+    } catch (error) {
+      if (attempt === LOCK_ATTEMPTS || !isLockFailure(error)) throw error;
+      await delay(LOCK_PAUSE_MS);
+    }
+  }
+}
+
+async function migrateOnce(
+  kind: keyof typeof DRIVERS,
+  { transaction }: Pick<Database, 'transaction'>,
+): Promise<void> {
   await transaction(async (session) => {
+    if (kind === 'postgres') await session.query(`SET LOCAL lock_timeout = ${LOCK_WAIT_MS}`);
     await createPostgrator(kind, session.query).migrate();
   });
+}
+
+function isLockFailure(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.extras.cause : undefined;
+  return (cause as { code?: unknown } | undefined)?.code === LOCK_NOT_AVAILABLE;
 }
 
 function createPostgrator(kind: keyof typeof DRIVERS, query: Query): Postgrator {

@@ -6,6 +6,8 @@ import { select, toEntry } from './read.ts';
 
 /** Rows that one query looks at before other requests have their turn: SQLite blocks the event loop meanwhile. */
 const WINDOW_ROWS = 20_000;
+/** The same for the rows of a list, each of which is looked up. */
+const WINDOW_LINKS = 2_000;
 
 /** The column that people search in, beside the id. */
 const SEARCHED: Partial<Record<EntryType, string>> = {
@@ -55,9 +57,10 @@ export async function listEntries<T extends EntryType>(
   const found: Row[] = [];
   let last: string | undefined = after;
   while (last !== undefined && found.length <= limit) {
-    // A search reads every row, a page or a list of few its own.
-    const isScan = session.isLocal && words.length > 0 && links.length === 0;
-    const end: string | undefined = isScan ? await windowEnd(session, type, last) : undefined;
+    const isScan = session.isLocal && (words.length > 0 || links.length > 0);
+    const end: string | undefined = isScan
+      ? await windowEnd(session, type, last, links[0])
+      : undefined;
     const candidates = await readWindow(session, type, { words, q, links }, last, end, limit + 1);
     found.push(...candidates.filter((row) => hasWords(type, row, words, q)));
     // A full page of candidates may have been cut before the end of the window.
@@ -85,10 +88,13 @@ async function windowEnd(
   { query, parameter: p }: Session,
   type: EntryType,
   after: string,
+  link: Linked | undefined,
 ): Promise<string | undefined> {
-  const statement = `SELECT id FROM ${TABLES[type].name} WHERE id > ${p(1)}
-    ORDER BY id LIMIT 1 OFFSET ${WINDOW_ROWS - 1}`;
-  const [row] = await query(statement, [after]);
+  const statement = link
+    ? `SELECT ${link.column} AS id FROM ${link.table} WHERE ${link.column} > ${p(1)} AND ${link.other} = ${p(2)}
+       ORDER BY ${link.column} LIMIT 1 OFFSET ${WINDOW_LINKS - 1}`
+    : `SELECT id FROM ${TABLES[type].name} WHERE id > ${p(1)} ORDER BY id LIMIT 1 OFFSET ${WINDOW_ROWS - 1}`;
+  const [row] = await query(statement, link ? [after, link.id] : [after]);
   return row?.id as string | undefined;
 }
 
@@ -105,10 +111,14 @@ async function readWindow(
 ): Promise<Row[]> {
   const values: SqlValue[] = [];
   const add = (value: SqlValue) => p(values.push(value));
-  const conditions = [`id > ${add(after)}`];
-  if (end !== undefined) conditions.push(`id <= ${add(end)}`);
+  const first = add(after);
+  const last = end === undefined ? undefined : add(end);
+  const inWindow = (column: string) =>
+    `${column} > ${first}${last === undefined ? '' : ` AND ${column} <= ${last}`}`;
+  const conditions = [inWindow('id')];
   for (const { table, column, other, id } of links) {
-    conditions.push(`id IN (SELECT ${column} FROM ${table} WHERE ${other} = ${add(id)})`);
+    const linked = `SELECT ${column} FROM ${table} WHERE ${other} = ${add(id)} AND ${inWindow(column)}`;
+    conditions.push(`id IN (${linked})`);
   }
   const searched = SEARCHED[type];
   if (words.length > 0) {

@@ -65,3 +65,33 @@ async function terminate(url: string): Promise<void> {
   expect(rows).toContainEqual({ ended: true });
   await client.end();
 }
+
+it('a migration waits for a reader, and nobody waits behind it', { timeout: 60_000 }, async () => {
+  const { url, database } = await open('locked');
+  // As a release that does not know of the last migration leaves it.
+  await database.query('DELETE FROM schema_version WHERE version = 5');
+  await database.query('DROP TABLE room_hosts');
+  await database.query('ALTER TABLE rooms DROP COLUMN publish');
+  for (const name of ['added', 'removed', 'moved', 'truncated']) {
+    await database.query(`DROP FUNCTION record_room_hosts_${name}()`);
+  }
+  await database.close();
+  const reader = new pg.Client(url);
+  const other = new pg.Client(url);
+  await Promise.all([reader.connect(), other.connect()]);
+  await reader.query('BEGIN');
+  await reader.query('SELECT * FROM rooms');
+  const migrating = openPostgres(url);
+  let slowest = 0;
+  for (let i = 0; i < 30; i++) {
+    const started = performance.now();
+    await other.query('SELECT * FROM rooms');
+    slowest = Math.max(slowest, performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await reader.query('COMMIT');
+  const migrated = await migrating;
+  expect(slowest).toBeLessThan(700);
+  await migrated.database.query('SELECT publish FROM rooms');
+  await Promise.all([reader.end(), other.end(), migrated.database.close()]);
+});
