@@ -81,16 +81,14 @@ type PickerProps = {
 /** A field that finds entries by name or id. What is typed counts as an id, too. */
 export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
   const id = useId();
-  const [text, setText] = useState(value);
   const [isOpen, setOpen] = useState(false);
   const [matches, setMatches] = useState<Awaited<ReturnType<typeof find>>>();
   const [failure, setFailure] = useState<Failure>();
-  useEffect(() => setText(value), [value]);
   useEffect(() => {
-    if (!isOpen || text.trim() === '') return setMatches(undefined);
+    if (!isOpen || value.trim() === '') return setMatches(undefined);
     const aborted = new AbortController();
     const timer = setTimeout(() => {
-      find(kind, { q: text, limit: SHOWN }, aborted.signal).then(
+      find(kind, { q: value, limit: SHOWN }, aborted.signal).then(
         (found) => {
           setMatches(found);
           setFailure(undefined);
@@ -102,10 +100,9 @@ export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
       clearTimeout(timer);
       aborted.abort();
     };
-  }, [text, isOpen]);
+  }, [value, isOpen]);
   const pick = (chosen: string) => {
     setOpen(false);
-    setText(chosen);
     onPick(chosen);
   };
   return (
@@ -116,14 +113,13 @@ export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
       </label>
       <input
         id={id}
-        value={text}
+        value={value}
         autocomplete="off"
         spellcheck={false}
         dir="auto"
         maxLength={128}
         onInput={(event) => {
           setOpen(true);
-          setText(event.currentTarget.value);
           onPick(event.currentTarget.value);
         }}
         onKeyDown={(event) => event.key === 'Escape' && setOpen(false)}

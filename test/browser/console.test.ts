@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
-import type { Page, Viewport } from 'puppeteer-core';
+import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminKey } from '../../src/config/admin-keys.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { post } from '../support/post.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
-import { SCREENS, useBrowser } from './support.ts';
+import { useBrowser } from './support.ts';
 
 const WRITE = 'console-write-key-0123456789-01234567';
 const READ = 'console-read-key-0123456789-012345678';
@@ -56,9 +56,24 @@ describeWith('chromium', 'the console', () => {
     await button?.click();
   }
 
-  /** A page of the console, signed in, and what it complained about. */
-  async function signedIn(key: string, hash = '', screen: Viewport = SCREENS.desktop) {
-    const page = await open('about:blank', screen);
+  type Signed = { page: Page; complaints: string[]; foreign: string[] };
+  const signed = new Map<string, Signed>();
+
+  /** The page of the console that is signed in with a key, at a screen; the same for all tests. */
+  async function signedIn(key: string, hash = '#/why'): Promise<Signed> {
+    const known = signed.get(key) ?? (await openSigned(key, await open.kept('about:blank')));
+    signed.set(key, known);
+    // Another screen in between, so that the one that is asked for is read anew.
+    await known.page.evaluate(`location.hash = '#/decisions'`);
+    await known.page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+    await known.page.evaluate(
+      'new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))',
+    );
+    return known;
+  }
+
+  /** Signs a page in, and collects what it complains about and what it asks elsewhere. */
+  async function openSigned(key: string, page: Page, hash = ''): Promise<Signed> {
     const complaints: string[] = [];
     const foreign: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
@@ -76,6 +91,10 @@ describeWith('chromium', 'the console', () => {
     await page.waitForSelector('nav');
     return { page, complaints, foreign };
   }
+
+  /** The same on a page of its own, for a test that breaks it. */
+  const signedInAlone = async (key: string, hash = '') =>
+    openSigned(key, await open('about:blank'), hash);
 
   async function pick(page: Page, label: string, text: string): Promise<void> {
     const place = `//label[starts-with(normalize-space(), "${label}")]/following-sibling::input`;
@@ -190,7 +209,7 @@ describeWith('chromium', 'the console', () => {
       ['an unknown code', 500, { code: 'internal_error', requestId: 'r-1' }, 'Reference r-1'],
       ['a page of a proxy', 502, {}, 'The service refused (HTTP 502).'],
     ])('of the service is said, and tried again: %s', async (_name, status, body, words) => {
-      const { page } = await signedIn(READ);
+      const { page } = await signedInAlone(READ);
       await page.setRequestInterception(true);
       let fails = true;
       page.on('request', (request) => {
@@ -206,14 +225,14 @@ describeWith('chromium', 'the console', () => {
     });
 
     it('of the network is said', async () => {
-      const { page } = await signedIn(READ);
+      const { page } = await signedInAlone(READ);
       await page.setOfflineMode(true);
       await page.evaluate(`location.hash = '#/film/film'`);
       await shows(page, 'The service does not answer.');
     });
 
     it('of the session shows the sign-in, and goes on where it was', async () => {
-      const { page } = await signedIn(READ, '#/film/film');
+      const { page } = await signedInAlone(READ, '#/film/film');
       await shows(page, 'Licences');
       const cookies = await page.browserContext().cookies();
       await page.browserContext().deleteCookie(...cookies);
@@ -298,7 +317,7 @@ describeWith('chromium', 'the console', () => {
   });
 
   it('is used by the keyboard alone', async () => {
-    const { page } = await signedIn(READ);
+    const { page } = await signedInAlone(READ);
     const focused = () => page.evaluate('document.activeElement?.textContent');
     const seen: unknown[] = [];
     for (let i = 0; i < 20 && !seen.includes('Why?'); i++) {
@@ -311,7 +330,7 @@ describeWith('chromium', 'the console', () => {
   });
 
   it('signs out', async () => {
-    const { page } = await signedIn(READ);
+    const { page } = await signedInAlone(READ);
     await click(page, 'Sign out');
     await page.waitForSelector('input[type=password]');
     await page.reload();
@@ -329,7 +348,7 @@ describeWith('chromium', 'the console', () => {
   ];
 
   it('scrolls no screen sideways, at any width', async () => {
-    const { page } = await signedIn(WRITE);
+    const { page } = await signedInAlone(WRITE);
     for (const hash of HASHES) {
       await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
       await page.waitForNetworkIdle({ idleTime: 50, concurrency: 1 });
@@ -344,7 +363,7 @@ describeWith('chromium', 'the console', () => {
   it.each(['en', 'zh-CN'])(
     'has nothing that axe finds, light and dark: in %s',
     async (language) => {
-      const { page } = await signedIn(WRITE);
+      const { page } = await signedInAlone(WRITE);
       if (language !== 'en') await click(page, '中文');
       await page.waitForSelector(`html[lang="${language}"]`);
       await page.evaluate(AXE);

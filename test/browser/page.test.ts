@@ -110,7 +110,7 @@ describeWith('chromium', 'the page of the demo', () => {
         'Promise.allSettled(document.getAnimations().map(({ finished }) => finished))',
       );
       const image = await page.screenshot();
-      expect(image.length).toBeLessThan(200_000);
+      expect(image.length).toBeLessThan(220_000);
       if (process.env.UPDATE_IMAGES) await writeFile(`${IMAGES}watch-${name}.png`, image);
     },
   );

@@ -58,8 +58,13 @@ export async function expectToFit(page: Page): Promise<void> {
   expect(below).toBeLessThanOrEqual(0);
 }
 
-/** A Chromium for the suite that calls this, and how to open a page of an address in it. */
-export function useBrowser(): (url: string, screen?: Viewport) => Promise<Page> {
+type OpenPage = (url: string, screen?: Viewport) => Promise<Page>;
+
+/**
+ * A Chromium for the suite that calls this, and how to open a page of an address in it: for one test, or `kept` for
+ * all of them.
+ */
+export function useBrowser(): OpenPage & { kept: OpenPage } {
   let browser: Browser;
   beforeAll(async () => {
     const executablePath = spawnSync('which', ['chromium'], { encoding: 'utf8' }).stdout.trim();
@@ -68,13 +73,18 @@ export function useBrowser(): (url: string, screen?: Viewport) => Promise<Page> 
     browser = await puppeteer.launch({ executablePath, args });
   });
   afterAll(() => browser?.close());
-  return async (url, screen = SCREENS.desktop) => {
+  const kept: OpenPage = async (url, screen = SCREENS.desktop) => {
     const context = await browser.createBrowserContext();
-    // A page that is left open goes on drawing its animations.
-    onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.setViewport(screen);
     await page.goto(url);
     return page;
   };
+  const open: OpenPage = async (url, screen) => {
+    const page = await kept(url, screen);
+    // A page that is left open goes on drawing its animations.
+    onTestFinished(() => page.browserContext().close());
+    return page;
+  };
+  return Object.assign(open, { kept });
 }

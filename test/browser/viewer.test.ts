@@ -64,7 +64,8 @@ describeWith('chromium', 'the page for a viewer', () => {
     await reads(page, 'title', 'You are offline', SOON);
     await page.setOfflineMode(false);
     await reads(page, 'kicker', 'Now playing');
-    expect(await page.$$eval('#news li', (lines) => lines.length)).toBe(2);
+    // Logged in, loaded, offline.
+    expect(await page.$$eval('#news li', (lines) => lines.length)).toBe(3);
   });
 
   it('says that a frozen service takes longer, and plays the film when it goes on', async () => {
