@@ -44,7 +44,6 @@ describeWith('chromium', 'the API reference in a browser', () => {
 
   it.each([
     ['/docs', 'openapi.yaml'],
-    ['/docs/', 'openapi.yaml'],
     ['/docs/directory', 'openapi.internal.yaml'],
   ])('at %s lists the operations of %s, and complains of nothing', async (path, file) => {
     const { page, complaints } = await openReference(path);
