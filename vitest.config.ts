@@ -19,7 +19,7 @@ export default defineConfig({
   test: {
     hookTimeout: MINUTE,
     // Most tests wait for a server or a timer, not for a processor.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(4, availableParallelism()),
     projects: [
       {
         // What a developer runs: functions, the HTTP applications on sockets, SQLite, PostgreSQL, Redis.

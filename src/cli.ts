@@ -15,6 +15,7 @@ import { addDirectoryCommands, databaseOf } from './operator/directory.ts';
 import { EXIT_NO, exitOnOutputError, reportFailure } from './operator/failure.ts';
 import { addUserIdCommand, JWT_OPTION, runExplainJwt } from './operator/jwt-cli.ts';
 import type { MintedKind } from './operator/mint.ts';
+import { REPORT_KINDS } from './operator/report-format.ts';
 import { createTerminal, HELP } from './operator/terminal.ts';
 import { readRegularFile as readFile } from './regular-file.ts';
 import { MOMENT_RULE, parseMoment, unixSeconds } from './time.ts';
@@ -183,7 +184,7 @@ program
   .argument('<files...>', 'logs of the service, or - for standard input')
   .addOption(
     new Option('--kind <kind>', 'of which tokens; those for rooms are by room')
-      .choices(['video', 'room', 'basic'])
+      .choices(REPORT_KINDS)
       .default('video'),
   )
   .option('--csv', 'print CSV, for the licensor')

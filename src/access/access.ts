@@ -90,7 +90,7 @@ type Asker = Omit<AccessRequest, 'roomId' | 'videoId'>;
 export type RoomRequest = Asker & { kind: 'room'; roomId: string; publish: boolean };
 
 /** Asks whether a user may have a token that opens any room. */
-export type BasicRequest = Asker & {
+type BasicRequest = Asker & {
   kind: 'basic';
   /** The credential's claim `basic_token`, unchecked; used only by ACCESS_MODE=claims. */
   basicToken?: unknown;
@@ -105,7 +105,7 @@ export type EntryDecision =
 /** Who may send streams in a room. */
 export const PUBLISHERS = ['members', 'hosts', 'nobody'] as const;
 
-export type Publishers = (typeof PUBLISHERS)[number];
+type Publishers = (typeof PUBLISHERS)[number];
 
 /** The facts about a user and a room; undefined means that it does not exist. */
 export type EntryFacts = Pick<AccessFacts, 'user'> & {

@@ -15,7 +15,7 @@ import type { RequestLimits } from './token-route.ts';
 import { type VideoTokenOptions, videoTokenRoute } from './video-token.ts';
 
 /** The other kinds of tokens; each has its switch. */
-export type EntryTokens = Pick<EntryTokenOptions, 'checkEntry' | 'appId'> & {
+type EntryTokens = Pick<EntryTokenOptions, 'checkEntry' | 'appId'> & {
   room: boolean;
   basic: 'off' | 'on' | 'zim';
 };

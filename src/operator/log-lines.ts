@@ -1,13 +1,9 @@
 import { z } from 'zod';
 import type { Decision } from './decision-store.ts';
+import type { ReportKind } from './report-format.ts';
 
 /** Records inside records: a batch of a cloud, its list, the record of a node's collector, the line of a container. */
 const MAX_DEPTH = 32;
-/** The kinds of tokens whose decisions can be read. */
-export const REPORT_KINDS = ['video', 'room', 'basic'] as const;
-
-export type ReportKind = (typeof REPORT_KINDS)[number];
-
 /** Every line that could hold a decision of a kind contains this text, also inside quoted JSON. */
 export function mentionOf(kind: ReportKind): string {
   return `${kind}_token`;

@@ -1,5 +1,9 @@
 import { printable, printableJson } from '../messages/printable.ts';
-import type { ReportKind } from './log-lines.ts';
+
+/** The kinds of tokens whose decisions can be read. */
+export const REPORT_KINDS = ['video', 'room', 'basic'] as const;
+
+export type ReportKind = (typeof REPORT_KINDS)[number];
 
 /** One row of the report. */
 export type Row = {

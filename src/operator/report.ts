@@ -4,8 +4,8 @@ import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
 import { createDecisionStore } from './decision-store.ts';
 import { readInput, unreadableFile } from './input.ts';
-import { mentionOf, type ReportKind, readLogLine } from './log-lines.ts';
-import { FORMATS, type ReportFormat } from './report-format.ts';
+import { mentionOf, readLogLine } from './log-lines.ts';
+import { FORMATS, type ReportFormat, type ReportKind } from './report-format.ts';
 import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -25,9 +25,19 @@ describeWith('chromium', 'the API reference in a browser', () => {
   });
   afterAll(() => service.stop());
 
+  type Reference = { page: Page; complaints: string[] };
+  const opened = new Map<string, Promise<Reference>>();
+
+  /** A page of the reference, the same for all tests: the processor draws it for seconds. */
+  function openReference(path: string): Promise<Reference> {
+    const reference = opened.get(path) ?? drawReference(path);
+    opened.set(path, reference);
+    return reference;
+  }
+
   /** A page of the reference, once it shows the operations, and what it complained about. */
-  async function openReference(path: string): Promise<{ page: Page; complaints: string[] }> {
-    const page = await open('about:blank');
+  async function drawReference(path: string): Promise<Reference> {
+    const page = await open.kept('about:blank');
     const complaints: string[] = [];
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text());

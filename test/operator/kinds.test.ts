@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { mentionOf, REPORT_KINDS, readLogLine } from '../../src/operator/log-lines.ts';
+import { mentionOf, readLogLine } from '../../src/operator/log-lines.ts';
 import { mintedKind } from '../../src/operator/mint.ts';
-import { FORMATS } from '../../src/operator/report-format.ts';
+import { FORMATS, REPORT_KINDS } from '../../src/operator/report-format.ts';
 import { loggedDecision } from '../support/decision.ts';
 
 const { videoId: _videoId, ...ROOM } = loggedDecision({ roomId: 'room' });
