@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { post } from '../support/post.ts';
 import { describeWith } from '../support/program.ts';
 import { type Service, startService } from '../support/service.ts';
-import { useBrowser } from './support.ts';
+import { POLL_MS, useBrowser } from './support.ts';
 
 const WRITE = 'console-write-key-0123456789-01234567';
 const READ = 'console-read-key-0123456789-012345678';
@@ -49,7 +49,9 @@ describeWith('chromium', 'the console', () => {
 
   /** What the page shows. */
   const shows = (page: Page, text: string) =>
-    page.waitForFunction(`document.body.innerText.includes(${JSON.stringify(text)})`);
+    page.waitForFunction(`document.body.innerText.includes(${JSON.stringify(text)})`, {
+      polling: POLL_MS,
+    });
 
   async function click(page: Page, text: string): Promise<void> {
     const button = await page.waitForSelector(`::-p-xpath(//button[normalize-space()="${text}"])`);

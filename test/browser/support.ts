@@ -27,13 +27,16 @@ export async function importSample(folder: string): Promise<string> {
   return path;
 }
 
+/** To look at each frame, as puppeteer does, lays the page out again for each. */
+export const POLL_MS = 50;
+
 /** Waits until a part of the page reads so. */
 export async function reads(page: Page, id: string, text: string, options = {}): Promise<void> {
   const words = JSON.stringify(text);
-  await page.waitForFunction(
-    `document.getElementById('${id}').innerText.includes(${words})`,
-    options,
-  );
+  await page.waitForFunction(`document.getElementById('${id}').innerText.includes(${words})`, {
+    ...{ polling: POLL_MS },
+    ...options,
+  });
 }
 
 /** The page has no sideways scroll, and the words of the stage are in sight, apart from its edges. */
@@ -69,7 +72,11 @@ export function useBrowser(): OpenPage & { kept: OpenPage } {
   beforeAll(async () => {
     const executablePath = spawnSync('which', ['chromium'], { encoding: 'utf8' }).stdout.trim();
     // Chromium has no sandbox for root, as which containers run their tests.
-    const args = ['--no-sandbox', '--lang=en', '--force-prefers-reduced-motion'];
+    const args = [
+      ...['--no-sandbox', '--lang=en', '--force-prefers-reduced-motion'],
+      // There is none, and to pretend one takes a processor.
+      '--disable-gpu',
+    ];
     browser = await puppeteer.launch({ executablePath, args });
   });
   afterAll(() => browser?.close());
