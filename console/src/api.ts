@@ -89,13 +89,11 @@ export type Kind = 'users' | 'rooms' | 'videos';
 
 export type Found = { id: string; status: string; name?: string | null; title?: string | null };
 
+export type FoundPage = { found: Found[]; next: string | null };
+
 type Page<K extends string, T> = Record<K, T[]> & { next: string | null };
 
-export async function find(
-  kind: Kind,
-  query: Query,
-  signal?: AbortSignal,
-): Promise<{ found: Found[]; next: string | null }> {
+export async function find(kind: Kind, query: Query, signal?: AbortSignal): Promise<FoundPage> {
   const page = await get<Page<Kind, Found>>(`/directory/${kind}`, query, signal);
   return { found: page[kind], next: page.next };
 }

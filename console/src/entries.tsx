@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import { ActionButton, askFilm, askMember, askRemove, askRoom, askUser } from './actions.tsx';
-import { find, type Kind, type Preflight, preflight, read } from './api.ts';
+import { type FoundPage, find, type Kind, type Preflight, preflight, read } from './api.ts';
 import { DecisionList } from './decision-list.tsx';
 import { Licences } from './licences.tsx';
-import { Failed, Id, labelOf, Pending, Picker, useLoad } from './parts.tsx';
+import { Failed, Id, type Loaded, labelOf, Pending, Picker, useLoad } from './parts.tsx';
 import { CODES } from './reasons.ts';
 import { go, language, linkTo, mayChange, route, type Screen, toFailure, words } from './state.ts';
 
@@ -69,16 +69,7 @@ function PersonOf({ id }: { id: string }) {
         )}
       </article>
       <h2>{text.why.rooms}</h2>
-      {rooms.value ? (
-        <Links
-          screen="room"
-          entries={rooms.value.found}
-          more={rooms.value.next !== null}
-          empty={text.why.noRooms}
-        />
-      ) : (
-        <Pending loaded={rooms} />
-      )}
+      <Links screen="room" loaded={rooms} empty={text.why.noRooms} />
       <h2>{text.why.requests}</h2>
       <DecisionList filter={{ userId: id }} limit={20} empty={text.why.waiting} />
     </>
@@ -87,17 +78,18 @@ function PersonOf({ id }: { id: string }) {
 
 type LinksProps = {
   screen: Screen;
-  entries: readonly { id: string; status: string }[];
-  more: boolean;
+  loaded: Loaded<FoundPage>;
   empty: string;
 };
 
-function Links({ screen, entries, more, empty }: LinksProps) {
-  if (entries.length === 0) return <p>{empty}</p>;
+function Links({ screen, loaded, empty }: LinksProps) {
+  if (!loaded.value) return <Pending loaded={loaded} />;
+  const { found, next } = loaded.value;
+  if (found.length === 0) return <p>{empty}</p>;
   return (
     <>
       <ul class="tags">
-        {entries.map((entry) => (
+        {found.map((entry) => (
           <li key={entry.id}>
             <a href={linkTo(screen, entry.id)}>
               <bdi>{labelOf(entry)}</bdi>
@@ -105,7 +97,7 @@ function Links({ screen, entries, more, empty }: LinksProps) {
           </li>
         ))}
       </ul>
-      {more && <p class="soft">{words.value.fields.more}</p>}
+      {next !== null && <p class="soft">{words.value.fields.more}</p>}
     </>
   );
 }
@@ -144,16 +136,7 @@ function RoomOf({ id }: { id: string }) {
         )}
       </article>
       <h2>{text.room.films(room.videoIds.length)}</h2>
-      {films.value ? (
-        <Links
-          screen="film"
-          entries={films.value.found}
-          more={films.value.next !== null}
-          empty={text.why.noFilms}
-        />
-      ) : (
-        <Pending loaded={films} />
-      )}
+      <Links screen="film" loaded={films} empty={text.why.noFilms} />
       <Members roomId={id} memberIds={room.memberIds} />
       <Evening roomId={id} videoIds={room.videoIds} />
     </>
@@ -343,16 +326,7 @@ function FilmOf({ id }: { id: string }) {
       <h2>{text.film.licences}</h2>
       <Licences film={film} />
       <h2>{text.film.rooms}</h2>
-      {rooms.value ? (
-        <Links
-          screen="room"
-          entries={rooms.value.found}
-          more={rooms.value.next !== null}
-          empty={text.none}
-        />
-      ) : (
-        <Pending loaded={rooms} />
-      )}
+      <Links screen="room" loaded={rooms} empty={text.none} />
     </>
   );
 }

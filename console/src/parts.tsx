@@ -6,7 +6,7 @@ import { asked, revision, toFailure, words } from './state.ts';
 const TYPING_MS = 150;
 const SHOWN = 8;
 
-type Loaded<T> = { value?: T; failure?: Failure; reload(): void };
+export type Loaded<T> = { value?: T; failure?: Failure; reload(): void };
 
 /** Reads when `key` changes, and after each change; what is old stays until the new has come. */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, key: string): Loaded<T> {

@@ -5,7 +5,7 @@ import type {
   EntryExplanation,
   EntryFacts,
 } from './access.ts';
-import { RULES, type Rule } from './rules.ts';
+import { explainRule, RULES, type Rule } from './rules.ts';
 
 type Question = { userId: string; roomId: string; publish: boolean };
 
@@ -30,14 +30,10 @@ export function explainRoom(facts: EntryFacts, question: Question): EntryExplana
     video: undefined,
   };
   const ids = { ...question, videoId: '', country: undefined };
-  const rules = ENTER.map(({ name, code, about, holds, fact }) => {
-    const isKnown = about === undefined || known[about] !== undefined;
-    return {
-      ...{ rule: name, code: code as EntryDenial },
-      holds: isKnown ? holds(known, { country: undefined }, 0) : null,
-      fact: isKnown ? fact(known, ids) : `could not be checked: there is no such ${about}`,
-    };
-  });
+  const rules = ENTER.map((rule) => ({
+    code: rule.code as EntryDenial,
+    ...explainRule(rule, known, ids, 0),
+  }));
   if (question.publish) rules.push(publishRule(facts, question));
   const broken = rules.find(({ holds }) => holds === false);
   return {

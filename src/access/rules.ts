@@ -132,14 +132,22 @@ export function decide(
   return { allow: false, code, ...(availableFrom !== undefined && { availableFrom }), ...reason };
 }
 
+/** The result and the fact of a rule; null when what it is about does not exist. */
+export function explainRule(
+  { name, about, holds, fact }: Rule,
+  facts: AccessFacts,
+  question: RuleContext,
+  now: UnixSeconds,
+): Explanation['rules'][number] {
+  const isKnown = about === undefined || facts[about] !== undefined;
+  return isKnown
+    ? { rule: name, holds: holds(facts, question, now), fact: fact(facts, question) }
+    : { rule: name, holds: null, fact: `could not be checked: there is no such ${about}` };
+}
+
 /** The decision, with the result and the fact of every rule. */
 export function explain(facts: AccessFacts, question: RuleContext, now: UnixSeconds): Explanation {
-  const rules = RULES.map(({ name, about, holds, fact }) => {
-    const isKnown = about === undefined || facts[about] !== undefined;
-    return isKnown
-      ? { rule: name, holds: holds(facts, question, now), fact: fact(facts, question) }
-      : { rule: name, holds: null, fact: `could not be checked: there is no such ${about}` };
-  });
+  const rules = RULES.map((rule) => explainRule(rule, facts, question, now));
   const broken = rules.find(({ holds }) => holds === false);
   return { decision: decide(facts, question, now), decidedBy: broken?.rule ?? null, rules, facts };
 }

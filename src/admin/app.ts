@@ -15,10 +15,10 @@ import { decisionRoutes } from './decision-routes.ts';
 import type { RecentDecisions } from './decisions.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
-import { requireKey } from './keys.ts';
+import { type KeyOptions, requireKey } from './keys.ts';
 import { DETAILS } from './refusals.ts';
 import { sessionRoutes } from './session-routes.ts';
-import { type AdminKey, createSessions } from './sessions.ts';
+import { createSessions } from './sessions.ts';
 
 /** Clients may read an export slowly. */
 const STALLED_MS = 60_000;
@@ -39,18 +39,13 @@ export type InternalAppOptions = {
 };
 
 /** What stands behind a key. */
-export type AdminOptions = {
-  keys(): readonly AdminKey[];
+export type AdminOptions = Pick<KeyOptions, 'keys' | 'hosts' | 'now'> & {
   /** The ServerSecret, from which the keys of sessions are derived. */
   secret(): string;
-  /** Names of this listener, in lower case. */
-  hosts: readonly string[];
   /** CIDR ranges of the proxies in front. */
   trustProxy: readonly string[];
   decisions: RecentDecisions;
   tokenTtlSeconds: number;
-  /** Unix seconds. */
-  now(): number;
 };
 
 /** The internal application: metrics, API reference, directory API. */

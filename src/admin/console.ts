@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type AddressOf, requireHost } from './browser.ts';
+import { etagOfBytes } from './etag.ts';
 
 /** Where `npm ci` and the image build it. */
 const FOLDER = new URL('../../console/dist/', import.meta.url);
@@ -58,7 +58,7 @@ export function consoleRoutes(addressOf: AddressOf, hosts: readonly string[]): F
 
 async function readBuilt(name: string): Promise<{ bytes: Buffer; etag: string }> {
   const bytes = await readFile(new URL(name, FOLDER));
-  return { bytes, etag: `"${hash('sha256', bytes).slice(0, 32)}"` };
+  return { bytes, etag: etagOfBytes(bytes) };
 }
 
 function send(

@@ -6,7 +6,7 @@ import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { type Decision, type DecisionFilter, matches, type RecentDecisions } from './decisions.ts';
 import { isStillValid, type KeyOptions, visitorOf } from './keys.ts';
-import { limitSchema } from './lists.ts';
+import { limitSchema, nextSchema, positionSchema } from './lists.ts';
 import { REFUSED } from './refusals.ts';
 
 const EVENT_STREAM = 'text/event-stream';
@@ -15,7 +15,6 @@ const HEARTBEAT_MS = 15_000;
 const MAX_STREAMS = 32;
 /** Of one reader that reads slower than decisions come. */
 const MAX_WAITING_BYTES = 256 * 1024;
-const POSITION = /^\d{1,15}$/;
 
 const filterShape = {
   event: z.enum(['video_token', 'room_token', 'basic_token']).optional(),
@@ -47,7 +46,7 @@ const listSchema = z
   .object({
     decisions: z.array(decisionSchema),
     replica: z.string(),
-    next: z.string().nullable().meta({ description: 'The after of the next page.' }),
+    next: nextSchema,
   })
   .meta({ id: 'Decisions' });
 
@@ -57,8 +56,11 @@ export function decisionRoutes(
   options: KeyOptions,
 ): FastifyPluginAsyncZod {
   const tags = ['Decisions'];
-  const after = z.string().regex(POSITION, 'must be the next of a page').optional();
-  const querystring = z.strictObject({ ...filterShape, after, limit: limitSchema });
+  const querystring = z.strictObject({
+    ...filterShape,
+    after: positionSchema,
+    limit: limitSchema,
+  });
   const content = { 'application/json': { schema: listSchema } };
   return async (app) => {
     app.get(
@@ -120,7 +122,8 @@ const TOO_MANY = {
 /** Where a reader left, so that it misses nothing between two connections. */
 function lastEventId({ headers }: FastifyRequest): number | undefined {
   const id = headers['last-event-id'];
-  return typeof id === 'string' && POSITION.test(id) ? Number(id) : undefined;
+  const { data } = positionSchema.safeParse(id);
+  return data === undefined ? undefined : Number(data);
 }
 
 function watch(

@@ -6,7 +6,7 @@ import { plainText, roomIdSchema, userIdSchema } from '../identifiers.ts';
 import { preconditionOf } from './etag.ts';
 import { type ExplainOptions, explainRoutes } from './explain.ts';
 import { authorOf } from './keys.ts';
-import { limitSchema, listRoutes } from './lists.ts';
+import { limitSchema, listRoutes, nextSchema, positionSchema } from './lists.ts';
 import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
 import { changeSchema, flagSchema } from './schemas.ts';
@@ -70,12 +70,10 @@ function memberRoutes({ store }: DirectoryOptions): FastifyPluginAsyncZod {
   };
 }
 
-const LAST_POSITION = /^\d{1,15}$/;
-
 const changesSchema = z
   .object({
     changes: z.array(changeSchema),
-    next: z.string().nullable().meta({ description: 'The after of the next page.' }),
+    next: nextSchema,
   })
   .meta({ id: 'DirectoryChanges' });
 
@@ -86,7 +84,7 @@ function changesRoute({ database }: DirectoryOptions): FastifyPluginAsyncZod {
       description: 'Of an entry, or of the room of a member or of a video.',
     }),
     actor: plainText().min(1).max(128).optional(),
-    after: z.string().regex(LAST_POSITION, 'must be the next of a page').optional(),
+    after: positionSchema,
     limit: limitSchema,
   });
   const content = { 'application/json': { schema: changesSchema } };

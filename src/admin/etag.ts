@@ -6,9 +6,14 @@ import { invalidRequest, ServiceError } from '../errors.ts';
 const LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 const ANY = '*';
 
+/** The ETag of a content. */
+export function etagOfBytes(content: string | Uint8Array): string {
+  return `"${hash('sha256', content).slice(0, 32)}"`;
+}
+
 /** The ETag of what GET answers. */
 export function etagOf(value: unknown): string {
-  return `"${hash('sha256', JSON.stringify(value)).slice(0, 32)}"`;
+  return etagOfBytes(JSON.stringify(value));
 }
 
 /** Throws unless the request may change what is there now. */

@@ -27,7 +27,7 @@ export type KeyOptions = {
   keys(): readonly AdminKey[];
   sessions: Sessions;
   addressOf: AddressOf;
-  /** ADMIN_HOSTS. */
+  /** ADMIN_HOSTS: names of this listener, in lower case. */
   hosts: readonly string[];
   /** Unix seconds. */
   now(): number;

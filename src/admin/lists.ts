@@ -13,6 +13,18 @@ const MAX_LIMIT = 1_000;
 /** How many entries a page has. */
 export const limitSchema = z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT);
 
+/** The `after` of a list whose entries are numbered. */
+export const positionSchema = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be the next of a page')
+  .optional();
+
+/** What to give as `after` for the next page. */
+export const nextSchema = z
+  .string()
+  .nullable()
+  .meta({ description: 'The after of the next page.' });
+
 const listShape = {
   q: plainText().max(200).optional().meta({
     description:
@@ -27,7 +39,7 @@ function pageSchema<T extends z.ZodType>(name: string, id: string, entry: T) {
   return z
     .object({
       [name]: z.array(entry),
-      next: z.string().nullable().meta({ description: 'The after of the next page.' }),
+      next: nextSchema,
     })
     .meta({ id });
 }

@@ -21,7 +21,7 @@ export type Sessions = {
   find(value: string, keys: readonly AdminKey[], now: number): Session | undefined;
 };
 
-/** @param secret the ServerSecret: whoever has it can make tokens without a session */
+/** @param secret the ServerSecret, with which tokens can be made without a session */
 export function createSessions(secret: () => string): Sessions {
   const sign = ({ name, keyHash }: AdminKey, expiresAt: number) => {
     const key = hkdfSync('sha256', secret(), Buffer.from(keyHash, 'hex'), 'admin session', 32);

@@ -19,7 +19,7 @@ const STATEMENT_END = /;\n+(?=.)/;
 /** A statement that waits for a lock of PostgreSQL makes every later request for the table wait behind it. */
 const LOCK_WAIT_MS = 200;
 const LOCK_PAUSE_MS = 1_000;
-/** As long as a backup may keep its locks; then the start fails, and is tried again by whoever started it. */
+/** One a second, for as long as a backup may hold its locks. Then the start fails; the orchestrator retries it. */
 const LOCK_ATTEMPTS = 60;
 /** SQLSTATE lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';

@@ -70,7 +70,7 @@ export async function listEntries<T extends EntryType>(
   const shown = found.slice(0, limit);
   const entries: Listed<T>[] = [];
   for (const row of shown) entries.push(await toListed(session, type, row));
-  return { entries, next: found.length > limit ? ((shown.at(-1)?.id as string) ?? null) : null };
+  return { entries, next: found.length > limit ? (shown.at(-1)?.id as string) : null };
 }
 
 async function toListed<T extends EntryType>(

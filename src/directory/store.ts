@@ -253,8 +253,10 @@ function createRecords(
       ] as const) {
         const outdated = `SELECT id, ${field} AS text FROM ${TABLES[type].name}
           WHERE ${SEARCH} IS NULL AND ${field} IS NOT NULL LIMIT ${FILLED_ROWS}`;
-        while ((await database.query(outdated)).length > 0) {
-          await database.transaction((session) => fillRows(session, type, outdated));
+        // Without outdated rows, as nearly always, there is no transaction.
+        let count = (await database.query(outdated)).length;
+        while (count > 0) {
+          count = await database.transaction((session) => fillRows(session, type, outdated));
           await setImmediate();
         }
       }
@@ -265,11 +267,18 @@ function createRecords(
 /** Rows that one transaction fills. */
 const FILLED_ROWS = 500;
 
-async function fillRows({ query, parameter: p }: Session, type: EntryType, outdated: string) {
+/** @returns how many rows were outdated */
+async function fillRows(
+  { query, parameter: p }: Session,
+  type: EntryType,
+  outdated: string,
+): Promise<number> {
   const update = `UPDATE ${TABLES[type].name} SET ${SEARCH} = ${p(1)} WHERE id = ${p(2)}`;
-  for (const { id, text } of await query(outdated)) {
+  const rows = await query(outdated);
+  for (const { id, text } of rows) {
     await query(update, [foldText(text as string), id as string]);
   }
+  return rows.length;
 }
 
 async function recordToken(

@@ -9,7 +9,7 @@ import { type Change, createStore } from '../../src/directory/store.ts';
 import { openAccess } from '../../src/open-access.ts';
 import { createLogger } from '../../src/ops/logger.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
-import { adminOptions } from '../support/admin.ts';
+import { adminOptions, openInternal as openWithKeys } from '../support/admin.ts';
 import { NOW } from '../support/clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -466,33 +466,14 @@ describe('the internal listener', () => {
   });
 
   it('has no directory API without a key, nor over the claims of credentials', async () => {
-    const folder = temporaryFolder();
-    const config = { mode: 'sqlite', path: join(folder.path, 'a.db') } as const;
-    const { service, database } = await openAccess(config);
-    const without = await createInternalApp({
-      logger: createLogger({ write() {} }, 'silent'),
-      metrics: createMetrics('sqlite').registry,
-      directory: database && {
-        database,
-        store: createStore(database),
-        service,
-        countryOf: () => undefined,
-        now: () => NOW,
-      },
-      admin: undefined,
-      draining: () => false,
-      publicListener: () => ({ port: 0, corsOrigins: [] }),
-    });
-    expect((await without.inject('/directory/export')).statusCode).toBe(404);
-    await without.close();
-    await service.close();
+    const without = await openWithKeys(undefined);
+    await supertest(without.origin).get('/directory/export').expect(404);
     const claims = await openInternal({ mode: 'claims' });
     await supertest(claims.origin)
       .get('/directory/export')
       .set('authorization', `Bearer ${KEY}`)
       .expect(404);
     await claims.close();
-    folder.remove();
   });
 
   it('answers a target that cannot be read, and goes on', async () => {
