@@ -33,14 +33,14 @@ async function read(credential: Credential, refusal?: VideoTokenError): Promise<
   });
 }
 
-/** The app asks a backend of its own, and the network fails there as it does elsewhere. */
+/** The app asks a backend of its own, which may fail, or the network on the way to it. */
 async function askFor(credential: Exclude<Credential, string>, refusal?: VideoTokenError) {
   try {
     return await credential(refusal);
   } catch (cause) {
     if (cause instanceof VideoTokenError) throw cause;
-    throw new VideoTokenError('The app could not get a credential for its user.', {
-      code: 'network_error',
+    throw new VideoTokenError(`The app could not get a credential for its user: ${cause}`, {
+      code: 'credential_unavailable',
       action: 'retry',
       cause,
     });

@@ -1,7 +1,16 @@
 import type { Problem } from './wire.ts';
 
-/** What is wrong: a code of the service, or one of the two that only a client can see. */
-export type VideoTokenCode = Problem['code'] | 'network_error' | 'unexpected_reply';
+/**
+ * What is wrong: a code of the service, or one that only a client can see. `credential_unavailable`: the app's own
+ * function failed to get the JWT. `origin_not_allowed`: the service answers, and the browser does not show the answer
+ * to this page, whose origin is not in CORS_ORIGINS.
+ */
+export type VideoTokenCode =
+  | Problem['code']
+  | 'credential_unavailable'
+  | 'network_error'
+  | 'origin_not_allowed'
+  | 'unexpected_reply';
 
 /** What the app should do about it. */
 export type VideoTokenAction = Problem['action'];

@@ -18,6 +18,8 @@ export type Clock = {
   learn(date: string | null, sentAt: number): void;
 };
 
+const PROBE_MS = 2_000;
+
 // The header has whole seconds: on average the service is half of one further.
 const HALF_A_SECOND = 500;
 
@@ -66,18 +68,39 @@ export async function requestToken<Token extends VideoToken = VideoToken>(
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof VideoTokenError) throw cause;
-    throw new VideoTokenError(describeFailure(cause), {
-      code: 'network_error',
-      action: 'retry',
-      cause,
-    });
+    const isTimeout = (cause as Partial<Error> | null)?.name === 'TimeoutError';
+    if (!isTimeout && isOnline() && (await isHidden(url, fetch, signal))) {
+      throw new VideoTokenError(
+        `The service answers, but not to pages of ${origin}: add this origin to its CORS_ORIGINS.`,
+        { code: 'origin_not_allowed', action: 'retry', cause },
+      );
+    }
+    const sentence = isTimeout ? 'did not answer in time' : 'cannot be reached';
+    const message = isOnline() ? `The service ${sentence}.` : 'The device is offline.';
+    throw new VideoTokenError(message, { code: 'network_error', action: 'retry', cause });
   }
 }
 
-function describeFailure(cause: unknown): string {
-  if (!isOnline()) return 'The device is offline.';
-  const isTimeout = (cause as Partial<Error> | null)?.name === 'TimeoutError';
-  return isTimeout ? 'The service did not answer in time.' : 'The service cannot be reached.';
+/** The origin of the page; undefined in Node.js. */
+const { origin } = (globalThis as { location?: { origin: string } }).location ?? {};
+
+/** Whether something answers there that the browser does not show to this page. */
+async function isHidden(url: string, request: typeof fetch, signal: AbortSignal): Promise<boolean> {
+  const probe = new URL('healthz', new URL(url, origin));
+  if (!origin || probe.origin === origin) return false;
+  const both = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
+  try {
+    await request(probe.href, {
+      mode: 'no-cors',
+      credentials: 'omit',
+      cache: 'no-store',
+      signal: both,
+    });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
 }
 
 function readReply(

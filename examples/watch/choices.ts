@@ -1,5 +1,6 @@
 import { type Directory, licenceOf } from './directory.ts';
 import { element } from './screen.ts';
+import { words } from './words.ts';
 
 /** The user of the choice to be signed out. */
 export const NOBODY = '';
@@ -13,13 +14,17 @@ type Option = { value: string; label: string; hint?: string | undefined };
 export function offerChoices(directory: Directory, onChoice: (choice: Choice) => void): void {
   const { users, rooms, films } = directory;
   offer('users', 'user', [
-    ...users.map(({ id, status }) => ({ value: id, label: id, hint: status })),
-    { value: NOBODY, label: 'Nobody', hint: 'signed out' },
+    ...users.map(({ id, status }) => ({
+      value: id,
+      label: id,
+      hint: status && words.status[status],
+    })),
+    { value: NOBODY, label: words.page.nobody, hint: words.page.signedOut },
   ]);
   offer(
     'rooms',
     'room',
-    rooms.map(({ id, status }) => ({ value: id, label: id, hint: status })),
+    rooms.map(({ id, status }) => ({ value: id, label: id, hint: status && words.status[status] })),
   );
   offer(
     'films',

@@ -1,3 +1,5 @@
+import { language, words } from './words.ts';
+
 /** A film as the sample directory has it. */
 export type Film = {
   id: string;
@@ -15,7 +17,7 @@ export type Directory = { users: User[]; rooms: Room[]; films: Film[] };
 
 type Line = ({ type: 'user' } & User) | ({ type: 'room' } & Room) | ({ type: 'video' } & Film);
 
-const regionNames = new Intl.DisplayNames('en', { type: 'region' });
+const regionNames = new Intl.DisplayNames(language, { type: 'region' });
 
 /** Reads users, rooms and films from lines of JSON. */
 export function readDirectory(text: string): Directory {
@@ -30,23 +32,17 @@ export function readDirectory(text: string): Directory {
   };
 }
 
-/** Day and time of the viewer's time zone. */
-export function formatTime(unixSeconds: number): string {
-  const options = { dateStyle: 'long', timeStyle: 'short' } as const;
-  return new Intl.DateTimeFormat('en', options).format(unixSeconds * 1000);
-}
-
 function formatDay(unixSeconds: number): string {
-  return new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(unixSeconds * 1000);
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(unixSeconds * 1000);
 }
 
 /** What is special about the licence of a film, in a few words. */
 export function licenceOf(film: Film): string {
   const { status, availableFrom, availableUntil, licences } = film;
   const regions = film.regions ?? licences?.flatMap((licence) => licence.regions ?? []);
-  if (status === 'withdrawn') return 'Withdrawn';
-  if (availableFrom !== undefined) return `From ${formatDay(availableFrom)}`;
-  if (availableUntil !== undefined) return `Until ${formatDay(availableUntil - 1)}`;
-  if (regions) return `Only ${regions.map((region) => regionNames.of(region)).join(' and ')}`;
-  return 'Now showing';
+  if (status === 'withdrawn') return words.status.withdrawn as string;
+  if (availableFrom !== undefined) return words.licence.from(formatDay(availableFrom));
+  if (availableUntil !== undefined) return words.licence.until(formatDay(availableUntil - 1));
+  if (regions) return words.licence.only(regions.map((region) => regionNames.of(region)));
+  return words.licence.now;
 }

@@ -1,7 +1,8 @@
 import { attachPlayer, createVideoTokenClient, type PlayerState } from '../../client/src/index.ts';
 import { type Choice, choose, focusOn, NOBODY, offerChoices } from './choices.ts';
 import { readDirectory } from './directory.ts';
-import { createTokenPanel, element, listRefusals, say, showState } from './screen.ts';
+import { createTokenPanel, element, listRefusals, say, showState, translate } from './screen.ts';
+import { words } from './words.ts';
 
 // So short that a visitor sees the film play on after the token has expired.
 const SESSION_SECONDS = 60;
@@ -14,6 +15,7 @@ let session = openSession(NOBODY);
 let now: PlayerState = { state: 'asking' };
 const panel = createTokenPanel(() => session.client.now());
 
+translate();
 listRefusals();
 element('act').addEventListener('click', act);
 offerChoices(directory, watch);
@@ -29,11 +31,11 @@ function openSession(user: string) {
         // ZEGO's SDK would log in to the room with this token, and load nothing before.
         const { userId } = await client.roomToken({ roomId });
         entered = roomId;
-        panel.report(`Logged in to ${roomId} as ${userId}`);
+        panel.report(words.news.entered(roomId, userId));
       }
       // ZEGO's player would stop what plays here, and load the video with the token.
       panel.show(await client.get({ videoId, roomId }));
-      panel.report('Token received, film loaded');
+      panel.report(words.news.received);
     },
     onError(listener) {
       stage.addEventListener('error', listener);
@@ -71,10 +73,13 @@ function show(state: PlayerState): void {
   showState(directory.films[index]?.title ?? choice.videoId, index, state);
   if (state.state === 'refused' || state.state === 'failed') panel.show(undefined);
   if (state.state === 'refused' || state.state === 'slow') {
-    panel.report(`No token: ${state.cause?.code ?? 'no answer yet'}`);
+    panel.report(words.news.refused(state.cause?.code));
+    // For the developer: the sentence of the service, or of the client.
+    if (state.cause)
+      console.warn(state.cause.code, state.cause.message, state.cause.requestId ?? '');
   }
-  if (state.state === 'offline') panel.report('Offline');
-  if (state.state === 'failed') panel.report('Film not loaded: the player reports an error');
+  if (state.state === 'offline') panel.report(words.news.offline);
+  if (state.state === 'failed') panel.report(words.news.failed);
 }
 
 /** Does what the button on the screen offers. */
@@ -82,8 +87,9 @@ async function act(): Promise<void> {
   const cause = now.state === 'refused' ? now.cause : undefined;
   if (cause?.action === 'choose_another_video') focusOn('film');
   else if (cause?.action === 'leave_room') focusOn('room');
-  else if (cause?.requestId && cause.action !== 'sign_in') await copy(cause.requestId);
-  else if (choice.user === NOBODY) choose('user', directory.users[0]?.id ?? '');
+  else if (cause?.requestId && /^(contact_support|fix_request)$/.test(cause.action)) {
+    await copy(cause.requestId);
+  } else if (choice.user === NOBODY) choose('user', directory.users[0]?.id ?? '');
   // Signs in again as the same user, or loads again after a failure.
   else watch(choice);
 }
@@ -93,5 +99,5 @@ async function copy(text: string): Promise<void> {
     () => true,
     () => false,
   );
-  say('act', copied ? 'Copied' : 'Please copy it by hand');
+  say('act', copied ? words.copied : words.notCopied);
 }

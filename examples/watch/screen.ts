@@ -1,5 +1,5 @@
 import type { PlayerState, VideoToken } from '../../client/src/index.ts';
-import { WORDS, wordsFor } from './words.ts';
+import { language, words, wordsFor } from './words.ts';
 
 const NEWS = 4;
 
@@ -28,7 +28,7 @@ export function showState(film: string, index: number, now: PlayerState): void {
   say('title', title);
   say('text', text);
   say('act', button);
-  say('reference', reference && `Reference ${reference}`);
+  say('reference', reference && words.reference(reference));
 }
 
 /** Shows how long the token lives that the film was loaded with, and what happened. */
@@ -39,11 +39,11 @@ export function createTokenPanel(now: () => number) {
     const left = token ? Math.max(0, token.expireAt - now()) : 0;
     element('ring').style.strokeDashoffset = String(100 - (100 * left) / life);
     if (!token) {
-      say('left', 'No token');
-      return say('note', 'One is asked for when a film is loaded.');
+      say('left', words.token.none);
+      return say('note', words.token.whenAsked);
     }
-    say('left', left > 0 ? `${Math.ceil(left)} s left` : 'The token has expired');
-    say('note', `${token.token.slice(0, 12)}… loaded the film, which plays on without it.`);
+    say('left', left > 0 ? words.token.left(Math.ceil(left)) : words.token.expired);
+    say('note', words.token.loaded(token.token.slice(0, 12)));
   };
   setInterval(draw, 250);
   return {
@@ -68,10 +68,25 @@ function report(text: string): void {
   while (news.children.length > NEWS) news.lastElementChild?.remove();
 }
 
+/** Writes the words of the viewer's language, and a link to the other one. */
+export function translate(): void {
+  document.documentElement.lang = language;
+  document.title = words.page.name;
+  for (const target of document.querySelectorAll<HTMLElement>('[data-word]')) {
+    target.textContent = words.page[target.dataset.word as keyof typeof words.page];
+  }
+  for (const target of document.querySelectorAll<HTMLElement>('[data-label]')) {
+    target.ariaLabel = words.page[target.dataset.label as keyof typeof words.page];
+  }
+  const other = element<HTMLAnchorElement>('language');
+  other.href = language === 'en' ? '?lang=zh-CN' : '?lang=en';
+  other.lang = language === 'en' ? 'zh-CN' : 'en';
+}
+
 /** Lists the words for every code. */
 export function listRefusals(): void {
   element('refusals').replaceChildren(
-    ...Object.entries(WORDS).map(([code, { title, text }]) => {
+    ...Object.entries(words.codes).map(([code, { title, text }]) => {
       const card = document.createElement('li');
       card.append(
         Object.assign(document.createElement('h3'), { textContent: title }),

@@ -58,6 +58,27 @@ describeWith('chromium', 'the client in a browser, from another origin than the 
     expect(refusal).toHaveProperty('requestId', expect.stringMatching(/^[0-9a-f-]{36}$/));
   });
 
+  it('names the origin that the service does not know, and a service that is not there', async () => {
+    const other = await startService({ CORS_ORIGINS: 'https://other.example' });
+    const page = await open(`${files.origin}/nothing`);
+    const codeOf = (url: string) =>
+      page.evaluate(`import('/client/src/index.ts').then(({ createVideoTokenClient }) =>
+        createVideoTokenClient({ url: '${url}/video-token', credential: 'x' })
+          .get({ ...${wanted}, signal: AbortSignal.timeout(20_000) })
+          .catch(({ code, action, message }) => [code, action, message]))`);
+    expect(await codeOf(other.origin)).toEqual([
+      'origin_not_allowed',
+      'retry',
+      expect.stringContaining(`not to pages of ${files.origin}`),
+    ]);
+    await other.stop();
+    expect(await codeOf(other.origin)).toEqual([
+      'network_error',
+      'retry',
+      'The service cannot be reached.',
+    ]);
+  });
+
   it('reports to a watch that the device is offline, and goes on at once', async () => {
     const page = await openClient();
     await page.setOfflineMode(true);

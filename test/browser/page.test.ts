@@ -54,6 +54,22 @@ describeWith('chromium', 'the page of the demo', () => {
     await reads(page, 'kicker', 'Now playing');
   });
 
+  it('speaks Chinese to who wants it, with the reference of each refusal', async () => {
+    const page = await open(address);
+    await page.click('#language');
+    await reads(page, 'kicker', '正在播放');
+    const left = await page.$$eval('[data-word], h3, #refusals p, legend, small', (all) =>
+      all.map(({ textContent }) => textContent ?? ''),
+    );
+    expect(
+      left.filter((text) => /[a-z]{3}/.test(text.replace(/User_\w+|CORS_ORIGINS/, ''))),
+    ).toEqual(['English']);
+    await tabTo(page, 'film');
+    await page.keyboard.press('ArrowDown');
+    await reads(page, 'title', '你所在的国家或地区无法观看');
+    await reads(page, 'reference', '编号 ');
+  });
+
   it('explains closed rooms and suspended accounts, and lets a guest sign in', async () => {
     const page = await open(address);
     await reads(page, 'kicker', 'Now playing');

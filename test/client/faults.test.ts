@@ -108,6 +108,17 @@ describe('get after a failure that lasts', () => {
     expect(pauses).toEqual([]);
   });
 
+  it('throws credential_unavailable when the backend of the app fails', async () => {
+    const credential = async () => {
+      throw new Error('no JWT: 500');
+    };
+    await expect(clientOf(SERVICE, { credential }).get(WANTED)).rejects.toMatchObject({
+      code: 'credential_unavailable',
+      action: 'retry',
+      message: expect.stringContaining('no JWT: 500'),
+    });
+  });
+
   it('throws network_error when nothing listens at the address', async () => {
     const error = await errorOf(clientOf('http://127.0.0.1:9').get(WANTED));
     expect(error).toMatchObject({ code: 'network_error', action: 'retry', status: undefined });

@@ -96,7 +96,8 @@ async function answer(
   }
   if (url === '/service') return ['json', JSON.stringify({ url: `${await service}/video-token` })];
   if (url === '/examples/directory.ndjson') return ['ndjson', await sampleDirectory(new Date())];
-  const path = url === '/' ? PAGE : url;
+  const { pathname } = new URL(url, 'http://localhost');
+  const path = pathname === '/' ? PAGE : pathname;
   if (!FILES.test(path)) throw new Error('not a file of the page');
   const content = await readFile(new URL(`.${path}`, ROOT), 'utf8');
   const extension = path.slice(path.lastIndexOf('.') + 1);

@@ -36,7 +36,7 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
   credential_invalid: {
     status: 401,
     title: 'Credential invalid',
-    detail: 'The sign-in token cannot be verified; sign in again.',
+    detail: 'The sign-in token cannot be verified; sign in again. The log says why, by requestId.',
     action: 'sign_in',
   },
   credential_expired: {
