@@ -1,5 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -10,13 +17,18 @@ import { wireTypes } from '../../client/wire-types.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
 import { describeWith, startProgram, stopProgram } from '../support/program.ts';
-import { startService } from '../support/service.ts';
+import { type Service, startService } from '../support/service.ts';
 import { importSample, reads, useBrowser } from './support.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLIENT = join(ROOT, 'client');
 const TYPESCRIPT = join(ROOT, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
+
+/** A text of the guide, and what takes its place. */
+type Change = [now: string, then: string];
+const SAME: Change = ['', ''];
+const FILM = '249850980283048';
 
 const CONSUMER = `
 import { attachPlayer, createVideoTokenClient, type VideoTokenError } from 'zego-video-token-client';
@@ -47,6 +59,8 @@ function guideFile(language: string): string {
 describe('the package', () => {
   const folder = temporaryFolder();
   const installed = join(folder.path, 'node_modules/zego-video-token-client');
+  let service: Service;
+  let port = 0;
   const inFolder = (command: string, ...args: string[]) => run(command, args, { cwd: folder.path });
 
   beforeAll(async () => {
@@ -56,8 +70,18 @@ describe('the package', () => {
     const archive = join(folder.path, stdout.trim().split('\n').at(-1) as string);
     await run('tar', ['-xf', archive, '-C', installed, '--strip-components=1']);
     writeFileSync(join(folder.path, 'package.json'), '{"type":"module"}');
+    symlinkSync(join(ROOT, 'node_modules/jose'), join(installed, '../jose'));
+    port = await freePort();
+    service = await startService({
+      AUTH_JWT_SECRET: 'for-development-on-this-machine-only',
+      ACCESS_SQLITE_PATH: await importSample(folder.path),
+      CORS_ORIGINS: `http://127.0.0.1:${port}`,
+    });
   });
-  afterAll(folder.remove);
+  afterAll(async () => {
+    await service.stop();
+    folder.remove();
+  });
 
   it('is under 4 kB, minified and compressed', async () => {
     const bundle = await rolldown({ input: join(installed, 'dist/index.js') });
@@ -91,28 +115,56 @@ describe('the package', () => {
   describeWith('chromium', 'the page of the web guide', () => {
     const open = useBrowser();
 
-    it('plays a film, as the guide says', async () => {
-      const page = `http://127.0.0.1:${await freePort()}`;
-      const service = await startService({
-        AUTH_JWT_SECRET: 'for-development-on-this-machine-only',
-        CORS_ORIGINS: page,
-        ACCESS_SQLITE_PATH: await importSample(folder.path),
-      });
-      onTestFinished(service.stop);
-      symlinkSync(join(ROOT, 'node_modules/jose'), join(installed, '../jose'));
-      writeFileSync(join(folder.path, 'index.html'), guideFile('html'));
-      writeFileSync(join(folder.path, 'vite.config.mjs'), guideFile('js'));
-      const code = guideFile('ts').replace('http://127.0.0.1:8080', service.origin);
-      writeFileSync(join(folder.path, 'main.ts'), code);
-      const { hostname, port } = new URL(page);
+    /** Opens the page of the guide with a change of its backend and one of main.ts, and presses Play. */
+    async function play(backend = SAME, page = SAME) {
+      const root = mkdtempSync(join(folder.path, 'page-'));
+      writeFileSync(join(root, 'index.html'), guideFile('html'));
+      writeFileSync(join(root, 'vite.config.mjs'), guideFile('js').replace(...backend));
+      const main = guideFile('ts').replace('http://127.0.0.1:8080', service.origin);
+      writeFileSync(join(root, 'main.ts'), main.replace(...page));
       const vite = join(ROOT, 'node_modules/vite/bin/vite.js');
-      const args = [vite, folder.path, '--host', hostname, '--port', port];
-      const child = await startProgram(process.execPath, args, Number(port));
+      const args = [vite, root, '--host', '127.0.0.1', '--port', String(port)];
+      const child = await startProgram(process.execPath, args, port);
       onTestFinished(() => stopProgram(child));
-      const browserPage = await open(page);
-      await browserPage.click('#play');
-      await reads(browserPage, 'words', 'Now playing');
+      const opened = await open(`http://127.0.0.1:${port}`);
+      // Vite loads a page again once it has looked at its packages.
+      const pressed = `document.getElementById('play').click(), document.getElementById('words').innerText !== ''`;
+      await opened.waitForFunction(pressed);
+      return opened;
+    }
+
+    it('plays a film, as the guide says', async () => {
+      await reads(await play(), 'words', 'Now playing');
       await service.line(({ event, userId }) => event === 'video_token' && userId === 'User_123');
+    });
+
+    it.each<[string, Change, Change, string]>([
+      ['User_789', ['User_123', 'User_789'], SAME, 'contact support. (user_not_allowed, reference'],
+      ['a closed room', ['User_123', 'User_456'], ['room_123', 'room_456'], '(room_not_allowed, '],
+      ['another room', SAME, ['room_123', 'room_789'], 'You are not in this room. (room_not_allow'],
+      ['a later film', SAME, [FILM, '249850980283062'], '(video_not_started, reference '],
+      [
+        'an earlier film',
+        SAME,
+        [FILM, '249850980283079'],
+        'another film. (video_ended, reference ',
+      ],
+      ['a foreign film', SAME, [FILM, '249850980283055'], 'another film. (region_not_allowed, '],
+      ['a withdrawn film', SAME, [FILM, '249850980283086'], 'another film. (video_not_allowed, '],
+      [
+        'another secret',
+        ['for-dev', 'for-pro'],
+        SAME,
+        'was not accepted. (credential_invalid, ref',
+      ],
+      [
+        'an app server that fails',
+        ['response.end', 'response.statusCode = 500; response.end'],
+        SAME,
+        'It takes longer than usual (credential_unavailable).',
+      ],
+    ])('shows the refusal of %s, as the guide says', async (_name, backend, page, words) => {
+      await reads(await play(backend, page), 'words', words);
     });
   });
 
