@@ -22,7 +22,7 @@ const TABLES = {
 const id = fc.constantFrom(...IDS);
 const subset = fc.subarray(IDS);
 const licences = fc.array(fc.record({ from: fc.integer({ min: 0, max: 3 }) }), { maxLength: 3 });
-const operation = fc.oneof(
+export const operation = fc.oneof(
   fc.record({
     do: fc.constant('user' as const),
     id,
@@ -48,10 +48,10 @@ const operation = fc.oneof(
     isAborted: fc.boolean(),
   }),
 );
-type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
 /** What another program may write. */
-const statements = (one: string) => [
+export const statements = (one: string) => [
   [`UPDATE users SET status = 'suspended' WHERE id = '${one}'`],
   [`DELETE FROM videos WHERE id = '${one}'`],
   [
@@ -84,31 +84,54 @@ export function describeHistory(
   }, async () => {
     const database = await open();
     const store = createStore(database);
-    const moments: { at: number; facts: Map<string, unknown> }[] = [];
-    const replayed: Map<string, string> = new Map();
-    let last = 0;
-    for (const [index, one] of fc.sample(operation, operations).entries()) {
-      await apply(database, store, one).catch(() => {});
-      const entries = await database.query(`SELECT * FROM changes WHERE id > ${last} ORDER BY id`);
-      last = Number(entries.at(-1)?.id ?? last);
-      for (const entry of entries) {
-        const key = keyOf(entry);
-        expect(compact(entry.before)).toEqual(replayed.get(key));
-        expect(entry.before).not.toEqual(entry.after);
-        if (entry.after === null) replayed.delete(key);
-        else replayed.set(key, compact(entry.after) as string);
-      }
-      expect(replayed, JSON.stringify(one)).toEqual(await stateOf(database));
-      if (index % Math.ceil(operations / 100) === 0 && last > 0) {
-        await delay(2);
-        moments.push({ at: await clockOf(database), facts: await factsOf(database) });
-        await delay(2);
-      }
-    }
-    for (const { at, facts } of moments) expect(await factsOf(database, at)).toEqual(facts);
+    await followHistory(database, fc.sample(operation, operations), 100, (one) =>
+      apply(database, store, one).catch(() => {}),
+    );
     expect((await readChanges(database, { limit: 10 })).changes).toHaveLength(10);
     await database.close();
   });
+}
+
+type Entry = Record<string, unknown>;
+
+/**
+ * Applies each operation, and expects that the new entries lead from the rows before to the rows after; at the end,
+ * that the facts of past moments are what was read then.
+ */
+export async function followHistory<T>(
+  database: Database,
+  operations: readonly T[],
+  moments: number,
+  apply: (one: T) => Promise<unknown>,
+  check: (one: T, entries: readonly Entry[]) => void = () => {},
+): Promise<void> {
+  const past: { at: number; facts: Map<string, unknown> }[] = [];
+  const replayed: Map<string, string> = new Map();
+  let last = 0;
+  for (const [index, one] of operations.entries()) {
+    await apply(one);
+    // One moment: what another program has begun may end between two statements.
+    const view = await database.snapshot();
+    const entries = await view.query(`SELECT * FROM changes WHERE id > ${last} ORDER BY id`);
+    const state = await stateOf(view);
+    await view.close();
+    last = Number(entries.at(-1)?.id ?? last);
+    for (const entry of entries) {
+      const key = keyOf(entry);
+      expect(compact(entry.before)).toEqual(replayed.get(key));
+      expect(entry.before).not.toEqual(entry.after);
+      if (entry.after === null) replayed.delete(key);
+      else replayed.set(key, compact(entry.after) as string);
+    }
+    expect(replayed, JSON.stringify(one)).toEqual(state);
+    check(one, entries);
+    if (index % Math.ceil(operations.length / moments) === 0 && last > 0) {
+      await delay(2);
+      past.push({ at: await clockOf(database), facts: await factsOf(database) });
+      await delay(2);
+    }
+  }
+  for (const { at, facts } of past) expect(await factsOf(database, at)).toEqual(facts);
 }
 
 /** PostgreSQL writes JSON with spaces. */
@@ -116,7 +139,7 @@ function compact(json: unknown): string | undefined {
   return json === null ? undefined : JSON.stringify(JSON.parse(json as string));
 }
 
-function keyOf({ type, entry_id, room_id, before, after }: Record<string, unknown>): string {
+function keyOf({ type, entry_id, room_id, before, after }: Entry): string {
   const { position = '' } = JSON.parse((before ?? after) as string);
   return [type, entry_id, room_id ?? '', position].join(' ');
 }
