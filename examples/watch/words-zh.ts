@@ -35,7 +35,7 @@ export const zh: Table = {
     failed: { title: '影片加载失败', text: '已经尝试了两次。请重试，或换一部影片。' },
   },
   startsAt: (text, time) => `${text}${time}。`,
-  reference: (id) => `编号 ${id}`,
+  reference: (id) => `参考编号 ${id}`,
   buttons: {
     sign_in: '登录',
     choose_another_video: '换一部影片',

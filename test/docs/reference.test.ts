@@ -15,7 +15,7 @@ it('.env.example explains every variable and no other', () => {
   expect(new Set(names)).toEqual(new Set(Object.keys(variables)));
 });
 
-it.each(['README.md', 'README.zh-CN.md'])(
+it.each(['docs/reference.md', 'docs/reference.zh-CN.md'])(
   '%s has every code with its status and action',
   (file) => {
     const text = read(file);
