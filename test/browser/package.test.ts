@@ -174,6 +174,6 @@ describe('the package', () => {
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => relative(installed, join(parentPath, name)));
     const others = files.filter((file) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(file)).sort();
-    expect(others).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(others).toEqual(['LICENSE', 'README.md', 'README.zh-CN.md', 'package.json']);
   });
 });

@@ -15,6 +15,11 @@ it('.env.example explains every variable and no other', () => {
   expect(new Set(names)).toEqual(new Set(Object.keys(variables)));
 });
 
+it('.env.example.zh-CN has the variables of .env.example with the same values, in the same order', () => {
+  const lines = (file: string) => read(file).match(/^#?[A-Z_]+=.*$/gm);
+  expect(lines('.env.example.zh-CN')).toEqual(lines('.env.example'));
+});
+
 it.each(['docs/reference.md', 'docs/reference.zh-CN.md'])(
   '%s has every code with its status and action',
   (file) => {

@@ -15,18 +15,6 @@ function javascriptOf(page: string): string {
   return [...read(page).matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code).join('\n');
 }
 
-/** The lines of code of a page without comments; of a line with words for people, what stands before them. */
-function codeOf(page: string, isChinese = (_line: string, _index: number) => false): string[] {
-  const blocks = read(page).match(/```\w+\n.*?```/gs) ?? [];
-  return blocks
-    .join('\n')
-    .split('\n')
-    .map((line, index) => {
-      const code = line.replace(/(?<!:)\/\/.*|\/\*\*.*\*\/|(^| )# .*/, '').trimEnd();
-      return isChinese(code, index) ? code.split(/['"`]/)[0] : code;
-    }) as string[];
-}
-
 describe('the integration guides', () => {
   const folder = temporaryFolder();
   let service: Service;
@@ -44,16 +32,6 @@ describe('the integration guides', () => {
     writeFileSync(path, javascriptOf(page));
     return import(pathToFileURL(path).href);
   }
-
-  it.each(['README', 'web', 'android', 'ios', 'server'])(
-    'have the code of %s.md in Chinese too',
-    (page) => {
-      const translated = codeOf(`${page}.zh-CN.md`);
-      const hasWords = (_line: string, index: number) =>
-        /\p{Script=Han}/u.test(translated[index] ?? '');
-      expect(codeOf(`${page}.zh-CN.md`, hasWords)).toEqual(codeOf(`${page}.md`, hasWords));
-    },
-  );
 
   it.each(['README.md', 'README.zh-CN.md', 'web.md', 'android.md', 'ios.md'])(
     'say what to do at every action in %s',

@@ -143,26 +143,31 @@ function preamble(folder: string, port: number, internal: number): string {
 
 /** A block as the reader types it, with the ports of this test and values in place of "…". */
 function typed(block: string, port: number, internal: number): string {
-  return block
-    .replaceAll(':8080', `:${port}`)
-    .replaceAll(':9090', `:${internal}`)
-    .replace('ZEGO_SERVER_SECRET=…', 'ZEGO_SERVER_SECRET=0123456789abcdef0123456789abcdef')
-    .replace('the-32-characters-of-the-console', '0123456789abcdef0123456789abcdef')
-    .replace(/AUTH_JWT_SECRET=(…|at-least\S*)/, 'AUTH_JWT_SECRET=0123456789-0123456789-0123456789')
-    .replace('npm start', 'serve; cat backend.log 2>/dev/null || true')
-    .replace(
-      /python3 \S+/,
-      'env -u PORT PORT=9000 python3 -u examples/backend/server.py >backend.log 2>&1 & sleep 1',
-    )
-    // Somebody will be refused.
-    .replace('--minutes 120', '--minutes 120 || [ $? = 1 ]')
-    .replaceAll(/--at 20\d\d-1[12]-\S+/g, '--at "$at"')
-    .replace('id=VIDEO', 'id=249850980283048')
-    .replace(
-      '--user U --room R --video V',
-      '--user User_123 --room room_123 --video 249850980283048',
-    )
-    .replace('directory-2026-11-24.ndjson', 'directory-$(date +%F).ndjson');
+  return (
+    block
+      .replaceAll(':8080', `:${port}`)
+      .replaceAll(':9090', `:${internal}`)
+      .replace('ZEGO_SERVER_SECRET=…', 'ZEGO_SERVER_SECRET=0123456789abcdef0123456789abcdef')
+      .replace('the-32-characters-of-the-console', '0123456789abcdef0123456789abcdef')
+      .replace(
+        /AUTH_JWT_SECRET=(…|at-least\S*)/,
+        'AUTH_JWT_SECRET=0123456789-0123456789-0123456789',
+      )
+      .replace('npm start', 'serve; cat backend.log 2>/dev/null || true')
+      .replace(
+        /python3 \S+/,
+        'env -u PORT PORT=9000 python3 -u examples/backend/server.py >backend.log 2>&1 & sleep 1',
+      )
+      // Somebody will be refused.
+      .replace('--minutes 120', '--minutes 120 || [ $? = 1 ]')
+      .replaceAll(/--at 20\d\d-1[12]-\S+/g, '--at "$at"')
+      .replace('id=VIDEO', 'id=249850980283048')
+      .replace(
+        '--user U --room R --video V',
+        '--user User_123 --room room_123 --video 249850980283048',
+      )
+      .replace('directory-2026-11-24.ndjson', 'directory-$(date +%F).ndjson')
+  );
 }
 
 it.each(RUN)(
