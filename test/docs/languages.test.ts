@@ -36,7 +36,7 @@ function parse(markdown: string): Page {
   return { sections, blocks };
 }
 
-const SLASHES = /(^|\s+)\/\/\/? .*$/gm;
+const SLASHES = /(^|\s+)\/\/\/? .*$|^ *\/\*\*[\s\S]*?\*\/$/gm;
 const COMMENT: Readonly<Record<string, RegExp>> = {
   sh: /(^|\s+)# .*$/gm,
   sql: /(^|\s+)-- .*$/gm,
@@ -51,6 +51,12 @@ function essentials({ language, code }: Page['blocks'][number]): string[] {
     .split('\n')
     .map((line) => line.trimEnd());
 }
+
+/** The code of a line that has words for people in it: what stands before them, calls, codes and inserted values. */
+const aroundWords = (line: string) => [
+  line.split(/['"`]/)[0],
+  ...(line.match(/["'][a-z_]+["']|\w+\(|\$\{[\w.?]+|\\\([\w.?]+/g) ?? []),
+];
 
 /** What a translation keeps: variables, codes, commands and other code, and the paths of tests. */
 function codeWords(text: string): string[] {
@@ -119,9 +125,12 @@ describe.each(PAIRS)('%s and %s', (english, chinese) => {
   });
 
   it('have the same code blocks', () => {
-    const code = (page: Page) =>
-      page.blocks.map((block) => [block.language, ...essentials(block)].join('\n'));
-    expect(code(other)).toEqual(code(one));
+    const linesOf = ({ blocks }: Page) =>
+      blocks.flatMap((block) => [`\`\`\`${block.language}`, ...essentials(block)]);
+    const [ours, theirs] = [linesOf(one), linesOf(other)];
+    const compared = (line: string, index: number) =>
+      /\p{Script=Han}/u.test(theirs[index] ?? '') ? aroundWords(line) : line;
+    expect(theirs.map(compared)).toEqual(ours.map(compared));
   });
 
   it('name the same variables, codes and commands in each section', () => {
@@ -145,15 +154,5 @@ describe.each(PAIRS)('%s and %s', (english, chinese) => {
         wanted,
       );
     }
-  });
-
-  it.each([english, chinese])('lead only to files and headings that exist: %s', (page) => {
-    const missing = linksOf(read(page)).filter((link) => {
-      const target = resolve(page, link);
-      if (target === undefined) return false;
-      if (!existsSync(join(ROOT, target.file))) return true;
-      return target.anchor !== '' && !anchorsOf(target.file).includes(target.anchor);
-    });
-    expect(missing).toEqual([]);
   });
 });
