@@ -119,7 +119,7 @@ function preamble(folder: string, port: number, internal: number): string {
     export PORT=${port} INTERNAL_PORT=${internal} ADMIN_API_KEY=${randomUUID()}${randomUUID()}
     program() { node --disable-warning=ExperimentalWarning src/start.js "$@"; }
     started() { curl -s --retry 50 --retry-delay 1 --retry-connrefused "$1" >/dev/null; }
-    serve() { program >service.log 2>&1 & started http://127.0.0.1:${port}/readyz; }
+    serve() { node src/start.js >service.log 2>&1 & started http://127.0.0.1:${port}/readyz; }
     at_now() { at=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
     serve_sample() {
       export ZEGO_APP_ID=1 ZEGO_SERVER_SECRET=0123456789abcdef0123456789abcdef
@@ -137,7 +137,7 @@ function preamble(folder: string, port: number, internal: number): string {
       shift; [[ $kind == exec ]] && shift
       program "$@"
     }
-    trap 'kill $(jobs -p) 2>/dev/null' EXIT
+    trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
     cd ${folder}\n`;
 }
 
