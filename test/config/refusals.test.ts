@@ -110,13 +110,13 @@ const MISTAKES: Mistake[] = [
     'providers: a mistyped name',
     providers('typo.json'),
     'AUTH_PROVIDERS_FILE',
-    /\[0\] unknown field secrt; did you mean secret\?/,
+    /\[0\] unknown field "secrt"; did you mean secret\?/,
   ],
   [
     'providers: a name that would steer a terminal',
     providers('steer.json'),
     'AUTH_PROVIDERS_FILE',
-    /unknown field se\[2Jcret/,
+    /unknown field "se\[2Jcret"/,
   ],
   ['providers: a number', providers('number.json'), 'AUTH_PROVIDERS_FILE', /0\.issuer.*be text/],
   [
