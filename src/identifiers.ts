@@ -74,7 +74,10 @@ export function zegoRefusal(
   return { expected, received: `${bytes} bytes`, zegoError: lengthError };
 }
 
-const ZIM_MAX_BYTES = 32;
+/** Of a hashed user id, with its prefix `u_`. */
+export const HASHED_LENGTH = 34;
+
+export const ZIM_MAX_BYTES = 32;
 const REFUSED_BY_ZIM = /[*',\\`]/;
 
 /** Why ZIM refuses a user id that ZEGO's other products take; undefined if it accepts it. Never quotes the id. */

@@ -1,10 +1,16 @@
-import type { AccessDirectory, AccessService, EntryRequest } from './access/access.ts';
+import type {
+  AccessDirectory,
+  AccessFacts,
+  AccessRequest,
+  AccessService,
+  EntryRequest,
+} from './access/access.ts';
 import type { BackendOptions } from './access/backend.ts';
 import { decideBasic, decideRoom, explainRoom } from './access/entry.ts';
 import { claimsDirectory, decideEntryByClaims } from './access/jwt-claims.ts';
 import { decide, explain } from './access/rules.ts';
 import type { AccessConfig } from './config/config.ts';
-import { watchDependency } from './dependency.ts';
+import { type Dependency, watchDependency } from './dependency.ts';
 import { readPastFacts } from './directory/changes.ts';
 import type { Database } from './directory/database.ts';
 import { readEntryFacts } from './directory/entry-facts.ts';
@@ -81,14 +87,20 @@ export async function openAccess(
 }
 
 /** Decides about rooms, too, and explains decisions of the past from the changes that a database keeps. */
-function ofDirectory(service: RulesService, database: Database): AccessService {
+function ofDirectory({ up, down, ...service }: RulesService, database: Database): AccessService {
   return {
     ...service,
     async checkEntry(request) {
       const { userId } = request;
       const roomId = request.kind === 'room' ? request.roomId : '';
-      const facts = await readEntryFacts(database, { userId, roomId });
-      return request.kind === 'room' ? decideRoom(facts, request) : decideBasic(facts);
+      try {
+        const facts = await readEntryFacts(database, { userId, roomId });
+        up();
+        return request.kind === 'room' ? decideRoom(facts, request) : decideBasic(facts);
+      } catch (error) {
+        down();
+        throw error;
+      }
     },
     explainEntry: async (request) => explainRoom(await readEntryFacts(database, request), request),
     explainPast: async (request, at) =>
@@ -96,8 +108,9 @@ function ofDirectory(service: RulesService, database: Database): AccessService {
   };
 }
 
-/** What the rules of videos decide. */
-type RulesService = Omit<AccessService, 'checkEntry'>;
+/** What the rules of videos decide, and the health of the directory. */
+type RulesService = Omit<AccessService, 'checkEntry'> &
+  Pick<Dependency<[AccessRequest], AccessFacts>, 'up' | 'down'>;
 
 /** An access service that applies the rules to the facts of a directory. */
 export function createRulesService(
@@ -112,7 +125,7 @@ export function createRulesService(
   return {
     check: async (request, now) => decide(await ask(request), request, now),
     explain: async (request, now) => explain(await directory.facts(request), request, now),
-    healthy: dependency.healthy,
+    ...dependency,
     async close() {
       dependency.close();
       await close();

@@ -1,7 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { AccessService } from './access/access.ts';
 import { createInternalApp, type InternalAppOptions } from './admin/app.ts';
 import { createRecentDecisions, type RecentDecisions } from './admin/decisions.ts';
 import type { AccessConfig, Config } from './config/config.ts';
@@ -258,8 +257,11 @@ function createApp(
   lifecycle: () => Lifecycle,
 ): Promise<FastifyInstance> {
   const { counter, shared } = limiter;
+  const { healthy, entryHealthy } = access.service;
   const dependencies = () => ({
-    access: access.service.healthy(),
+    access: healthy(),
+    ...(entryHealthy && token.room && { access_room: entryHealthy('room') }),
+    ...(entryHealthy && token.basic !== 'off' && { access_basic: entryHealthy('basic') }),
     keys: secrets.healthy(),
     ...(shared && { redis: shared.healthy() }),
   });
@@ -287,7 +289,7 @@ function createApp(
     videoToken: {
       verify: secrets.verify,
       generate: secrets.generate,
-      check: timed(access.service, metrics),
+      check: timed(access.service.check, metrics),
       countryOf: createCountryOf(http.countryHeader, http.trustProxy),
       ttlSeconds: token.ttlSeconds,
       outlivesSession: token.outlivesSession,
@@ -301,17 +303,20 @@ function createApp(
         room: token.room,
         basic: token.basic,
         appId: zego.appId,
-        checkEntry: access.service.checkEntry,
+        checkEntry: timed(access.service.checkEntry, metrics),
       },
     }),
   });
 }
 
-function timed(access: AccessService, metrics: Metrics): AccessService['check'] {
-  return async (request, now) => {
+function timed<Request, Decision>(
+  check: (request: Request, now: number) => Promise<Decision>,
+  metrics: Metrics,
+) {
+  return async (request: Request, now: number): Promise<Decision> => {
     const started = performance.now();
     try {
-      return await access.check(request, now);
+      return await check(request, now);
     } finally {
       metrics.accessChecked((performance.now() - started) / 1000);
     }

@@ -148,6 +148,8 @@ export type AccessService = {
   probe?(): Promise<void>;
   /** False when the last check failed. */
   healthy(): boolean;
+  /** The same for a kind of token; absent where all kinds have one source. */
+  entryHealthy?(kind: EntryRequest['kind']): boolean;
   close(): Promise<void>;
 };
 

@@ -22,13 +22,7 @@ import {
 
 const MAX_BYTES = 16 * 1024;
 
-const PROBE_REQUEST: AccessRequest = {
-  userId: 'probe',
-  roomId: 'probe',
-  videoId: 'probe',
-  country: undefined,
-  requestId: 'probe',
-};
+const PROBE = { userId: 'probe', roomId: 'probe', country: undefined, requestId: 'probe' };
 
 export type BackendOptions = {
   url: string;
@@ -134,46 +128,60 @@ const looseEntrySchema = z.discriminatedUnion('allow', [
 ]);
 
 /**
- * The team's own backend decides. No valid decision in time is `dependency_unavailable`. The circuit breaker
- * opens when half of the requests fail, and lets one request through every 5 s.
+ * The team's own backend decides. No valid decision in time is `dependency_unavailable`. A circuit breaker for each
+ * kind of token opens when half of its requests fail, and lets one through every 5 s: a backend that does not know
+ * rooms yet still answers for videos.
  */
 export function createBackendAccess(options: BackendOptions): AccessService {
-  const backend = watchDependency({
-    ask: (send: () => Promise<unknown>) => send(),
-    probe: () => probe(options),
-    probeEveryMs: BREAKER_PROBE_EVERY_MS,
-    isClientError,
-  });
-  const decide = async <T>(send: () => Promise<T>): Promise<T> => {
-    try {
-      return (await backend.ask(send)) as T;
-    } catch (cause) {
-      // A 4xx also counts as down until the next response: this request got no decision.
-      backend.down();
-      throw asUnavailable(cause);
-    }
+  const askForProbe = () => ask(options, { ...PROBE, videoId: 'probe' });
+  const kinds = {
+    video: watchBackend(askForProbe),
+    room: watchBackend(() => askEntry(options, { ...PROBE, kind: 'room', publish: false })),
+    basic: watchBackend(() => askEntry(options, { ...PROBE, kind: 'basic' })),
   };
   return {
-    check: (request) => decide(() => ask(options, request)),
-    checkEntry: (request) => decide(() => askEntry(options, request)),
+    check: (request) => kinds.video.decide(() => ask(options, request)),
+    checkEntry: (request) => kinds[request.kind].decide(() => askEntry(options, request)),
     async probe() {
       try {
-        await ask(options, PROBE_REQUEST);
+        await askForProbe();
       } catch (cause) {
-        if (!isClientError(cause)) backend.down();
+        if (!isClientError(cause)) kinds.video.down();
         throw asUnavailable(cause);
       }
     },
-    healthy: backend.healthy,
-    close: async () => backend.close(),
+    healthy: kinds.video.healthy,
+    entryHealthy: (kind) => kinds[kind].healthy(),
+    async close() {
+      for (const { close } of Object.values(kinds)) close();
+    },
   };
 }
 
-/** Asks about ids that do not exist. A 4xx response also proves that the backend is reachable. */
-async function probe(options: BackendOptions): Promise<void> {
-  await ask(options, PROBE_REQUEST).catch((error) => {
-    if (!isClientError(error)) throw error;
+/** The breaker and the health of one kind of question; `askForProbe` asks about ids that do not exist. */
+function watchBackend(askForProbe: () => Promise<unknown>) {
+  const { ask, ...backend } = watchDependency({
+    ask: (send: () => Promise<unknown>) => send(),
+    // A 4xx response also proves that the backend is reachable.
+    probe: () =>
+      askForProbe().catch((error) => {
+        if (!isClientError(error)) throw error;
+      }),
+    probeEveryMs: BREAKER_PROBE_EVERY_MS,
+    isClientError,
   });
+  return {
+    ...backend,
+    async decide<T>(send: () => Promise<T>): Promise<T> {
+      try {
+        return (await ask(send)) as T;
+      } catch (cause) {
+        // A 4xx also counts as down until the next response: this request got no decision.
+        backend.down();
+        throw asUnavailable(cause);
+      }
+    },
+  };
 }
 
 function asUnavailable(cause: unknown): ServiceError {

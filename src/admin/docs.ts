@@ -73,8 +73,7 @@ export async function createDocsApp(
         routePrefix,
         uiConfig: { tryItOutEnabled: true },
         transformSpecification: (document, request) => ({
-          ...document,
-          paths: withoutHidden(document.paths, publicListener().hidden),
+          ...withoutHidden(document as OpenApi, publicListener().hidden),
           servers: [serverFor(request, publicListener()), ...document.servers],
         }),
       });
@@ -84,8 +83,25 @@ export async function createDocsApp(
   return app;
 }
 
-function withoutHidden(paths: object, hidden: readonly string[] = []): object {
-  return Object.fromEntries(Object.entries(paths).filter(([path]) => !hidden.includes(path)));
+type OpenApi = {
+  paths: object;
+  components: { schemas: object };
+  tags: { name: string }[];
+  servers: Server[];
+};
+
+/** Leaves out these paths, with the schemas and tags that only they use. */
+function withoutHidden(document: OpenApi, hidden: readonly string[] = []): OpenApi {
+  const { components, tags } = document;
+  const paths = only(document.paths, (path) => !hidden.includes(path));
+  const text = JSON.stringify([paths, components.schemas]);
+  const schemas = only(components.schemas, (name) => text.includes(`/schemas/${name}"`));
+  const isUsed = ({ name }: { name: string }) => text.includes(JSON.stringify(name));
+  return { ...document, paths, components: { ...components, schemas }, tags: tags.filter(isUsed) };
+}
+
+function only(record: object, isKept: (name: string) => boolean): object {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => isKept(name)));
 }
 
 function originOf({ protocol, host }: FastifyRequest): string {

@@ -1,14 +1,12 @@
 import { createHmac } from 'node:crypto';
 import type { UserIdRules } from '../config/identity/providers.ts';
 import { ServiceError } from '../errors.ts';
-import { plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
+import { HASHED_LENGTH, plainText, userIdSchema, ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 
 /** Ids must be valid at ZEGO and are not hashed. */
 export const STRICT_IDS: UserIdRules = { strict: true, hashKey: undefined };
 
 const HASH_PREFIX = 'u_';
-/** With the prefix. */
-const HASHED_LENGTH = 34;
 const subjectSchema = plainText().min(1).max(1024);
 
 /** Why a subject cannot become a user id; undefined if it can. */

@@ -1,3 +1,4 @@
+import { HASHED_LENGTH, ZIM_MAX_BYTES } from '../identifiers.ts';
 import { causeOf } from '../messages/causes.ts';
 import { ConfigError, type ConfigProblem, problem, type Result } from './problems.ts';
 import { FILE_VARIABLES, type VariableName } from './variables.ts';
@@ -135,6 +136,15 @@ export function crossRules(texts: Record<string, string>): ConfigProblem[] {
     demand('ACCESS_HTTP_SECRET', 'with ACCESS_MODE=http');
   }
   if (texts.AUTH_USER_ID === 'hash') demand('AUTH_USER_ID_KEY', 'with AUTH_USER_ID=hash');
+  const { AUTH_USER_ID_LENGTH: length = String(HASHED_LENGTH) } = texts;
+  if (
+    texts.BASIC_TOKENS === 'zim' &&
+    texts.AUTH_USER_ID === 'hash' &&
+    Number(length) > ZIM_MAX_BYTES
+  ) {
+    const reason = `with BASIC_TOKENS=zim, because ZIM refuses longer user ids`;
+    problems.push(problem('AUTH_USER_ID_LENGTH', `must be at most ${ZIM_MAX_BYTES} ${reason}`));
+  }
   if (has('COUNTRY_HEADER')) {
     demand('TRUST_PROXY', 'with COUNTRY_HEADER, because only a trusted proxy may send the country');
   }

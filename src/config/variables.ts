@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HASHED_LENGTH } from '../identifiers.ts';
 import { MAX_LIFETIME_SECONDS } from '../token04/index.ts';
 import { postgresUrl, redisUrl } from './connection-url.ts';
 import { AUDIENCE_CLAIMS } from './identity/presets.ts';
@@ -81,7 +82,7 @@ export const variables = {
   AUTH_USER_CLAIM: variable('sub', z.string().optional()),
   AUTH_USER_CLAIM_NUMERIC: variable('false', flag()),
   AUTH_USER_ID: variable('hash', choice(['claim', 'hash']).default('claim')),
-  AUTH_USER_ID_LENGTH: variable('32', integer(24, 34).default(34)),
+  AUTH_USER_ID_LENGTH: variable('32', integer(24, HASHED_LENGTH).default(HASHED_LENGTH)),
   AUTH_USER_ID_KEY: variable('32 or more random characters', secret().optional()),
   AUTH_TIMEOUT_MS: variable('5000', integer(500, 10_000).default(2_000)),
   OUTBOUND_PROXY: variable('environment', choice(['off', 'environment']).default('off')),

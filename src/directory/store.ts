@@ -309,7 +309,7 @@ async function deleteFirstChanges({ query, parameter: p }: Session, time: number
 async function forgetUser(session: Session, userId: string): Promise<number | undefined> {
   const { query, parameter: p } = session;
   if (await exists(session, 'user', userId)) return undefined;
-  const types = `('user', 'member', 'token')`;
+  const types = `('user', 'member', 'host', 'token')`;
   const statement = `DELETE FROM changes WHERE entry_id = ${p(1)} AND type IN ${types} RETURNING 1`;
   return (await query(statement, [userId])).length;
 }

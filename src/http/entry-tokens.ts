@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AccessService } from '../access/access.ts';
 import { ServiceError } from '../errors.ts';
 import { plainText, roomIdSchema, userIdSchema, zimRefusal } from '../identifiers.ts';
+import { plainIssues } from '../messages/issues.ts';
 import { BASIC_PAYLOAD, encodeRoomPayload } from '../token/payload.ts';
 import {
   type RequestLimits,
@@ -16,33 +17,36 @@ export type EntryTokenOptions = TokenRouteOptions &
 
 const MAX_STREAMS = 100;
 
+function strictBody<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, { error: plainIssues(Object.keys(shape)) });
+}
+
 const userId = userIdSchema.optional().meta({
   description:
     'The user of the credential: at most 64 bytes of UTF-8, valid Unicode, no control characters. Taken from there when left out.',
 });
 
-const roomBodySchema = z
-  .strictObject({
-    roomId: roomIdSchema.meta({
-      description:
-        "The room to log in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
-    }),
-    publish: z.boolean().optional().meta({
-      description: 'True for a token with which the user may send streams; false by default.',
-    }),
-    streamIds: z.array(plainText().min(1).max(256)).min(1).max(MAX_STREAMS).optional().meta({
-      description:
-        'The only streams that may be sent; any when left out. Needs publish. An empty list would mean any to ZEGO, and is refused.',
-    }),
-    userId,
-  })
+const roomBodySchema = strictBody({
+  roomId: roomIdSchema.meta({
+    description:
+      "The room to log in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
+  }),
+  publish: z.boolean().optional().meta({
+    description: 'True for a token with which the user may send streams; false by default.',
+  }),
+  streamIds: z.array(plainText().min(1).max(256)).min(1).max(MAX_STREAMS).optional().meta({
+    description:
+      'The only streams that may be sent; any when left out. Needs publish. An empty list would mean any to ZEGO, and is refused.',
+  }),
+  userId,
+})
   .refine(({ publish, streamIds }) => streamIds === undefined || publish === true, {
     path: ['streamIds'],
     message: 'needs publish: true',
   })
   .meta({ id: 'RoomTokenRequest' });
 
-const basicBodySchema = z.strictObject({ userId }).meta({ id: 'BasicTokenRequest' });
+const basicBodySchema = strictBody({ userId }).meta({ id: 'BasicTokenRequest' });
 
 /** The response of both routes: everything that an SDK's login takes. */
 function replyOf(id: string, use: string) {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { nearest } from './nearest.ts';
+import { describeUnknown } from './unknown-fields.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   array: 'a list',
@@ -23,7 +23,7 @@ export function plainIssues(names: readonly string[]): z.core.$ZodErrorMap {
           ? 'is required'
           : `must be ${describeType(issue.expected)}`;
       case 'unrecognized_keys':
-        return issue.keys.map((key) => `unknown field ${key}${hint(key, names)}`).join('; ');
+        return describeUnknown(issue.keys, names);
       case 'too_small':
         if (isCounted(issue.origin) && issue.minimum === 1) return 'must not be empty';
         return `must be at least ${issue.minimum}${isCounted(issue.origin) ? ' long' : ''}`;
@@ -47,9 +47,4 @@ function describeType(expected: string): string {
 
 function isCounted(origin: string): boolean {
   return origin === 'string' || origin === 'array';
-}
-
-function hint(key: string, names: readonly string[]): string {
-  const name = nearest(key, names);
-  return name === undefined ? '' : `; did you mean ${name}?`;
 }

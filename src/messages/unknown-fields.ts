@@ -12,8 +12,12 @@ export function unknownFields(
   const names = Object.keys(value ?? {}).filter(
     (name) => !known.includes(name) && !ignored.includes(name),
   );
-  const [first] = names;
-  if (first === undefined) return undefined;
+  return names.length > 0 ? describeUnknown(names, known) : undefined;
+}
+
+/** Names the first of these unknown fields, and the known one that is meant. */
+export function describeUnknown(names: readonly string[], known: readonly string[]): string {
+  const [first = ''] = names;
   const meant = nearest(first, known);
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   const more = names.length > 1 ? ` and ${names.length - 1} more` : '';

@@ -276,3 +276,45 @@ describe('a backend in trouble', () => {
     expect(access.healthy()).toBe(true);
   });
 });
+
+describe('a backend that does not know a kind of token', () => {
+  const ROOM = { ...QUESTION, kind: 'room', publish: false } as const;
+  const BASIC = { ...QUESTION, kind: 'basic' } as const;
+  const answers: [status: number, body: string][] = [
+    [200, '{"allow":true}'],
+    [200, '{"allow":false,"code":"video_not_allowed"}'],
+    [400, ''],
+    [405, ''],
+    [500, ''],
+  ];
+
+  it.each(answers)('and answers it by %d %s still answers for videos', async (status, body) => {
+    respond = async (request, response) => {
+      const { kind } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+      if (kind === 'room') response.writeHead(status).end(body);
+      else response.end(JSON.stringify({ allow: true, ...(kind && { kind }) }));
+    };
+    const access = open();
+    for (let i = 0; i < 10; i++) {
+      await expect(access.checkEntry(ROOM, NOW)).rejects.toMatchObject(UNAVAILABLE);
+      expect(await access.check(QUESTION, NOW)).toEqual({ allow: true });
+      expect(await access.checkEntry(BASIC, NOW)).toEqual({ allow: true });
+    }
+    expect(access.healthy()).toBe(true);
+    expect(access.entryHealthy?.('room')).toBe(false);
+    expect(access.entryHealthy?.('basic')).toBe(true);
+  });
+
+  it('and fails for it is not asked about that kind for 5 s, and about the others', async () => {
+    let asked = 0;
+    respond = (_request, response) => {
+      asked++;
+      response.writeHead(500).end();
+    };
+    const access = open();
+    for (let i = 0; i < 10; i++) await access.checkEntry(BASIC, NOW).catch(() => {});
+    expect(asked).toBe(5);
+    await access.check(QUESTION, NOW).catch(() => {});
+    expect(asked).toBe(6);
+  });
+});

@@ -283,6 +283,10 @@ describe('a file that cannot be used', () => {
     writeFileSync(path, bytes);
     const { service } = await openAccess({ mode: 'sqlite', path });
     closers.push(service.close);
+    const { userId, roomId, country, requestId } = REQUEST;
+    const entry = { userId, roomId, country, requestId, kind: 'room', publish: false } as const;
+    expect(await rejectionOf(service.checkEntry(entry, NOW))).toMatchObject(UNAVAILABLE);
+    expect(service.healthy()).toBe(false);
     expect(await rejectionOf(service.check(REQUEST, NOW))).toMatchObject(UNAVAILABLE);
     expect(service.healthy()).toBe(false);
   });

@@ -20,6 +20,7 @@ const NDJSON = 'application/x-ndjson';
 async function openInternal(
   config: AccessConfig,
   keys: AdminKey[] = [adminKey('admin', KEY, 'write')],
+  hidden: readonly string[] = [],
 ) {
   const { service, database } = await openAccess(config);
   const changes: Change[] = [];
@@ -36,7 +37,7 @@ async function openInternal(
     },
     admin: adminOptions(() => keys),
     draining: () => false,
-    publicListener: () => ({ port: 0, corsOrigins: [] }),
+    publicListener: () => ({ port: 0, corsOrigins: [], hidden }),
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {
@@ -515,6 +516,28 @@ describe('the API reference', () => {
       expect(body.info.title).toBe(title);
       await get(`${page}/static/swagger-ui-bundle.js`).expect(200);
     }
+    await internal.close();
+  });
+
+  it.each<[string[], string[]]>([
+    [
+      ['/room-token', '/basic-token'],
+      ['RoomToken', 'BasicToken', 'Room and basic'],
+    ],
+    [['/room-token'], ['RoomToken', '/room-token']],
+    [['/basic-token'], ['BasicToken', '/basic-token']],
+    [[], []],
+  ])('says nothing of the routes %j that are off', async (hidden, absent) => {
+    const internal = await openInternal({ mode: 'claims' }, undefined, hidden);
+    const { body, text } = await supertest(internal.origin).get('/docs/json').expect(200);
+    const all = ['RoomToken', 'BasicToken', '/room-token', '/basic-token', 'Room and basic'];
+    const expected = all.filter((name) => !absent.includes(name) && !hidden.includes(name));
+    expect(all.filter((name) => text.includes(name))).toEqual(expected);
+    expect(body.components.schemas).toHaveProperty('VideoTokenRequest');
+    const { tags } = await supertest(internal.origin)
+      .get('/docs/directory/json')
+      .then((one) => one.body);
+    expect(tags.length).toBeGreaterThan(1);
     await internal.close();
   });
 });

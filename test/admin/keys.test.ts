@@ -92,7 +92,7 @@ it.each<[string, unknown, RegExp]>([
   ['a name with a colon', [{ ...KEY, name: 'cli:root' }], /must be 1 to 64 letters/],
   ['no name', [{ ...KEY, name: undefined }], /\[0\.name\] is required/],
   ['an unknown role', [{ ...KEY, role: 'owner' }], /must be read or write/],
-  ['an unknown field', [{ ...KEY, keyhash: 'x' }], /unknown field keyhash/],
+  ['an unknown field', [{ ...KEY, keyhash: 'x' }], /unknown field "keyhash"/],
   ['a short hash', [{ ...KEY, keyHash: 'ab'.repeat(31) }], /must be the SHA-256/],
   ['a key for its hash', [{ ...KEY, keyHash: READ }], /must be the SHA-256/],
   ['the hash of nothing', [adminKey('support', '', 'read')], /SHA-256 of nothing/],

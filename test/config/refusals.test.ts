@@ -110,13 +110,13 @@ const MISTAKES: Mistake[] = [
     'providers: a mistyped name',
     providers('typo.json'),
     'AUTH_PROVIDERS_FILE',
-    /\[0\] unknown field secrt; did you mean secret\?/,
+    /\[0\] unknown field "secrt"; did you mean secret\?/,
   ],
   [
     'providers: a name that would steer a terminal',
     providers('steer.json'),
     'AUTH_PROVIDERS_FILE',
-    /unknown field se\[2Jcret/,
+    /unknown field "se\[2Jcret"/,
   ],
   ['providers: a number', providers('number.json'), 'AUTH_PROVIDERS_FILE', /0\.issuer.*be text/],
   [
@@ -252,6 +252,14 @@ const MISTAKES: Mistake[] = [
     'ACCESS_HTTP_URL',
     /without user and password/,
   ],
+  ...[{}, { AUTH_USER_ID_LENGTH: '33' }].map(
+    (length): Mistake => [
+      `hashed user ids that ZIM refuses: ${JSON.stringify(length)}`,
+      { BASIC_TOKENS: 'zim', AUTH_USER_ID: 'hash', AUTH_USER_ID_KEY: CANARY, ...length },
+      'AUTH_USER_ID_LENGTH',
+      /must be at most 32 with BASIC_TOKENS=zim.*AUTH_USER_ID_LENGTH=32/,
+    ],
+  ),
   ['no AppID', { ZEGO_APP_ID: '' }, 'ZEGO_APP_ID', /is required/],
   ['an AppID in words', { ZEGO_APP_ID: 'mine' }, 'ZEGO_APP_ID', /integer from 1/],
   ['no ServerSecret', { ZEGO_SERVER_SECRET: '' }, 'ZEGO_SERVER_SECRET', /is required/],
@@ -423,4 +431,13 @@ it('introspection that is half set is a line for each that is missing', () => {
     'AUTH_INTROSPECTION_CLIENT_SECRET',
     'AUTH_AUDIENCE',
   ]);
+});
+
+it.each<Variables>([
+  { BASIC_TOKENS: 'zim', AUTH_USER_ID: 'hash', AUTH_USER_ID_LENGTH: '32' },
+  { BASIC_TOKENS: 'on', AUTH_USER_ID: 'hash' },
+  { BASIC_TOKENS: 'zim' },
+])('takes hashed ids of any length but for ZIM: %j', (variables) => {
+  const environment = { ...VARIABLES, AUTH_USER_ID_KEY: CANARY, ...variables };
+  expect(() => loadConfig(environment, readRegularFile)).not.toThrow();
 });

@@ -315,7 +315,7 @@ describe('a bad line', () => {
     [
       'a licence with an unknown field',
       '{"type":"video","id":"v","licences":[{"form":5}]}',
-      /licences\.0: unknown field form; did you mean from\?/,
+      /licences\.0: unknown field "form"; did you mean from\?/,
     ],
     [
       'a licence of the country UK',

@@ -182,6 +182,29 @@ describe('a basic token', () => {
   });
 });
 
+describe('a refusal of what a client chose', () => {
+  it.each<[string, 'room' | 'basic', object, string]>([
+    ['a long name', 'basic', { ['x'.repeat(9_000)]: 1 }, `"${'x'.repeat(40)}"`],
+    ['names that steer a terminal', 'room', { roomId: 'all', '\u001b[2J\u202ea': 1 }, '"[2Ja"'],
+    [
+      'many names',
+      'basic',
+      Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`field${n}`, n])),
+      '"field0" and 899 more',
+    ],
+  ])('bounds and cleans %s', async (_name, kind, body, shown) => {
+    const answer = await askFor(await openApp({ entry: BOTH, more: ROOMS }), kind, body);
+    expectProblem(answer, 400, 'invalid_request', 'fix_request');
+    expect(answer.body.errors).toEqual([{ path: '', message: `unknown field ${shown}` }]);
+  });
+
+  it('cleans the name of a field that is nearly known', async () => {
+    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const answer = await askFor(app, 'room', { 'room\u202eId': 'all' });
+    expect(answer.body.errors[0].path).toBe('/roomId');
+  });
+});
+
 describe('the other kinds of tokens', () => {
   it.each<[AppOptions['entry'], number, number]>([
     [undefined, 404, 404],

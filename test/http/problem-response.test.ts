@@ -33,6 +33,16 @@ describe('a problem', () => {
     expect(answer('invalid_request', { detail: 'So.' }).body.detail).toBe('So.');
   });
 
+  it('lists at most 100 errors, each bounded and without what steers a terminal', () => {
+    const errors = Array.from({ length: 5_000 }, (_, n) => ({
+      path: `/${n}\u202e`,
+      message: `\u001b[2J${'x'.repeat(5_000)}`,
+    }));
+    const shown = answer('invalid_request', { errors }).body.errors;
+    expect(shown).toHaveLength(100);
+    expect(shown[99]).toEqual({ path: '/99', message: `[2J${'x'.repeat(996)}` });
+  });
+
   it('of a request always lists errors, if only none', () => {
     const errors = [{ path: 'roomId', message: 'is required' }];
     expect(answer('invalid_request').body.errors).toEqual([]);

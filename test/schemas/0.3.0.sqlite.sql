@@ -142,6 +142,24 @@ CREATE TRIGGER room_hosts_renamed AFTER UPDATE ON room_hosts WHEN NOT (OLD.user_
 
 CREATE TRIGGER room_hosts_deleted AFTER DELETE ON room_hosts BEGIN DELETE FROM replaced_row WHERE type = 'host'; INSERT INTO changes (actor, request_id, type, entry_id, room_id, before) VALUES (CASE WHEN EXISTS (SELECT 1 FROM room_members WHERE user_id = OLD.user_id AND room_id = OLD.room_id) THEN (SELECT actor FROM change_author) END, (SELECT request_id FROM change_author), 'host', OLD.user_id, OLD.room_id, '{}'); END;
 
+CREATE TRIGGER users_left AFTER DELETE ON users BEGIN DELETE FROM room_members WHERE user_id = OLD.id; END;
+
+CREATE TRIGGER rooms_left AFTER DELETE ON rooms BEGIN DELETE FROM room_members WHERE room_id = OLD.id; DELETE FROM room_videos WHERE room_id = OLD.id; END;
+
+CREATE TRIGGER videos_left AFTER DELETE ON videos BEGIN DELETE FROM room_videos WHERE video_id = OLD.id; DELETE FROM video_licences WHERE video_id = OLD.id; END;
+
+CREATE TRIGGER room_members_left AFTER DELETE ON room_members BEGIN DELETE FROM room_hosts WHERE room_id = OLD.room_id AND user_id = OLD.user_id; END;
+
+CREATE TRIGGER users_referenced BEFORE UPDATE ON users WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM room_members WHERE user_id = OLD.id) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
+
+CREATE TRIGGER rooms_referenced BEFORE UPDATE ON rooms WHEN NOT (OLD.id IS NEW.id) AND (EXISTS (SELECT 1 FROM room_members WHERE room_id = OLD.id) OR EXISTS (SELECT 1 FROM room_videos WHERE room_id = OLD.id)) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
+
+CREATE TRIGGER videos_referenced BEFORE UPDATE ON videos WHEN NOT (OLD.id IS NEW.id) AND (EXISTS (SELECT 1 FROM room_videos WHERE video_id = OLD.id) OR EXISTS (SELECT 1 FROM video_licences WHERE video_id = OLD.id)) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
+
+CREATE TRIGGER room_members_referenced BEFORE UPDATE ON room_members WHEN NOT (OLD.user_id IS NEW.user_id AND OLD.room_id IS NEW.room_id) AND EXISTS (SELECT 1 FROM room_hosts WHERE room_id = OLD.room_id AND user_id = OLD.user_id) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
+
+CREATE TRIGGER videos_replaced AFTER INSERT ON videos WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
+
 CREATE INDEX room_members_by_user ON room_members (user_id);
 
 CREATE INDEX room_videos_by_video ON room_videos (video_id);
@@ -160,4 +178,4 @@ INSERT INTO schema_version (version, name, md5) VALUES ('3', 'expand-changes', '
 
 INSERT INTO schema_version (version, name, md5) VALUES ('4', 'expand-search', '0bf6afaa83091968cb1a4dbb3ec07c67');
 
-INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', '090043da18babfdcf47d0a4b5a75cd89');
+INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', '7552115a342003935944bc529c62f3e3');

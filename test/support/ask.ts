@@ -12,6 +12,13 @@ export type Ask = {
 
 export const BODY = { roomId: 'room', videoId: 'film' };
 
+/** A body that each route takes. */
+export const BODIES: readonly [path: string, body: object][] = [
+  ['/video-token', BODY],
+  ['/room-token', { roomId: 'room' }],
+  ['/basic-token', {}],
+];
+
 /** Asks for a token as alice would, for the film that she may watch. */
 export async function ask(
   { origin }: { origin: string },

@@ -129,7 +129,7 @@ function readLog(lines: NodeJS.EventEmitter) {
     for (const look of waiting) look(line);
   });
   return {
-    decisions: () => seen.filter(({ event }) => event === 'video_token'),
+    decisions: () => seen.filter(({ event }) => String(event).endsWith('_token')),
     async line(matches: (line: LogLine) => boolean) {
       const earlier = seen.find(matches);
       if (earlier) return earlier;

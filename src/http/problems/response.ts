@@ -5,9 +5,14 @@ import {
   invalidRequest,
   ServiceError,
 } from '../../errors.ts';
+import { printable } from '../../messages/printable.ts';
 import { type Action, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
 const RETRY_AFTER_SECONDS = 2;
+
+/** The bounds of `errors`, which the OpenAPI documents have. */
+export const MAX_ERRORS = 100;
+export const MAX_ERROR_LENGTH = 1_000;
 
 /** A problem response (RFC 9457). */
 export type ProblemResponse = {
@@ -62,9 +67,15 @@ function toProblem(
     code,
     action,
     requestId,
-    ...(errors && { errors }),
+    ...(errors && { errors: errors.slice(0, MAX_ERRORS).map(toShown) }),
     ...(availableFrom !== undefined && { availableFrom }),
   };
+}
+
+/** A client may name fields and list items as it likes. */
+function toShown({ path, message }: FieldError): FieldError {
+  const shown = (text: string) => printable(text.slice(0, MAX_ERROR_LENGTH));
+  return { path: shown(path), message: shown(message) };
 }
 
 function headersOf(code: ErrorCode, status: number, extras: ErrorExtras): Record<string, string> {

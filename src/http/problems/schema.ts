@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode, INTERNAL_CODES } from '../../errors.ts';
-import type { ProblemDetails } from './response.ts';
+import { MAX_ERROR_LENGTH, MAX_ERRORS, type ProblemDetails } from './response.ts';
 import { ACTIONS, PROBLEM_MEDIA_TYPE, PROBLEM_TYPES } from './table.ts';
 
 const problemSchema = z
@@ -17,12 +17,12 @@ const problemSchema = z
     errors: z
       .array(
         z.object({
-          path: z.string().meta({ maxLength: 1000 }),
-          message: z.string().meta({ maxLength: 1000 }),
+          path: z.string().meta({ maxLength: MAX_ERROR_LENGTH }),
+          message: z.string().meta({ maxLength: MAX_ERROR_LENGTH }),
         }),
       )
       .optional()
-      .meta({ description: 'With status 400: the rules that were broken.', maxItems: 100 }),
+      .meta({ description: 'With status 400: the rules that were broken.', maxItems: MAX_ERRORS }),
     availableFrom: z
       .int()
       .optional()
