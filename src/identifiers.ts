@@ -64,11 +64,8 @@ export function zegoRefusal(
   { maxBytes, charactersError, lengthError }: ZegoRule,
 ): { expected: string; received: string; zegoError: number } | undefined {
   const expected = `at most ${maxBytes} ASCII letters, digits and ~!@#$%^&*()_+=-\`;',.<>\\`;
-  const [character] = REFUSED_BY_ZEGO.exec(id) ?? [];
-  if (character !== undefined) {
-    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    return { expected, received: `U+${code}`, zegoError: charactersError };
-  }
+  const received = firstOf(REFUSED_BY_ZEGO, id);
+  if (received) return { expected, received, zegoError: charactersError };
   const bytes = Buffer.byteLength(id);
   if (bytes <= maxBytes) return undefined;
   return { expected, received: `${bytes} bytes`, zegoError: lengthError };
@@ -78,13 +75,20 @@ export function zegoRefusal(
 export const HASHED_LENGTH = 34;
 
 export const ZIM_MAX_BYTES = 32;
-const REFUSED_BY_ZIM = /[*',\\`]/;
+const REFUSED_BY_ZIM = /[^A-Za-z0-9~!@#$%^&()_+=\-;.<>]/u;
 
 /** Why ZIM refuses a user id that ZEGO's other products take; undefined if it accepts it. Never quotes the id. */
 export function zimRefusal(id: string): { expected: string; received: string } | undefined {
-  const expected = `at most ${ZIM_MAX_BYTES} bytes, without * ' , \\ and the backtick`;
-  const [character] = REFUSED_BY_ZIM.exec(id) ?? [];
-  if (character !== undefined) return { expected, received: character };
+  const expected = `at most ${ZIM_MAX_BYTES} bytes: ASCII letters, digits and ~!@#$%^&()_+=-;.<>`;
+  const received = firstOf(REFUSED_BY_ZIM, id);
+  if (received) return { expected, received };
   const bytes = Buffer.byteLength(id);
   return bytes <= ZIM_MAX_BYTES ? undefined : { expected, received: `${bytes} bytes` };
+}
+
+/** The first character of a kind, such as U+002A. */
+function firstOf(characters: RegExp, id: string): string | undefined {
+  const point = characters.exec(id)?.[0].codePointAt(0);
+  if (point === undefined) return undefined;
+  return `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
 }

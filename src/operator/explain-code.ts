@@ -21,7 +21,7 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
   credential_expired:
     'The app must refresh its JWT sooner; if it is fresh, compare the clocks (doctor).',
   subject_mismatch: 'The app sends the userId of somebody else; it may leave it out.',
-  user_not_allowed: `Directory: the user is unknown or suspended. With reason user_id_refused_by_zego: AUTH_USER_ID=hash. ${EXPLAIN}`,
+  user_not_allowed: `Directory: the user is unknown or suspended. With reason user_id_refused_by_zego: AUTH_USER_ID=hash; user_id_refused_by_zim: AUTH_USER_ID_LENGTH=32, or BASIC_TOKENS=on; claim_basic_token: the JWT lacks "basic_token": true. ${EXPLAIN}`,
   room_not_allowed: `Directory: no such room, closed, or the user is not a member. ${EXPLAIN}`,
   video_not_allowed: `Directory: no such video, withdrawn, or not in videoIds of the room. ${EXPLAIN}`,
   video_not_started: `${WINDOW} ${EXPLAIN}`,

@@ -6,6 +6,7 @@ const ZEGO_PAGES = {
   tokens: 'https://www.zegocloud.com/docs/faq/token-error-codes',
   web: 'https://www.zegocloud.com/docs/live-streaming-web/client-sdk/error-code',
   zim: 'https://www.zegocloud.com/docs/zim-android/sdk-error-codes/zim',
+  server: 'https://www.zegocloud.com/docs/live-streaming-server/api-reference/return-codes',
 } as const;
 
 const INSPECT = 'Run inspect with the token that the client used.';
@@ -144,5 +145,6 @@ export const ZEGO_CODES: Readonly<Record<string, ZegoCode>> = {
 export function zegoPageOf(code: string): string | undefined {
   if (/^6\d{6}$/.test(code)) return ZEGO_PAGES.zim;
   if (/^11\d{5}$/.test(code)) return ZEGO_PAGES.web;
-  return /^(10\d{5}|[25]\d{4}|10000000\d)$/.test(code) ? ZEGO_PAGES.tokens : undefined;
+  if (/^(10[45]|20[67]|5\d{3,4}|1000000\d\d)$/.test(code)) return ZEGO_PAGES.server;
+  return /^(10\d{5}|2\d{4})$/.test(code) ? ZEGO_PAGES.tokens : undefined;
 }

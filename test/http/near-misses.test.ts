@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openApp } from '../support/app.ts';
-import { ask, BODY } from '../support/ask.ts';
+import { ask, BODIES, BODY } from '../support/ask.ts';
 import { expectProblem } from '../support/problem.ts';
 
 const NEAR: [written: string, meant: string][] = [
@@ -63,4 +63,32 @@ it.each([
   const body = JSON.stringify(BODY).replace('{', `{${JSON.stringify(name)}:1,`);
   const { status } = await ask(app, { body: JSON.parse(body) });
   expect(status).toBe(200);
+});
+
+it.each(
+  BODIES.slice(1).flatMap(([path, body]) =>
+    NEAR.filter(([, meant]) => meant === 'userId' || meant in body).map(
+      ([written, meant]) => [path, body, written, meant] as const,
+    ),
+  ),
+)('%s %j with %s is refused with what was meant', async (path, body, written, meant) => {
+  const app = await openApp({ entry: { room: true, basic: 'on' } });
+  const answer = await ask(app, { path, body: { ...body, [written]: 'somebody else' } });
+  expectProblem(answer, 400, 'invalid_request', 'fix_request');
+  expect(answer.body.errors).toEqual([
+    { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
+  ]);
+});
+
+it.each(
+  BODIES.slice(1).flatMap(([path, body]) =>
+    ['video_id', 'videoId', 'token', 'constructor', 'toString', 'x'.repeat(5_000)].map(
+      (name) => [path, body, name] as const,
+    ),
+  ),
+)('%s %j with the field %s is refused, as it takes no other', async (path, body, name) => {
+  const app = await openApp({ entry: { room: true, basic: 'on' } });
+  const answer = await ask(app, { path, body: { ...body, [name]: 1 } });
+  expectProblem(answer, 400, 'invalid_request', 'fix_request');
+  expect(answer.body.errors[0].message).toContain(`unknown field "${name.slice(0, 40)}"`);
 });

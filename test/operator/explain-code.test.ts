@@ -36,10 +36,17 @@ it.each(ZEGO)("explain says what ZEGO's code %s means, and where to look", (code
   expect(lines.join('\n')).toContain(means.slice(0, 20));
 });
 
-it.each([
+it.each<[string, RegExp]>([
   ['1002099', /token-error-codes/],
   ['1103099', /live-streaming-web/],
   ['6000999', /zim/],
+  ...['105', '206', '207', '5018', '5024', '50001', '50003', '50011', '50123', '50124'].map(
+    (code): [string, RegExp] => [code, /api-reference\/return-codes/],
+  ),
+  ...['100000004', '100000005', '100000010', '100000017'].map((code): [string, RegExp] => [
+    code,
+    /api-reference\/return-codes/,
+  ]),
   ['42', /no code 42/],
 ])('explain has a page of ZEGO for a code that it does not know: %s', (code, words) => {
   const notes: string[] = [];
