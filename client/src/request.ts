@@ -111,8 +111,9 @@ function readReply(
   const reply = parse(text);
   if (status === 200 && isToken(reply)) {
     const { token, expireAt, userId, appId } = reply;
-    // Only room and basic tokens name the AppID.
-    return appId === undefined ? { token, expireAt } : { token, expireAt, userId, appId };
+    // Only room and basic tokens name the AppID, and a video token the user where ids are hashed.
+    if (appId !== undefined) return { token, expireAt, userId, appId };
+    return userId === undefined ? { token, expireAt } : { token, expireAt, userId };
   }
   const retryAfter = readRetryAfter(headers.get('retry-after'), clock);
   const requestId = headers.get('x-request-id') ?? undefined;

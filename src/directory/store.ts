@@ -155,6 +155,8 @@ export type MintedToken = {
   roomId?: string | undefined;
   /** Undefined for a room token. */
   videoId?: string | undefined;
+  /** True for a room token with which streams can be sent. */
+  publish?: boolean | undefined;
   expireAt: number;
 };
 
@@ -284,12 +286,12 @@ async function fillRows(
 async function recordToken(
   { query, parameter: p }: Session,
   { actor, requestId }: Author,
-  { userId, roomId, videoId, expireAt }: MintedToken,
+  { userId, roomId, expireAt, ...about }: MintedToken,
 ): Promise<void> {
   await query(
     `INSERT INTO changes (actor, request_id, type, entry_id, room_id, after)
      VALUES (${[1, 2, 3, 4, 5, 6].map(p)})`,
-    [actor, requestId, 'token', userId, roomId ?? null, JSON.stringify({ videoId, expireAt })],
+    [actor, requestId, 'token', userId, roomId ?? null, JSON.stringify({ ...about, expireAt })],
   );
 }
 

@@ -89,10 +89,11 @@ function payloadOf(input: MintedKind): string {
   }
 }
 
-function idsOf(input: MintedKind): Pick<MintedToken, 'roomId' | 'videoId'> {
+function idsOf(input: MintedKind): Omit<MintedToken, 'userId' | 'expireAt'> {
   if (input.kind === 'basic') return {};
   const { roomId } = input;
-  return input.kind === 'room' ? { roomId } : { roomId, videoId: input.videoId };
+  if (input.kind === 'video') return { roomId, videoId: input.videoId };
+  return { roomId, ...(input.publish && { publish: true }) };
 }
 
 /**
@@ -107,11 +108,12 @@ export async function recordMint(
   token: MintedToken,
 ): Promise<string | undefined> {
   const author = authorOfCommand();
-  const { userId, roomId, videoId, expireAt } = token;
+  const { userId, roomId, videoId, publish = false, expireAt } = token;
   const about = [
     `user ${userId}`,
     roomId === undefined ? 'any room' : `room ${roomId}`,
     ...(videoId === undefined ? [] : [`video ${videoId}`]),
+    ...(publish ? ['to publish'] : []),
   ].join(', ');
   const line = `${author.actor} minted a token for ${about}, until ${expireAt}`;
   const access = loadAccess(environment, readFile);

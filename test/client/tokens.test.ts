@@ -21,6 +21,12 @@ describe('the tokens at hand', () => {
     expect(seen[0]).toMatchObject({ authorization: 'Bearer a.b.c', body: WANTED });
   });
 
+  it('has the id to log in with, where the service hashes ids', async () => {
+    const body = { token: '04AAAA', expireAt: Date.now() / 1000 + 3_600, userId: 'hashed' };
+    const { url } = await answering({ status: 200, body });
+    expect(await clientOf(url).get(WANTED)).toEqual(body);
+  });
+
   it('keeps a token for one room and one video', async () => {
     const { url, seen } = await answering(issued(3600));
     const client = clientOf(url);

@@ -43,16 +43,18 @@ it('the commands leave their entries, and explain --at answers by them', async (
     expect.stringContaining('before the first change'),
   ]);
 
-  for (const args of [IDS, ['--user', 'alice', '--basic-token']]) {
+  const room = ['--user', 'alice', '--room', 'room', '--room-token', '--publish'];
+  for (const args of [IDS, room, ['--user', 'alice', '--basic-token']]) {
     expect((await cli(['mint', ...args], { env: environment })).stdout).toMatch(/^04/);
   }
   const database = new DatabaseSync(path, { readOnly: true });
-  const rows = database.prepare(`SELECT actor, type, entry_id, room_id FROM changes`).all();
+  const rows = database.prepare(`SELECT actor, type, entry_id, room_id, after FROM changes`).all();
   database.close();
   const actors = new Set(rows.map(({ actor }) => String(actor).split(':')[0]));
   expect([...actors]).toEqual(['cli']);
   expect(rows.filter(({ type }) => type === 'token')).toMatchObject([
-    { entry_id: 'alice', room_id: 'room' },
+    { entry_id: 'alice', room_id: 'room', after: expect.stringContaining('"videoId":"film"') },
+    { entry_id: 'alice', room_id: 'room', after: expect.stringContaining('"publish":true') },
     { entry_id: 'alice', room_id: null },
   ]);
 });
