@@ -6,14 +6,13 @@ import type {
   EntryRequest,
 } from './access/access.ts';
 import type { BackendOptions } from './access/backend.ts';
-import { decideBasic, decideRoom, explainRoom } from './access/entry.ts';
 import { claimsDirectory, decideEntryByClaims } from './access/jwt-claims.ts';
-import { decide, explain } from './access/rules.ts';
+import { decide, decideBasic, decideRoom, explain, explainRoom } from './access/rules.ts';
 import type { AccessConfig } from './config/config.ts';
 import { type Dependency, watchDependency } from './dependency.ts';
 import { readPastFacts } from './directory/changes.ts';
 import type { Database } from './directory/database.ts';
-import { readEntryFacts } from './directory/entry-facts.ts';
+import { readEntryFacts } from './directory/facts.ts';
 import type { PostgresOptions } from './directory/postgres/open.ts';
 import type { FileChange } from './directory/sqlite/open.ts';
 

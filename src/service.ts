@@ -4,14 +4,15 @@ import type { Logger } from 'pino';
 import { createInternalApp, type InternalAppOptions } from './admin/app.ts';
 import { createRecentDecisions, type RecentDecisions } from './admin/decisions.ts';
 import type { AccessConfig, Config } from './config/config.ts';
-import { orStartError } from './config/failures.ts';
+import { orStartError, redisFailure } from './config/failures.ts';
 import { kindOfPath } from './directory/sqlite/path.ts';
 import { type Change, createStore } from './directory/store.ts';
 import { createPublicApp } from './http/app.ts';
 import type { AuditEvent } from './http/audit.ts';
 import { createCountryOf } from './http/client.ts';
 import type { Lifecycle } from './http/health.ts';
-import { createLimiter, type Limiter } from './limiter.ts';
+import { type Counter, createMemoryCounter } from './http/rate-limit.ts';
+import type { SharedCounter } from './http/redis-counter.ts';
 import { printable } from './messages/printable.ts';
 import { type OpenedAccess, openAccess } from './open-access.ts';
 import type { AuditLog } from './ops/audit-log.ts';
@@ -24,6 +25,7 @@ import {
   createFileLog,
   createJwksLog,
   createKeysSkippedLog,
+  fieldsOf,
   reasonOf,
   warnOfEmptyDirectory,
   warnOfFailingBackend,
@@ -342,4 +344,32 @@ async function closeWithin(app: FastifyInstance, timeoutMs: number): Promise<voi
   const late = setTimeout(() => app.server.closeAllConnections(), timeoutMs);
   await app.close();
   clearTimeout(late);
+}
+
+/** The counter for rate limits; `shared` is set if it uses Redis. */
+type Limiter = { counter: Counter; shared?: SharedCounter };
+
+/** Counts in Redis if REDIS_URL is set, else in memory. */
+async function createLimiter(
+  { redisUrl }: Config['limits'],
+  logger: Logger,
+  metrics: Metrics,
+): Promise<Limiter> {
+  const memory = createMemoryCounter();
+  if (redisUrl === undefined) return { counter: memory };
+  const { createRedisCounter } = await import('./http/redis-counter.ts');
+  const shared = createRedisCounter({
+    url: redisUrl,
+    fallback: memory,
+    onChange(isShared, error) {
+      metrics.rateLimitShared(isShared);
+      if (isShared) logger.info('rate limits shared through Redis');
+      else {
+        const fields = fieldsOf(redisFailure(redisUrl, error));
+        logger.warn(fields, 'Redis unreachable; this replica counts by itself');
+      }
+    },
+  });
+  shared.checkWhenReady();
+  return { counter: shared, shared };
 }

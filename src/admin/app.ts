@@ -16,7 +16,7 @@ import type { RecentDecisions } from './decisions.ts';
 import { type DirectoryOptions, directoryRoutes } from './directory.ts';
 import type { PublicListener } from './docs.ts';
 import { type KeyOptions, requireKey } from './keys.ts';
-import { DETAILS } from './refusals.ts';
+import { DETAILS } from './schemas.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { createSessions } from './sessions.ts';
 

@@ -7,7 +7,7 @@ import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { type Decision, type DecisionFilter, matches, type RecentDecisions } from './decisions.ts';
 import { isStillValid, type KeyOptions, visitorOf } from './keys.ts';
 import { limitSchema, nextSchema, positionSchema } from './lists.ts';
-import { REFUSED } from './refusals.ts';
+import { REFUSED } from './schemas.ts';
 
 const EVENT_STREAM = 'text/event-stream';
 /** Proxies end an answer that says nothing for a minute. */

@@ -7,9 +7,8 @@ import { preconditionOf } from './etag.ts';
 import { type ExplainOptions, explainRoutes } from './explain.ts';
 import { authorOf } from './keys.ts';
 import { limitSchema, listRoutes, nextSchema, positionSchema } from './lists.ts';
-import { REFUSED } from './refusals.ts';
 import { NO_CONTENT, type ResourceOptions, required, resourceRoutes } from './resources.ts';
-import { changeSchema, flagSchema } from './schemas.ts';
+import { changeSchema, flagSchema, REFUSED } from './schemas.ts';
 import { transferRoutes } from './transfer.ts';
 
 export type DirectoryOptions = ResourceOptions & ExplainOptions;

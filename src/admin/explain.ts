@@ -20,9 +20,8 @@ import {
   videoIdSchema,
 } from '../identifiers.ts';
 import { MOMENT_RULE, parseMoment } from '../time.ts';
-import { REFUSED } from './refusals.ts';
 import { required } from './resources.ts';
-import { flagSchema } from './schemas.ts';
+import { flagSchema, REFUSED } from './schemas.ts';
 
 export type ExplainOptions = {
   database: Database;

@@ -4,7 +4,7 @@ import type { Database } from '../directory/database.ts';
 import { type EntryType, roomSchema, userSchema, videoSchema } from '../directory/entries.ts';
 import { entriesOf, type ListQuery, listEntries, roomsWith } from '../directory/search.ts';
 import { plainText, roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
-import { REFUSED } from './refusals.ts';
+import { REFUSED } from './schemas.ts';
 
 /** Of every list of this listener. */
 const DEFAULT_LIMIT = 100;

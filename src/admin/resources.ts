@@ -18,7 +18,7 @@ import { addJsonParser } from '../http/request.ts';
 import { roomIdSchema, userIdSchema, videoIdSchema } from '../identifiers.ts';
 import { etagOf, preconditionOf } from './etag.ts';
 import { authorOf } from './keys.ts';
-import { REFUSED } from './refusals.ts';
+import { REFUSED } from './schemas.ts';
 
 /** A type of directory entry: its path and schemas. */
 type Resource<T extends EntryType> = {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { requireHost, requireHttps, requireSameOrigin } from './browser.ts';
 import { type KeyOptions, type Visitor, visitorOf } from './keys.ts';
-import { REFUSED } from './refusals.ts';
+import { REFUSED } from './schemas.ts';
 import { setSessionCookie } from './sessions.ts';
 
 const sessionSchema = z

@@ -4,15 +4,13 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CHANGE_TYPES, type ChangeSummary } from '../directory/changes.ts';
 import type { Database } from '../directory/database.ts';
-import { exportDirectory } from '../directory/export.ts';
 import type { Store } from '../directory/store.ts';
-import { ImportError, importDirectory } from '../directory/transfer.ts';
+import { exportDirectory, ImportError, importDirectory } from '../directory/transfer.ts';
 import { invalidRequest, ServiceError } from '../errors.ts';
 import { withIdleTimeout } from '../lines.ts';
 import { authorOf, requireWrite } from './keys.ts';
-import { REFUSED } from './refusals.ts';
 import type { ResourceOptions } from './resources.ts';
-import { changeSchema, flagSchema } from './schemas.ts';
+import { changeSchema, flagSchema, REFUSED } from './schemas.ts';
 
 const NDJSON = 'application/x-ndjson';
 /** An import blocks other writers: it may be long, but not idle. */

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AccessFacts, UnixSeconds } from '../access/access.ts';
-import { decideEvening, type EveningDecisions } from '../access/evening.ts';
+import { decideEvening, type EveningDecisions } from '../access/rules.ts';
 import type { Session } from './database.ts';
 import type { Values } from './entries.ts';
 import { licencesOf } from './licences.ts';

@@ -3,10 +3,14 @@ import { pipeline } from 'node:stream/promises';
 import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../config/problems.ts';
 import type { Database } from '../directory/database.ts';
-import { exportDirectory } from '../directory/export.ts';
 import { listEntries } from '../directory/search.ts';
 import { type Author, cliAuthor, createStore } from '../directory/store.ts';
-import { ImportError, type ImportOptions, importDirectory } from '../directory/transfer.ts';
+import {
+  exportDirectory,
+  ImportError,
+  type ImportOptions,
+  importDirectory,
+} from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { printable, printableJson } from '../messages/printable.ts';
 import type { OpenedAccess } from '../open-access.ts';

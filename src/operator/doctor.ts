@@ -8,7 +8,7 @@ import { type OutboundConfig, proxyAddresses } from '../config/outbound.ts';
 import { ConfigError } from '../config/problems.ts';
 import { unknownVariables, unusedVariables } from '../config/suggest.ts';
 import type { Database } from '../directory/database.ts';
-import { exportDirectory } from '../directory/export.ts';
+import { exportDirectory } from '../directory/transfer.ts';
 import { createRefusedIds } from '../directory/zego-ids.ts';
 import { createMemoryCounter } from '../http/rate-limit.ts';
 import { causeOf, describeCause } from '../messages/causes.ts';

@@ -2,11 +2,10 @@ import { pipeline, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '../lines.ts';
-import { createDecisionStore } from './decision-store.ts';
+import { createDecisionStore, openTemporaryDatabase } from './decision-store.ts';
 import { readInput, unreadableFile } from './input.ts';
 import { mentionOf, readLogLine } from './log-lines.ts';
 import { FORMATS, type ReportFormat, type ReportKind } from './report-format.ts';
-import { openTemporaryDatabase } from './temporary-database.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Lines per write. */

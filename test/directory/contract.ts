@@ -4,10 +4,9 @@ import { type ChangeFilter, readChanges } from '../../src/directory/changes.ts';
 import { SEARCH } from '../../src/directory/columns.ts';
 import type { Database, Session } from '../../src/directory/database.ts';
 import { type Changes, LINKS, TABLES } from '../../src/directory/entries.ts';
-import { exportDirectory } from '../../src/directory/export.ts';
 import { readEntry } from '../../src/directory/read.ts';
 import { type Change, createStore, type Store } from '../../src/directory/store.ts';
-import { importDirectory } from '../../src/directory/transfer.ts';
+import { exportDirectory, importDirectory } from '../../src/directory/transfer.ts';
 import { load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decideEvening, type EveningDecisions } from '../../src/access/evening.ts';
-import { decide } from '../../src/access/rules.ts';
+import { decide, decideEvening, type EveningDecisions } from '../../src/access/rules.ts';
 import type { Database } from '../../src/directory/database.ts';
 import type { EntryType } from '../../src/directory/entries.ts';
 import { checkEvening } from '../../src/directory/evening.ts';

@@ -4,10 +4,14 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/directory/database.ts';
-import { exportDirectory } from '../../src/directory/export.ts';
 import { openSqliteDatabase } from '../../src/directory/sqlite/database.ts';
 import { type Change, cliAuthor, createStore } from '../../src/directory/store.ts';
-import { ImportError, type ImportOptions, importDirectory } from '../../src/directory/transfer.ts';
+import {
+  exportDirectory,
+  ImportError,
+  type ImportOptions,
+  importDirectory,
+} from '../../src/directory/transfer.ts';
 import { splitLines, withIdleTimeout } from '../../src/lines.ts';
 import { chunks, load } from '../support/directory.ts';
 import { rejectionOf } from '../support/errors.ts';
