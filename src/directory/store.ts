@@ -405,7 +405,7 @@ async function putVideo(
   const given = givenShortForm(fields);
   // A part of the short form does not say which of several licences it is about.
   const isPart = given.length > 0 && given.length < namesOf(LICENCE_COLUMNS).length;
-  const several = isPart ? query(hasOtherLicences(p), [id]) : undefined;
+  const several = isPart ? query(hasOtherLicences(p), [id]).then(refuseAny(given[0])) : undefined;
   const row = upsert('video', id, fields);
   const clear =
     given.length > 0 && !isPart ? query(deleteLicencesAfter(p), [id, others.length]) : undefined;
@@ -413,8 +413,11 @@ async function putVideo(
     query(upsertLicence(p), licenceRow(id, index + 1, licence)),
   );
   await all([several, row, clear, ...rows]);
-  if ((await several)?.length) throw new ConflictError(SEVERAL_LICENCES, given[0]);
 }
+
+const refuseAny = (field?: string) => (licences: Row[]) => {
+  if (licences.length > 0) throw new ConflictError(SEVERAL_LICENCES, field);
+};
 
 function deleteLicencesAfter(p: Session['parameter']): string {
   return `DELETE FROM ${LICENCE_TABLE} WHERE video_id = ${p(1)} AND position > ${p(2)}`;

@@ -53,7 +53,7 @@ export async function adviseSettings(trial: Trial): Promise<Advice> {
     if (typeof next === 'string') return { settings: [], why: next };
     settings = { ...settings, ...next };
   }
-  return { settings: [], why: 'no setting was found that takes it' };
+  return { settings: [], why: NOTHING_FOUND };
 }
 
 async function refusalsOf({ check }: Trial, settings: Settings): Promise<Reason[]> {
@@ -106,6 +106,10 @@ function completeConfiguration(
   if (variable === 'AUTH_AUDIENCE' && !current.AUTH_AUDIENCE) {
     return changeAudience(settings, current, trial);
   }
+  // A trial that cannot start says nothing of the configuration as it is.
+  if (settings.AUTH_JWT_SECRET_ENCODING) return changeEncoding(settings, current, trial);
+  if (settings.AUTH_ALGORITHMS) return OTHER_ALGORITHM;
+  if (Object.keys(settings).length > 0) return NOTHING_FOUND;
   return `the configuration is refused at the start (${variable}): correct it first`;
 }
 
@@ -122,11 +126,12 @@ function findProvider({ alg, claims: { iss } }: Trial): Settings | string {
   return 'its issuer is no address, so its keys cannot be found: set AUTH_JWT_PUBLIC_KEY or AUTH_JWKS_URL first';
 }
 
+const OTHER_ALGORITHM = 'none of the configured keys can have signed it: its alg is another';
+const NOTHING_FOUND = 'no setting was found that takes it';
+
 function changeAlgorithm(settings: Settings, { alg }: Trial): Settings | string {
   const isKnown = /^(?:HS|RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/.test(alg);
-  return isKnown && !settings.AUTH_ALGORITHMS
-    ? { AUTH_ALGORITHMS: alg }
-    : 'none of the configured keys can have signed it: its alg is another';
+  return isKnown && !settings.AUTH_ALGORITHMS ? { AUTH_ALGORITHMS: alg } : OTHER_ALGORITHM;
 }
 
 /** Many libraries decode a secret before they sign with it. */

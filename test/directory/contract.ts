@@ -184,6 +184,7 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
       ['null for the end', { availableUntil: null }],
       ['the countries', { regions: ['SG'] }],
       ['two of three', { availableFrom: 1, availableUntil: 2 }],
+      ['a start behind the end of the first', { availableFrom: 4_102_444_800 }],
     ])(
       'refuses a part of the short form of a film with several licences: %s',
       async (_, change) => {

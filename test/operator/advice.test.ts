@@ -243,6 +243,24 @@ describe('explain --jwt', () => {
     expect(await explain(h(), SECRETS)).toMatchObject({ accepted: true, settings: [] });
   });
 
+  it.each([
+    ['for-development-on-this-machine-only', h({}, {}, 'another-secret-of-thirty-two-bytes')],
+    ['seventeen horses drink from the river!', h({}, {}, 'another-secret-of-thirty-two-bytes')],
+    ['0123456789abcdef'.repeat(4), h({}, {}, 'another-secret-of-thirty-two-bytes')],
+  ])('blames the key, and not the configuration, which is right: %s', async (secret, token) => {
+    const environment = { ...SECRETS, AUTH_JWT_SECRET: secret };
+    const { settings, why } = await explain(token, environment);
+    expect([settings, why]).toEqual([
+      [],
+      expect.stringContaining('not signed with the configured'),
+    ]);
+  });
+
+  it('blames the algorithm of a JWT that a shared secret cannot sign', async () => {
+    const { settings, why } = await explain(r(), SECRETS);
+    expect([settings, why]).toEqual([[], expect.stringContaining('its alg is another')]);
+  });
+
   it('prints no secret but a new key for ids', async () => {
     const { settings } = await explain(h({ sub: 'auth0|jo', aud: 'songs' }), SECRETS);
     expect(settings.join()).not.toContain(SECRET);
