@@ -44,7 +44,7 @@ function Fields({ before, after }: Pick<Change, 'before' | 'after'>) {
       <p>
         {before ? text.removed : text.added}
         {values.length > 0 && ': '}
-        {values.map(([name, value]) => `${name} ${show(value)}`).join(', ')}
+        {values.map(([name, value]) => `${name} ${show(name, value)}`).join(', ')}
       </p>
     );
   }
@@ -55,14 +55,18 @@ function Fields({ before, after }: Pick<Change, 'before' | 'after'>) {
     <ul class="fields">
       {names.map((name) => (
         <li key={name}>
-          {name}: <del>{show(before[name])}</del> → <ins>{show(after[name])}</ins>
+          {name}: <del>{show(name, before[name])}</del> → <ins>{show(name, after[name])}</ins>
         </li>
       ))}
     </ul>
   );
 }
 
-function show(value: unknown): string {
+/** The fields that are Unix seconds. */
+const MOMENTS = ['availableFrom', 'availableUntil', 'from', 'until', 'expireAt'];
+
+function show(name: string, value: unknown): string {
   if (value === null || value === undefined) return words.value.none;
+  if (typeof value === 'number' && MOMENTS.includes(name)) return time(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

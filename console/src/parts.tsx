@@ -78,11 +78,11 @@ type PickerProps = {
   onPick(id: string): void;
 };
 
-/** A field that finds entries by name or id. What is typed counts as an id, too. */
+/** A field that finds entries by name or id; Enter takes the only one. What is typed counts as an id, too. */
 export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
   const id = useId();
   const [isOpen, setOpen] = useState(false);
-  const [matches, setMatches] = useState<Awaited<ReturnType<typeof find>>>();
+  const [matches, setMatches] = useState<Awaited<ReturnType<typeof find>> & { q: string }>();
   const [failure, setFailure] = useState<Failure>();
   useEffect(() => {
     if (!isOpen || value.trim() === '') return setMatches(undefined);
@@ -90,7 +90,7 @@ export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
     const timer = setTimeout(() => {
       find(kind, { q: value, limit: SHOWN }, aborted.signal).then(
         (found) => {
-          setMatches(found);
+          setMatches({ ...found, q: value });
           setFailure(undefined);
         },
         (error) => aborted.signal.aborted || setFailure(toFailure(error)),
@@ -122,7 +122,13 @@ export function Picker({ kind, label, hint, value, onPick }: PickerProps) {
           setOpen(true);
           onPick(event.currentTarget.value);
         }}
-        onKeyDown={(event) => event.key === 'Escape' && setOpen(false)}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') setOpen(false);
+          const [only, ...others] = (isOpen && matches?.q === value && matches.found) || [];
+          if (event.key !== 'Enter' || !only || only.id === value || others.length > 0) return;
+          event.preventDefault();
+          pick(only.id);
+        }}
       />
       {failure && isOpen && <Failed failure={failure} />}
       {isOpen && matches && <Matches {...matches} onPick={pick} />}

@@ -49,7 +49,7 @@ const en = {
     holds: 'The person is a member of the room.',
     fails: 'The person is not a member of the room.',
     help: 'Make the person a member, if the person was invited.',
-    viewer: 'You were not in the list of this room. Please try again now.',
+    viewer: 'You are not in the list of this room at the moment. We are looking into it.',
   },
   'video exists': {
     holds: 'The service knows this film.',
@@ -121,7 +121,7 @@ const zh: Record<RuleName, Reason> = {
     holds: '该用户是房间成员。',
     fails: '该用户不是房间成员。',
     help: '如果该用户受到邀请，请将其加为成员。',
-    viewer: '您之前不在这个房间的名单中，请现在再试一次。',
+    viewer: '您目前不在这个房间的名单中，我们正在核实。',
   },
   'video exists': {
     holds: '服务中有这部影片。',

@@ -197,11 +197,16 @@ const en = {
     close: 'Close',
     makeMember: (user: string, room: string) => `Make ${user} a member of ${room}?`,
     makeMemberEffect: (films: number) =>
-      `The person may watch the ${films} films of the room, as far as their licences allow it.`,
+      films === 1
+        ? 'The person may watch the film of the room, as far as its licences allow it.'
+        : `The person may watch the ${films} films of the room, as far as their licences allow it.`,
     takeOut: (user: string, room: string) => `Take ${user} out of ${room}?`,
     takeOutEffect: 'The person gets no more tokens for this room.',
     openRoom: (room: string) => `Open ${room}?`,
-    openRoomEffect: (members: number) => `${members} people are members; they can watch at once.`,
+    openRoomEffect: (members: number) =>
+      members === 1
+        ? 'One person is a member, and can watch at once.'
+        : `${members} people are members; they can watch at once.`,
     closeRoom: (room: string) => `Close ${room}?`,
     closeRoomEffect: (members: number) =>
       `${members} people are members; they get no more tokens for this room, from now on.`,

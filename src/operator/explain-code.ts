@@ -4,15 +4,22 @@ import { printableJson } from '../messages/printable.ts';
 import { type Output, table } from './terminal.ts';
 import { ZEGO_CODES, zegoPageOf } from './zego-codes.ts';
 
-/** A code in the audit log: a problem code, or `aborted`. */
-type LoggedCode = ErrorCode | 'aborted';
+/** Codes of the client package, which no log of the service has. */
+type ClientCode =
+  | 'credential_unavailable'
+  | 'network_error'
+  | 'origin_not_allowed'
+  | 'unexpected_reply';
+
+/** A problem code, `aborted`, which is in the audit log alone, or a code of the client package. */
+type KnownCode = ErrorCode | 'aborted' | ClientCode;
 
 const EXPLAIN = 'explain --user U --room R --video V says which rule, and the fact behind it.';
 const WINDOW =
   'Directory: availableFrom and availableUntil of the video, or its licences, in Unix seconds.';
 
 /** Where to find the cause of a code. */
-const WHERE_TO_LOOK: Record<LoggedCode, string> = {
+const WHERE_TO_LOOK: Record<KnownCode, string> = {
   aborted: 'The client disconnected before the response: its timeout, or durationMs in the log.',
   invalid_request: 'The reply names the field in errors; the app must send what openapi.yaml says.',
   credential_missing: 'The app sends no Authorization header, or a proxy removes it.',
@@ -52,6 +59,14 @@ const WHERE_TO_LOOK: Record<LoggedCode, string> = {
     'The field reason in the log names the cause: the database, your backend (ACCESS_HTTP_URL) or the JWKS. doctor checks each.',
   key_unknown:
     'The identity provider signs with a key that is a few seconds old, or somebody sends JWTs with invented key ids (reason key_unknown).',
+  credential_unavailable:
+    'Client: the function of the app that gets the JWT failed; look at the backend of the app. This service was not asked.',
+  network_error:
+    'Client: this service did not answer: the network of the viewer, the proxy, or all replicas.',
+  origin_not_allowed:
+    'Client: CORS_ORIGINS lacks the origin of the page; the log names it in "origin is not in CORS_ORIGINS".',
+  unexpected_reply:
+    'Client: something else answered: a proxy, the sign-in page of a network, or a wrong address.',
   overloaded: 'The event loop is late: add replicas, or look at the load of the machine.',
 };
 
@@ -66,8 +81,8 @@ export function explainCode(code: string, { json, terminal }: Output): boolean {
     terminal.note(`There is no code ${code}. The codes: ${Object.keys(WHERE_TO_LOOK).join(', ')}.`);
     return false;
   }
-  const look = WHERE_TO_LOOK[code as LoggedCode];
-  const problem = code === 'aborted' ? undefined : PROBLEM_TYPES[code as ErrorCode];
+  const look = WHERE_TO_LOOK[code as KnownCode];
+  const problem = Object.hasOwn(PROBLEM_TYPES, code) ? PROBLEM_TYPES[code as ErrorCode] : undefined;
   if (json) terminal.print(printableJson({ code, ...problem, look }));
   else {
     const answer: [string, string][] = problem

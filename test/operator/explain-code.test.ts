@@ -3,7 +3,14 @@ import { ERROR_CODES } from '../../src/errors.ts';
 import { explainCode } from '../../src/operator/explain-code.ts';
 import { createTerminal } from '../../src/operator/terminal.ts';
 
-it.each([...ERROR_CODES, 'aborted'])(
+const CLIENT = [
+  'credential_unavailable',
+  'network_error',
+  'origin_not_allowed',
+  'unexpected_reply',
+];
+
+it.each([...ERROR_CODES, 'aborted', ...CLIENT])(
   'explain says what the code %s means without a configuration',
   async (code) => {
     const lines: string[] = [];
