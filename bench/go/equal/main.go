@@ -1,5 +1,5 @@
 // A peer for the benchmark that does the work of the service: its checks, rules, limits, audit log, metrics and
-// answers, by the same variables and on the same SQLite file. test/peer compares its answers with the service's.
+// answers, by the same variables and on the same SQLite file. test/bench/equal-peer.test.ts compares them with the service's.
 package main
 
 import (
