@@ -126,6 +126,8 @@ func hasControls(text string) bool {
 	return false
 }
 
+var nameSeparators = strings.NewReplacer("_", "", "-", "", " ", "")
+
 // nearMiss refuses roomID, user_id and the like: they would be ignored.
 func nearMiss(object map[string]any) *refusal {
 	compared := 0
@@ -136,7 +138,7 @@ func nearMiss(object map[string]any) *refusal {
 		if compared++; compared > maxCompared || len(name) > maxNameBytes {
 			continue
 		}
-		plain := strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+		plain := nameSeparators.Replace(strings.ToLower(name))
 		for _, field := range fields {
 			if isNear([]rune(plain), []rune(strings.ToLower(field))) {
 				return invalid("/"+name, "is not known; did you mean "+field+"?")

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// unsafe are the characters that steer a terminal or are not seen.
+// unsafeCharacters are the characters that steer a terminal or are not seen.
 var unsafeCharacters = []*unicode.RangeTable{
 	unicode.Cc, unicode.Cf, unicode.Cs, unicode.Zl, unicode.Zp,
 	unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
