@@ -93,6 +93,8 @@ describeWith('go', 'the Go peer of the benchmark', () => {
 
   beforeAll(async () => {
     const peer = buildGoPeer(folder.path, './equal');
+    if (!peer && process.env.CI === 'true')
+      throw new Error('libsqlite3-dev must be installed in CI');
     if (!peer) return;
     const path = await writeSample(folder.path, FILMS);
     const shared = { ACCESS_SQLITE_PATH: path };
