@@ -11,8 +11,8 @@ const SLOW = [
   ['outage', 'test/outage/*'],
   // Opens pages in Chromium, with the packed client.
   ['browser', 'test/browser/*'],
-  // Runs tools of other languages over what is delivered: the Helm chart, generated clients.
-  ['toolchain', 'test/chart/*', 'test/generated-clients/*'],
+  // Runs tools of other languages: the Helm chart, generated clients, the Go peer of the benchmark.
+  ['toolchain', 'test/chart/*', 'test/generated-clients/*', 'test/bench/*'],
 ] as const;
 
 export default defineConfig({

@@ -4,12 +4,18 @@ import { fileURLToPath } from 'node:url';
 import { decode } from '../src/token04/index.ts';
 import { SERVER_SECRET } from './server.ts';
 
-/** Builds the Go program of bench/go and returns its path; undefined where Go is not installed. */
-export function buildGoPeer(folder: string): string | undefined {
-  const output = join(folder, 'go-peer');
+/** What go build says without a C compiler, with cgo left on or off, and without the header of SQLite. */
+const WITHOUT_CGO = /C compiler|undefined: directory|sqlite3\.h: No such file/;
+
+/**
+ * Builds a Go program of bench/go and returns its path; undefined where Go is not installed, or for the peer of equal
+ * work a C compiler or the header of SQLite.
+ */
+export function buildGoPeer(folder: string, name: '.' | './equal' = '.'): string | undefined {
+  const output = join(folder, name === '.' ? 'go-signing' : 'go-equal');
   const cwd = fileURLToPath(new URL('go', import.meta.url));
-  const { error, status, stderr } = spawnSync('go', ['build', '-o', output, '.'], { cwd });
-  if (error) return undefined;
+  const { error, status, stderr } = spawnSync('go', ['build', '-o', output, name], { cwd });
+  if (error || WITHOUT_CGO.test(`${stderr}`)) return undefined;
   if (status !== 0) throw new Error(`go build: ${stderr}`);
   return output;
 }

@@ -31,7 +31,7 @@ export type Bench = {
   startService(
     name: string,
     env: Record<string, string>,
-    options?: Placement,
+    options?: Partial<Placement & Pick<ServerOptions, 'command'>>,
   ): Promise<BenchServer>;
   /** The path of a SQLite directory of so many users, rooms and videos. */
   sqlite(size: number): Promise<string>;
@@ -52,6 +52,7 @@ const warm = requests(hs256, WARM_CREDENTIALS);
 
 /** Each measures some scenarios and returns their tables by title. */
 export const PARTS = {
+  equal: measureEqual,
   requests: measureRequests,
   algorithms: measureAlgorithms,
   modes: measureModes,
@@ -59,6 +60,44 @@ export const PARTS = {
   connections: measureConnections,
   cores: measureCores,
 };
+
+/** The service and the Go program that does the same work, by the same variables on the same file; the latter is 1. */
+async function measureEqual(bench: Bench): Promise<Record<string, Table>> {
+  const program = buildGoPeer(bench.folder, './equal');
+  const none = 'Go or libsqlite3-dev is not installed: without the peer';
+  const bare = await startBare(bench);
+  const path = await bench.sqlite(USERS);
+  const start = async (signer: Signer) => {
+    const { publicKey } = signer;
+    const key = publicKey && { AUTH_JWT_PUBLIC_KEY: publicKey, AUTH_JWT_SECRET: '' };
+    const env = { ACCESS_SQLITE_PATH: path, AUTH_ISSUER: ISSUER, AUTH_AUDIENCE: AUDIENCE, ...key };
+    const one = { GOMAXPROCS: '1', ...env };
+    const peer = program && (await bench.startService('go', one, { command: [program] }));
+    if (peer) await checkPeer(peer.port, tokenRequest(signer, 0));
+    const service = await bench.startService('service', env);
+    return (title: string, sent: Buffer[], connections = 32) => {
+      const shared = { requests: sent, connections };
+      const scenarios = {
+        ...(peer && { 'Go net/http, equal work': { server: peer, ...shared } }),
+        'everything on': { server: service, ...shared },
+        [BARE]: { server: bare, ...shared },
+      };
+      return [peer ? title : `${title} (${none})`, scenarios] as const;
+    };
+  };
+  const rs256 = createSigner('RS256');
+  const shared = await start(hs256);
+  const signed = await start(rs256);
+  const parts = [
+    shared('Equal work: 32 connections, warm', warm),
+    shared('Equal work: every HS256 JWT new', requests(hs256, NEW_CREDENTIALS)),
+    signed('Equal work: every RS256 JWT new', requests(rs256, NEW_CREDENTIALS)),
+    shared('Equal work: one connection, warm', warm, 1),
+  ];
+  const tables: Record<string, Table> = {};
+  for (const [title, scenarios] of parts) tables[title] = await bench.measure(scenarios);
+  return tables;
+}
 
 async function measureRequests(bench: Bench): Promise<Record<string, Table>> {
   const bare = await startBare(bench);
@@ -82,10 +121,10 @@ async function measureRequests(bench: Bench): Promise<Record<string, Table>> {
     'everything on, each JWT twice': { server: service, requests: twice },
     'everything on, warm credentials': { server: service, requests: warm },
     ...(seeding && {
-      "Go net/http, a token made as ZEGO's generator does": { server: seeding, requests: twice },
+      "Go net/http, signing only, as ZEGO's generator": { server: seeding, requests: twice },
     }),
     ...(peer && {
-      'Go net/http, one cipher, secure random numbers': { server: peer, requests: twice },
+      'Go net/http, signing only, one cipher': { server: peer, requests: twice },
     }),
     'Express, jsonwebtoken, a cipher per token': { server: sample, requests: warm },
   };

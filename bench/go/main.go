@@ -1,4 +1,5 @@
-// A peer for the benchmark: net/http, an in-memory list, a token04 generator. No log, no metrics, no rate limit.
+// A peer for the benchmark that signs only: net/http, an in-memory list, a token04 generator. No log, no metrics, no
+// rate limit; the peer that does the work of the service is in the folder equal.
 // With SEED=true each token seeds two generators of random numbers and makes a cipher, as ZEGO's generator for Go
 // does (ZEGOCLOUD/zego_server_assistant, token/go/src/token04).
 package main
