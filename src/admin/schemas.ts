@@ -10,7 +10,8 @@ export const DETAILS = {
     'The key in the header Authorization is neither ADMIN_API_KEY nor one of ADMIN_KEYS_FILE.',
   credential_expired: 'The session has ended; sign in again.',
   rate_limited: 'Too many wrong keys; a right one is taken at any time.',
-  not_found: 'There is nothing at this address; the API reference is at GET /docs.',
+  not_found:
+    'There is nothing at this address; the API reference is at GET /docs. /directory and / need ADMIN_API_KEY or ADMIN_KEYS_FILE.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
 } as const;
 

@@ -1,6 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,6 +25,11 @@ function blocksOf(page: string): string[] {
     code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
   );
 }
+
+/** The first snippet of the page for backends. */
+const SIGN = /```js\n(.*?)```/s.exec(
+  readFileSync(join(ROOT, 'docs/integration/server.md'), 'utf8'),
+)?.[1] as string;
 
 /** Which blocks of a page are run here, in one shell, and what they print. */
 const RUN: { page: string; blocks: number[]; before?: string; prints: string[] }[] = [
@@ -40,12 +52,19 @@ const RUN: { page: string; blocks: number[]; before?: string; prints: string[] }
   {
     page: 'docs/integration/server.md',
     blocks: [0, 1],
-    before: 'serve_sample',
-    prints: ['"title":"A film"', '"videoIds":["249850980283048"]', '"regions":["TH"]'],
+    before:
+      'export AUTH_JWT_SECRET=0123456789-0123456789-0123456789 ZEGO_APP_ID=1 ZEGO_SERVER_SECRET=0123456789abcdef0123456789abcdef',
+    prints: ['The service takes this JWT.'],
   },
   {
     page: 'docs/integration/server.md',
     blocks: [2, 3],
+    before: 'serve_sample',
+    prints: ['"title":"A film"', '"videoIds":["film_1"]', '"regions":["TH"]'],
+  },
+  {
+    page: 'docs/integration/server.md',
+    blocks: [4, 5],
     prints: ['✓ access (http): answers', 'doctor {"allow": false, "code": "user_not_allowed"}'],
   },
   {
@@ -137,7 +156,7 @@ function preamble(folder: string, port: number, internal: number): string {
       shift; [[ $kind == exec ]] && shift
       program "$@"
     }
-    trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+    trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
     cd ${folder}\n`;
 }
 
@@ -173,7 +192,12 @@ function typed(block: string, port: number, internal: number): string {
 it.each(RUN)(
   'a reader of $page types its commands $blocks',
   async ({ page, blocks, before = '', prints }) => {
-    const { path, remove } = temporaryFolder();
+    const { path: around, remove } = temporaryFolder();
+    const path = join(around, 'zego-video-token');
+    mkdirSync(path);
+    // The files of the reader, beside the clone.
+    symlinkSync(join(ROOT, 'node_modules'), join(around, 'node_modules'));
+    writeFileSync(join(around, 'sign.mjs'), SIGN);
     for (const name of readdirSync(ROOT)) {
       if (!['data', '.env', '.git'].includes(name)) symlinkSync(join(ROOT, name), join(path, name));
     }
