@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { openPostgres } from '../../src/directory/postgres/open.ts';
 import { decodePayload } from '../../src/token/payload.ts';
 import { decode } from '../../src/token04/index.ts';
-import { APP_ID, type AppOptions, openApp, SERVER_SECRET } from '../support/app.ts';
+import { APP_ID, type AppOptions, openApp, SERVER_SECRET, useApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { NOW } from '../support/clock.ts';
 import { load } from '../support/directory.ts';
@@ -15,6 +15,7 @@ import { type Postgres, startPostgres } from '../support/postgres.ts';
 import { expectProblem } from '../support/problem.ts';
 
 const BOTH = { room: true, basic: 'on' } as const;
+const byClaims = useApp({ entry: BOTH, access: { mode: 'claims' } });
 
 /** Rooms that tell the rules apart. */
 const ROOMS = [
@@ -29,6 +30,8 @@ const ROOMS = [
   { type: 'room', id: 'nobody', publish: 'nobody', memberIds: ['alice'], hostIds: ['alice'] },
   { type: 'room', id: 'shut', status: 'closed', memberIds: ['alice'] },
 ];
+
+const rooms = useApp({ entry: BOTH, more: ROOMS });
 
 /** User, room, whether streams are to be sent, and the code; undefined for a token. */
 const DECISIONS: [string, string, boolean, string | undefined][] = [
@@ -74,7 +77,7 @@ describe('a room token', () => {
       '{"room_id":"all","privilege":{"1":1,"2":1},"stream_id_list":["s1","流"]}',
     ],
   ])('for %j has the payload %s', async (body, payload) => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const answer = await askFor(app, 'room', body);
     expect(answer.status).toBe(200);
     expect(answer.headers['cache-control']).toBe('no-store');
@@ -106,25 +109,25 @@ describe('a room token', () => {
     [{ roomId: 'all', privilege: { 1: 1 } }, ''],
     [{ roomId: 'all', expireAt: 1 }, ''],
   ])('is refused for the body %j', async (body, path) => {
-    const answer = await askFor(await openApp({ entry: BOTH, more: ROOMS }), 'room', body);
+    const answer = await askFor(rooms(), 'room', body);
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
     expect(answer.body.errors[0].path).toBe(path);
   });
 
   it('of another user is refused', async () => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const answer = await askFor(app, 'room', { roomId: 'all', userId: 'bob' });
     expectProblem(answer, 403, 'subject_mismatch', 'fix_request');
   });
 
   it('ends with the credential, and a licence has no say', async () => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const answer = await askFor(app, 'room', { roomId: 'all' }, { exp: NOW + 700 });
     expect(answer.body.expireAt).toBe(NOW + 700);
   });
 
   it('tells who may not publish what to do', async () => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const answer = await askFor(app, 'room', { roomId: 'nobody', publish: true });
     expectProblem(answer, 403, 'publish_not_allowed', 'enter_as_audience');
   });
@@ -201,13 +204,13 @@ describe('a refusal of what a client chose', () => {
       '"field0" and 899 more',
     ],
   ])('bounds and cleans %s', async (_name, kind, body, shown) => {
-    const answer = await askFor(await openApp({ entry: BOTH, more: ROOMS }), kind, body);
+    const answer = await askFor(rooms(), kind, body);
     expectProblem(answer, 400, 'invalid_request', 'fix_request');
     expect(answer.body.errors).toEqual([{ path: '', message: `unknown field ${shown}` }]);
   });
 
   it('cleans the name of a field that is nearly known', async () => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const answer = await askFor(app, 'room', { 'room\u202eId': 'all' });
     expect(answer.body.errors[0].path).toBe('/roomId');
   });
@@ -239,7 +242,7 @@ describe('the other kinds of tokens', () => {
   });
 
   it.each(['room', 'basic'] as const)('need a credential and JSON: %s', async (kind) => {
-    const app = await openApp({ entry: BOTH, more: ROOMS });
+    const app = rooms();
     const path = `/${kind}-token`;
     const body = kind === 'room' ? { roomId: 'all' } : {};
     expectProblem(await ask(app, { path, body, credential: null }), 401, 'credential_missing');
@@ -295,7 +298,7 @@ describe('the access mode', () => {
   });
 
   it('claims decides by the grants of the credential', async () => {
-    const app = await openApp({ entry: BOTH, access: { mode: 'claims' } });
+    const app = byClaims();
     const rows = DECISIONS.filter(([user]) => user === 'alice' || user === 'bob');
     for (const [sub, roomId, publish, code] of rows) {
       if (roomId.includes(' ')) continue;
@@ -354,7 +357,7 @@ describe('the access mode', () => {
     ['any room', [{ room: '*', videos: ['*'] }], false, 'room_not_allowed'],
     ['regions, which have no say', [{ room: 'r', videos: [], regions: [] }], false, NOW + 3600],
   ])('claims takes %s as it is', async (_name, video_access, publish, expected) => {
-    const app = await openApp({ entry: BOTH, access: { mode: 'claims' } });
+    const app = byClaims();
     const { body } = await askFor(app, 'room', { roomId: 'r', publish }, { video_access });
     expect(body.code ?? body.expireAt).toBe(expected);
   });
@@ -366,7 +369,7 @@ describe('the access mode', () => {
     [1, 403],
     [undefined, 403],
   ])('claims issues a basic token with "basic_token": %j and no other', async (value, status) => {
-    const app = await openApp({ entry: BOTH, access: { mode: 'claims' } });
+    const app = byClaims();
     expect((await askFor(app, 'basic', {}, { basic_token: value })).status).toBe(status);
   });
 

@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
-import { openApp } from '../support/app.ts';
+import { useApp } from '../support/app.ts';
 import { ask, BODIES, BODY } from '../support/ask.ts';
 import { expectProblem } from '../support/problem.ts';
+
+const videos = useApp();
+const all = useApp({ entry: { room: true, basic: 'on' } });
 
 const NEAR: [written: string, meant: string][] = [
   ...[
@@ -36,9 +39,8 @@ NEAR.push(
 );
 
 it.each(NEAR)('the field %s is refused with what was meant', async (written, meant) => {
-  const app = await openApp();
   // What was meant is there as well: the other one would be ignored.
-  const answer = await ask(app, { body: { ...BODY, [written]: 'somebody else' } });
+  const answer = await ask(videos(), { body: { ...BODY, [written]: 'somebody else' } });
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   expect(answer.body.errors).toEqual([
     { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
@@ -59,9 +61,8 @@ it.each([
   'toString',
   'constructor',
 ])('the field %s is ignored, as it is none of ours', async (name) => {
-  const app = await openApp();
   const body = JSON.stringify(BODY).replace('{', `{${JSON.stringify(name)}:1,`);
-  const { status } = await ask(app, { body: JSON.parse(body) });
+  const { status } = await ask(videos(), { body: JSON.parse(body) });
   expect(status).toBe(200);
 });
 
@@ -72,8 +73,7 @@ it.each(
     ),
   ),
 )('%s %j with %s is refused with what was meant', async (path, body, written, meant) => {
-  const app = await openApp({ entry: { room: true, basic: 'on' } });
-  const answer = await ask(app, { path, body: { ...body, [written]: 'somebody else' } });
+  const answer = await ask(all(), { path, body: { ...body, [written]: 'somebody else' } });
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   expect(answer.body.errors).toEqual([
     { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
@@ -87,8 +87,7 @@ it.each(
     ),
   ),
 )('%s %j with the field %s is refused, as it takes no other', async (path, body, name) => {
-  const app = await openApp({ entry: { room: true, basic: 'on' } });
-  const answer = await ask(app, { path, body: { ...body, [name]: 1 } });
+  const answer = await ask(all(), { path, body: { ...body, [name]: 1 } });
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   expect(answer.body.errors[0].message).toContain(`unknown field "${name.slice(0, 40)}"`);
 });

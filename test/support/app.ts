@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { createVerifier } from '../../src/auth/verifier.ts';
 import { providerSchema } from '../../src/config/identity/provider.ts';
 import { createPublicApp, type PublicAppOptions } from '../../src/http/app.ts';
@@ -58,7 +58,10 @@ export type TestApp = {
 };
 
 /** Builds the application over a real SQLite file; closes it when the test ends. */
-export async function openApp(options: AppOptions = {}): Promise<TestApp> {
+export async function openApp(
+  options: AppOptions = {},
+  atEnd: (close: () => Promise<void>) => void = onTestFinished,
+): Promise<TestApp> {
   const { trustProxy = [], corsOrigins = [], now = NOW } = options;
   const folder = temporaryFolder();
   const config = options.access ?? {
@@ -111,7 +114,7 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
     }),
   });
   const origin = await app.listen({ host: '127.0.0.1', port: 0 });
-  onTestFinished(async () => {
+  atEnd(async () => {
     app.server.closeAllConnections();
     await app.close();
     await access.service.close();
@@ -124,4 +127,17 @@ export async function openApp(options: AppOptions = {}): Promise<TestApp> {
 function openVerifier() {
   const events = { cache() {}, verified() {}, jwksFetched() {}, clockCompared() {} };
   return createVerifier([providerSchema.parse({ secret: JWT_SECRET })], events);
+}
+
+/** One app for all tests of a suite that leave nothing behind. */
+export function useApp(options: AppOptions = {}): () => TestApp {
+  let app: TestApp | undefined;
+  const closing: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    app = await openApp(options, (close) => void closing.push(close));
+  });
+  afterAll(async () => {
+    for (const close of closing) await close();
+  });
+  return () => app as TestApp;
 }
