@@ -306,7 +306,7 @@ const zh: Words = {
     noRooms: '该用户不在任何房间中。',
     requests: '该用户在此副本上的最近请求',
     waiting: '暂无请求，此列表会自动更新。',
-    readOnly: '您的密钥只能查看，请找有修改权限的同事处理：',
+    readOnly: '你的密钥只能查看，请找有修改权限的同事处理：',
     chooseRoom: '选择房间：',
   },
   reference: {
@@ -401,7 +401,7 @@ const zh: Words = {
     import: '导入',
     drop: '将 NDJSON 文件拖到这里，或选择文件：',
     format:
-      '每行一个 JSON 对象，例如 {"type":"user","id":"User_123"}。电子表格保存的 CSV 不是这种格式；后端接入指南中有转换脚本所需的格式说明。',
+      '每行一个 JSON 对象，例如 {"type":"user","id":"User_123"}。电子表格保存的 CSV 不是这种格式；格式见文档“参考”中的“授权数据的格式”。',
     notNdjson:
       '这个文件不是 NDJSON：第一行不是 JSON 对象。电子表格的 CSV 或工作簿需要先转换，每一行都应类似 {"type":"user","id":"User_123"}。',
     replace: '删除文件中没有列出的内容',
@@ -468,7 +468,7 @@ const zh: Words = {
   failure: {
     unreachable: '服务没有响应，可能正在重启，请重试。',
     timeout: '服务超过 10 秒没有响应，请重试。',
-    read_only_key: '您的密钥只能查看。',
+    read_only_key: '你的密钥只能查看。',
     precondition_failed: '打开此页面后，内容已被他人修改。没有做任何修改，请查看现在的内容。',
     dependency_unavailable: '暂时无法读取目录，请一分钟后重试。',
     credential_invalid: '密钥不正确。',

@@ -69,14 +69,14 @@ export const zh: Table = {
     },
     credential_expired: {
       title: '登录已过期',
-      text: '为了安全，你已退出登录。重新登录后影片即可开始。',
+      text: '登录已过期，重新登录后影片即可开始。',
     },
     subject_mismatch: {
       title: '账号不一致',
       text: '应用以另一个账号的名义发出了请求。请把下方的编号告诉我们。',
     },
     user_not_allowed: { title: '你的账号不能观看影片', text: '账号可能已被停用，详情请咨询客服。' },
-    room_not_allowed: { title: '你不在这个房间里', text: '房间已关闭，或者需要成员邀请。' },
+    room_not_allowed: { title: '你不在这个房间里', text: '房间已关闭，或者你还不是成员。' },
     publish_not_allowed: {
       title: '你可以观看，但不能推流',
       text: '这个房间只有主持人可以推流，观看不受影响。',
@@ -86,7 +86,7 @@ export const zh: Table = {
       text: '它不在这个房间的片单里，其他影片可以观看。',
     },
     video_not_started: { title: '影片尚未上映', text: '留在这里，影片会自动开始：' },
-    video_ended: { title: '影片已下映', text: '它的授权期已结束，换一部看看？' },
+    video_ended: { title: '影片授权已到期', text: '它已不在片单里，换一部看看？' },
     region_not_allowed: {
       title: '你所在的国家或地区无法观看',
       text: '这部影片在你所在的地方没有授权，请换一部。',

@@ -174,7 +174,7 @@ function typed(block: string, port: number, internal: number): string {
       )
       .replace('npm start', 'serve; cat backend.log 2>/dev/null || true')
       .replace(
-        /python3 \S+/,
+        /PORT=9000 python3 \S+/,
         'env -u PORT PORT=9000 python3 -u examples/backend/server.py >backend.log 2>&1 & sleep 1',
       )
       // Somebody will be refused.
