@@ -1,4 +1,3 @@
-import { decodeProtectedHeader, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Provider } from '../config/identity/provider.ts';
@@ -43,12 +42,12 @@ export type AuthEvents = Omit<KeyEvents, 'onChange'> & {
 /** Verifies credentials of one or several providers. */
 export type Verifier = {
   /**
-   * The credential in a JWT. `now` is Unix seconds.
+   * The credential in a JWT, without a promise if it is cached. `now` is Unix seconds.
    *
-   * @throws {ServiceError} `credential_invalid`, `credential_expired`, `user_not_allowed` for an id that
+   * Rejects with a ServiceError: `credential_invalid`, `credential_expired`, `user_not_allowed` for an id that
    * ZEGO refuses, or `dependency_unavailable` or `key_unknown` when a provider's keys are not available now
    */
-  verify(token: string, now: number): Promise<Credential>;
+  verify(token: string, now: number): Credential | Promise<Credential>;
   healthy(): boolean;
   /**
    * Replaces the providers without interrupting requests. Unchanged key sets keep their cached keys, in case the
@@ -63,6 +62,7 @@ export type Verifier = {
 const headerSchema = z.object({
   alg: z.string(),
   kid: z.string().optional(),
+  typ: z.unknown().optional(),
   crit: z.never().optional(),
   b64: z.never().optional(),
 });
@@ -94,10 +94,13 @@ export async function createVerifier(
   });
   let current = withRules(await openSources(providers, keyEvents, outbound), ids);
 
-  async function verify(token: string, now: number): Promise<Credential> {
+  function verify(token: string, now: number): Credential | Promise<Credential> {
     const cached = cache.get(token);
     events.cache(cached ? 'hit' : 'miss');
-    if (cached) return unexpired(cached, now);
+    return cached ? unexpired(cached, now) : verifyNew(token, now);
+  }
+
+  async function verifyNew(token: string, now: number): Promise<Credential> {
     // A verification that started with old keys must not fill the cache of the new ones.
     const target = cache;
     const started = performance.now();
@@ -243,11 +246,9 @@ function decodeSignature(token: string): Buffer {
   throw refuse('not_jwt', 'three parts in base64url without padding');
 }
 
-function decodeHeader(token: string): JWTHeaderParameters {
+function decodeHeader(token: string): z.output<typeof headerSchema> {
   try {
-    const header = decodeProtectedHeader(token);
-    headerSchema.parse(header);
-    return header as JWTHeaderParameters;
+    return headerSchema.parse(parseJson(token.slice(0, token.indexOf('.'))));
   } catch {
     throw refuse('header', 'a header with alg, kid as text, and no crit or b64');
   }
@@ -255,14 +256,19 @@ function decodeHeader(token: string): JWTHeaderParameters {
 
 function decodeClaims(part: string): unknown {
   try {
-    return JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));
+    return parseJson(part);
   } catch {
     throw refuse('claims', 'JSON in UTF-8');
   }
 }
 
+/** Parses a part of a JWT: JSON in base64url. */
+function parseJson(part: string): unknown {
+  return JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));
+}
+
 /** A cached credential may have expired. */
-function unexpired(credential: Credential, now: number): Credential {
-  if (credential.expiresAt <= now) throw new ServiceError('credential_expired');
-  return credential;
+function unexpired(credential: Credential, now: number): Credential | Promise<Credential> {
+  const isExpired = credential.expiresAt <= now;
+  return isExpired ? Promise.reject(new ServiceError('credential_expired')) : credential;
 }

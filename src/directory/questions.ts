@@ -1,7 +1,9 @@
 import type { AccessDirectory, AccessFacts, AccessRequest } from '../access/access.ts';
 
-/** A request for facts, with the promise for its result. */
-export type PendingRequest = PromiseWithResolvers<AccessFacts> & { request: AccessRequest };
+/** A request for facts, and the functions that settle the promise for them. */
+export type PendingRequest = Omit<PromiseWithResolvers<AccessFacts>, 'promise'> & {
+  request: AccessRequest;
+};
 
 /**
  * Batches the questions of one event-loop iteration.
@@ -26,10 +28,9 @@ export function createQuestionCollector(
     }
   }
 
-  return (request) => {
-    const question = { request, ...Promise.withResolvers<AccessFacts>() };
-    // process.nextTick runs after the pending promise callbacks, which add the other questions of the batch.
-    if (questions.push(question) === 1) process.nextTick(answerAll);
-    return question.promise;
-  };
+  return (request) =>
+    new Promise((resolve, reject) => {
+      // process.nextTick runs after the pending promise callbacks, which add the other questions of the batch.
+      if (questions.push({ request, resolve, reject }) === 1) process.nextTick(answerAll);
+    });
 }

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { AccessDecision, AccessRequest, EntryDecision } from '../access/access.ts';
@@ -87,14 +87,19 @@ export function tokenRoute<Body extends CommonBody>(
   const { verify, now } = options;
   const audit = auditHooks(kind.event, options.onAuditEvent);
 
-  const authenticate = async (request: FastifyRequest) => {
-    const credential = await verify(readBearer(request.headers.authorization), now());
-    request.credential = credential;
-    const { userId, issuer } = credential;
-    Object.assign(auditContext(request), {
-      userId,
-      issuer: issuer === undefined ? undefined : printable(issuer),
-    });
+  const authenticate: onRequestHookHandler = (request, _reply, done) => {
+    const signIn = (credential: Credential) => {
+      request.credential = credential;
+      const { userId, issuer } = credential;
+      Object.assign(auditContext(request), {
+        userId,
+        issuer: issuer === undefined ? undefined : printable(issuer),
+      });
+      done();
+    };
+    const verified = verify(readBearer(request.headers.authorization), now());
+    if (verified instanceof Promise) verified.then(signIn, done);
+    else signIn(verified);
   };
 
   return async (app) => {
@@ -112,7 +117,7 @@ export function tokenRoute<Body extends CommonBody>(
       onRequest: [audit.onRequest, enter, byAddress, authenticate, byUser],
       preParsing: requireJson,
       preValidation: (request, _reply, done) => done(nearMissRefusal(request.body, kind.fields)),
-      handler: async (request, reply) => {
+      handler: (request, reply) => {
         reply.header('cache-control', 'no-store');
         return issue(kind, options, request, request.body as Body);
       },

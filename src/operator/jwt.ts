@@ -131,7 +131,8 @@ async function check(
   now: number,
 ): Promise<ExplainedClaim[]> {
   const verifier = await createVerifier(providers, NO_EVENTS, ids, outbound);
-  const refusal = await verifier.verify(token, now).then(() => undefined, refusalOf);
+  const verified = Promise.resolve(verifier.verify(token, now));
+  const refusal = await verified.then(() => undefined, refusalOf);
   verifier.close();
   const isClaimRefusal = refusal && CLAIM_REFUSAL.test(refusal.code);
   const signature =

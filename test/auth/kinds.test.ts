@@ -103,8 +103,8 @@ const KINDS: Row[] = [
 ];
 
 /** The reason of a refusal; undefined when the token is taken. */
-async function reasonOf(verifying: Promise<unknown>): Promise<string | undefined> {
-  const taken = verifying.then(() => undefined);
+async function reasonOf(verifying: unknown): Promise<string | undefined> {
+  const taken = Promise.resolve(verifying).then(() => undefined);
   const error = await taken.catch((refusal) => refusal);
   if (error === undefined) return undefined;
   expect(error).toMatchObject({ name: 'ServiceError', code: 'credential_invalid' });

@@ -20,7 +20,7 @@ const set = (...keys: unknown[]) => JSON.stringify({ keys });
 async function takes(token: string, variables: Variables, files: Files = {}): Promise<boolean> {
   const { providers } = load(variables, files).auth;
   const verifier = await createVerifier(providers, EVENTS);
-  const taken = await verifier.verify(token, NOW).then(
+  const taken = await Promise.resolve(verifier.verify(token, NOW)).then(
     () => true,
     () => false,
   );

@@ -9,7 +9,7 @@ export function thrownBy(work: () => unknown): unknown {
 }
 
 /** What `work` rejects with; fails when it does not. */
-export async function rejectionOf(work: Promise<unknown>): Promise<unknown> {
+export async function rejectionOf(work: unknown): Promise<unknown> {
   try {
     await work;
   } catch (error) {

@@ -61,7 +61,7 @@ export async function openRotatingProvider(...entries: Entry[]) {
         if (!(error instanceof ServiceError)) throw error;
         return [error.code, error.extras.retryAfter].filter(Boolean).join(' ');
       };
-      return verifier.verify(token, now()).then(() => '200', code);
+      return Promise.resolve(verifier.verify(token, now())).then(() => '200', code);
     },
   };
 }

@@ -12,7 +12,7 @@ type Kept = {
 };
 
 /** The header parameters that select a key. */
-export type KeyHeader = { alg?: string; kid?: string };
+export type KeyHeader = { alg?: string; kid?: string | undefined };
 
 /** Why entries of a set are skipped; called when the set has changed. */
 export type OnSkipped = (skipped: readonly string[]) => void;

@@ -137,7 +137,7 @@ const MAX_CANDIDATES = 8;
  */
 export function candidatesOf(
   keys: readonly SetKey[],
-  { alg = '', kid }: { alg?: string; kid?: string },
+  { alg = '', kid }: { alg?: string; kid?: string | undefined },
 ): readonly SetKey[] | undefined {
   const fitting = keys.filter(
     (key) => key.algorithms.includes(alg) && (kid === undefined || key.kid === kid),
