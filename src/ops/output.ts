@@ -1,7 +1,7 @@
 import pino from 'pino';
 
 /** Lines are buffered up to this size and time. */
-const BUFFER_BYTES = 4_096;
+const BUFFER_BYTES = 15 * 1024;
 const FLUSH_MS = 100;
 
 /** Asynchronous standard output: a slow reader does not delay requests. */

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	bufferBytes     = 4096
+	bufferBytes     = 15 * 1024
 	flushEvery      = 100 * time.Millisecond
 	maxWaitingBytes = 8 << 20
 )
