@@ -74,9 +74,9 @@ export async function openAccess(
       return { service, database: undefined };
     }
     case 'claims': {
-      const { explain: _explain, ...rules } = createRulesService(claimsDirectory);
+      const { check, healthy, close } = createRulesService(claimsDirectory);
       const service = {
-        ...rules,
+        ...{ check, healthy, close },
         checkEntry: async (request: EntryRequest, now: number) => decideEntryByClaims(request, now),
       };
       // Grants are in the user's JWT, which an operator does not have.

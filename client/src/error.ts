@@ -2,8 +2,8 @@ import type { Problem } from './wire.ts';
 
 /**
  * What is wrong: a code of the service, or one that only a client can see. `credential_unavailable`: the app's own
- * function failed to get the JWT. `origin_not_allowed`: the service answers, and the browser does not show the answer
- * to this page, whose origin is not in CORS_ORIGINS.
+ * function failed to get the JWT. `origin_not_allowed`: something answers, and the browser shows no answer to this page:
+ * its origin is not in CORS_ORIGINS, or a proxy answers while the service is down.
  */
 export type VideoTokenCode =
   | Problem['code']

@@ -12,6 +12,8 @@ import type {
 /** The service's clock, in milliseconds, as far as its replies tell. */
 export type Clock = {
   now(): number;
+  /** A reply has been read: this page may read them. */
+  hasLearned(): boolean;
   /** What the device's own clock says. */
   device(): number;
   /** Corrects the clock by the `Date` header of a reply to a request sent at `sentAt` (device). */
@@ -26,10 +28,13 @@ const HALF_A_SECOND = 500;
 /** A clock that is the device's until a reply says how wrong that one is. */
 export function createClock(device: () => number): Clock {
   let offset = 0;
+  let hasLearned = false;
   return {
     now: () => device() + offset,
+    hasLearned: () => hasLearned,
     device,
     learn(date, sentAt) {
+      hasLearned = true;
       const served = Date.parse(date ?? '');
       // A page reads this header only where the service lets it.
       if (Number.isNaN(served)) return;
@@ -69,9 +74,10 @@ export async function requestToken<Token extends VideoToken = VideoToken>(
     signal.throwIfAborted();
     if (cause instanceof VideoTokenError) throw cause;
     const isTimeout = (cause as Partial<Error> | null)?.name === 'TimeoutError';
-    if (!isTimeout && isOnline() && (await isHidden(url, fetch, signal))) {
+    const mayBeOrigin = !isTimeout && isOnline() && !clock.hasLearned();
+    if (mayBeOrigin && (await answersOpaquely(url, fetch, signal))) {
       throw new VideoTokenError(
-        `The service answers, but not to pages of ${origin}: add this origin to its CORS_ORIGINS.`,
+        `The service, or a proxy in its place, answers, but not to pages of ${pageOrigin()}: is this origin in its CORS_ORIGINS?`,
         { code: 'origin_not_allowed', action: 'retry', cause },
       );
     }
@@ -82,12 +88,21 @@ export async function requestToken<Token extends VideoToken = VideoToken>(
 }
 
 /** The origin of the page; undefined in Node.js. */
-const { origin } = (globalThis as { location?: { origin: string } }).location ?? {};
+function pageOrigin(): string | undefined {
+  return (globalThis as { location?: { origin: string } }).location?.origin;
+}
 
-/** Whether something answers there that the browser does not show to this page. */
-async function isHidden(url: string, request: typeof fetch, signal: AbortSignal): Promise<boolean> {
+/** Whether something answers there that the browser does not show to this page; by what, it does not show either. */
+async function answersOpaquely(
+  url: string,
+  request: typeof fetch,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const origin = pageOrigin();
+  // A page in a sandbox or of a file has the origin "null".
+  if (!origin || !URL.canParse(url, origin)) return false;
   const probe = new URL('healthz', new URL(url, origin));
-  if (!origin || probe.origin === origin) return false;
+  if (probe.origin === origin) return false;
   const both = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
   try {
     await request(probe.href, {

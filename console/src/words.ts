@@ -209,19 +209,21 @@ const en = {
         : `${members} people are members; they can watch at once.`,
     closeRoom: (room: string) => `Close ${room}?`,
     closeRoomEffect: (members: number) =>
-      `${members} people are members; they get no more tokens for this room, from now on.`,
+      members === 1
+        ? 'One person is a member, and gets no more tokens for this room, from now on.'
+        : `${members} people are members; they get no more tokens for this room, from now on.`,
     reinstate: (user: string) => `Reinstate ${user}?`,
     reinstateEffect: (rooms: string) =>
-      `The person is in ${rooms} rooms, and can watch there at once.`,
+      `Rooms of the person: ${rooms}. The person can watch there at once.`,
     suspend: (user: string) => `Suspend ${user}?`,
     suspendEffect: (rooms: string) =>
-      `The person is in ${rooms} rooms, and gets no more tokens in any of them.`,
+      `Rooms of the person: ${rooms}. The person gets no more tokens in any of them.`,
     withdraw: (film: string) => `Withdraw ${film}?`,
     withdrawEffect: (rooms: string) =>
-      `${rooms} rooms show it; their members get no more tokens for it, from now on.`,
+      `Rooms that show it: ${rooms}. Their members get no more tokens for it, from now on.`,
     restore: (film: string) => `Make ${film} available again?`,
     restoreEffect: (rooms: string) =>
-      `${rooms} rooms show it; their members can watch it at once, as far as its licences allow it.`,
+      `Rooms that show it: ${rooms}. Their members can watch it at once, as far as its licences allow it.`,
     tokensUntil: (time: string) =>
       `Tokens that are out stay valid until ${time} at the latest: ZEGO takes none back.`,
     logged: (name: string) => `The list of changes will name ${name}.`,

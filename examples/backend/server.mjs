@@ -15,6 +15,8 @@ const rooms = new Map([
 const licences = new Map([['249850980283048', { until: 4102444800, countries: null }]]);
 
 function decide({ kind = 'video', userId, roomId, videoId, publish, country }) {
+  // What is not understood is never allowed.
+  if (!['video', 'room', 'basic'].includes(kind)) throw new Error('an unknown kind');
   const user = users.get(userId);
   const room = rooms.get(roomId);
   const licence = licences.get(videoId);
@@ -41,8 +43,12 @@ createServer(async (request, response) => {
   if (!timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) {
     return response.writeHead(401).end();
   }
-  const question = JSON.parse(Buffer.concat(await request.toArray()).toString());
-  const answer = decide(question);
-  console.log(question.requestId, JSON.stringify(answer));
-  response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+  try {
+    const question = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    const answer = JSON.stringify(decide(question));
+    console.log(question.requestId, answer);
+    response.setHeader('content-type', 'application/json').end(answer);
+  } catch {
+    response.writeHead(400).end();
+  }
 }).listen(port, '127.0.0.1', () => console.log(`deciding on http://127.0.0.1:${port}`));

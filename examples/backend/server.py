@@ -23,6 +23,9 @@ def deny(code):
 
 def decide(question):
     kind = question.get("kind", "video")
+    # What is not understood is never allowed.
+    if kind not in ("video", "room", "basic"):
+        raise ValueError(kind)
     user_id = question["userId"]
     user = USERS.get(user_id)
     if user is None or user["suspended"]:
@@ -56,8 +59,11 @@ class Handler(BaseHTTPRequestHandler):
         presented = self.headers.get("Authorization", "").encode("latin-1")
         if not hmac.compare_digest(presented, f"Bearer {SECRET}".encode()):
             return self.answer(401, {})
-        question = json.loads(body)
-        answer = decide(question)
+        try:
+            question = json.loads(body)
+            answer = decide(question)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return self.answer(400, {})
         print(question["requestId"], json.dumps(answer), flush=True)
         self.answer(200, answer)
 

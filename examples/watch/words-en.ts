@@ -155,8 +155,8 @@ export const en: Table = {
       text: 'The server of this app does not answer as it should. We keep trying.',
     },
     origin_not_allowed: {
-      title: 'This page may not ask for films',
-      text: 'The service does not know the address of this page (CORS_ORIGINS). The operator can add it.',
+      title: 'This page gets no answer',
+      text: 'The service does not know the address of this page (CORS_ORIGINS), or is down behind its proxy. We keep trying.',
     },
   },
 };

@@ -122,8 +122,8 @@ export const zh: Table = {
       text: '应用的服务器没有正常响应，我们会一直重试。',
     },
     origin_not_allowed: {
-      title: '这个页面不能请求影片',
-      text: '服务不认识这个页面的地址（CORS_ORIGINS），需要由运维人员添加。',
+      title: '这个页面得不到响应',
+      text: '服务不认识这个页面的地址（CORS_ORIGINS），或者代理后面的服务已停止。我们会一直重试。',
     },
   },
 };

@@ -162,10 +162,10 @@ export function createBackendAccess(options: BackendOptions): AccessService {
 function watchBackend(askForProbe: () => Promise<unknown>) {
   const { ask, ...backend } = watchDependency({
     ask: (send: () => Promise<unknown>) => send(),
-    // A 4xx response also proves that the backend is reachable.
+    // A 4xx response also proves that the backend is reachable; a wrong answer is one that all requests get.
     probe: () =>
       askForProbe().catch((error) => {
-        if (!isClientError(error)) throw error;
+        if (error instanceof ServiceError || !isClientError(error)) throw error;
       }),
     probeEveryMs: BREAKER_PROBE_EVERY_MS,
     isClientError,
@@ -251,17 +251,22 @@ function readEntryAnswer(
   { ignoredFields = [], onUnknownField }: Pick<BackendOptions, 'ignoredFields' | 'onUnknownField'>,
 ): EntryDecision {
   const answer = looseEntrySchema.parse(value);
-  const known = Object.keys((answer.allow ? allowEntrySchema : denyEntrySchema).shape);
+  const { publish: _, ...basic } = allowEntrySchema.shape;
+  const allowed = request.kind === 'room' ? allowEntrySchema.shape : basic;
+  const known = Object.keys(answer.allow ? allowed : denyEntrySchema.shape);
   const unknown = unknownFields(value as object, known, ignoredFields);
+  const publish = request.kind === 'room' && request.publish;
   if (!answer.allow) {
     if (unknown !== undefined) onUnknownField?.(unknown);
-    return answer;
+    // The client would be told to enter without sending streams, which is what it asked for.
+    if (publish || answer.code !== 'publish_not_allowed') return answer;
+    throw wrongReply('a code for a question without "publish": true', answer.code);
   }
   if (unknown !== undefined) throw wrongReply(known.join(', '), unknown);
   if (answer.kind !== request.kind) {
     throw wrongReply(`"kind": "${request.kind}"`, answer.kind ?? 'no kind');
   }
-  if (request.kind === 'room' && request.publish && answer.publish === false) {
+  if (publish && answer.publish === false) {
     return { allow: false, code: 'publish_not_allowed' };
   }
   const { notAfter } = answer;

@@ -11,7 +11,7 @@ export const DETAILS = {
   credential_expired: 'The session has ended; sign in again.',
   rate_limited: 'Too many wrong keys; a right one is taken at any time.',
   not_found:
-    'There is nothing at this address; the API reference is at GET /docs. /directory and / need ADMIN_API_KEY or ADMIN_KEYS_FILE.',
+    'There is nothing at this address; the API reference is at GET /docs. Without ADMIN_API_KEY or ADMIN_KEYS_FILE, / and /directory are not there.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',
 } as const;
 

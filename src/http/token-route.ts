@@ -8,7 +8,7 @@ import { ERROR_CODES, type ErrorCode, invalidRequest, ServiceError } from '../er
 import { ZEGO_RULES, zegoRefusal } from '../identifiers.ts';
 import { nearMiss } from '../messages/nearest.ts';
 import { printable } from '../messages/printable.ts';
-import { tokenLifetime } from '../token/lifetime.ts';
+import { MIN_LIFETIME_SECONDS, tokenLifetime } from '../token/lifetime.ts';
 import type { Generate } from '../token04/index.ts';
 import type { Admission } from './admission.ts';
 import { type AuditEvent, auditContext, auditHooks } from './audit.ts';
@@ -186,7 +186,8 @@ function nearMissRefusal(body: unknown, fields: readonly string[]): ServiceError
     if (fields.includes(name)) continue;
     const meant = nearMiss(name, fields);
     const message = `is not known; did you mean ${meant}?`;
-    if (meant) return invalidRequest(message, `/${name}`);
+    if (meant)
+      return invalidRequest(message, `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
   }
   return undefined;
 }
@@ -221,7 +222,14 @@ function expiryOf(
   const sessionEndsAt = outlivesSession ? undefined : credential.expiresAt;
   const lifetime = tokenLifetime({ now, ttlSeconds, notAfter: decision.notAfter, sessionEndsAt });
   if ('code' in lifetime) {
-    throw new ServiceError(lifetime.code === 'video_ended' ? tooShort : lifetime.code);
+    if (lifetime.code !== 'video_ended' || tooShort === 'video_ended') {
+      throw new ServiceError(lifetime.code);
+    }
+    // The code alone would say that the user may not enter at all.
+    const received = `${Number(decision.notAfter) - now} s`;
+    throw new ServiceError(tooShort, {
+      reason: { code: 'ends_too_soon', expected: `at least ${MIN_LIFETIME_SECONDS} s`, received },
+    });
   }
   return lifetime.expireAt;
 }

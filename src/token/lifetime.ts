@@ -1,7 +1,7 @@
 import type { UnixSeconds } from '../access/access.ts';
 
 /** A token with a shorter lifetime is useless to ZEGO's players. */
-const MIN_LIFETIME_SECONDS = 10;
+export const MIN_LIFETIME_SECONDS = 10;
 
 /** The limits of a token's lifetime, in Unix seconds. */
 export type LifetimeBounds = {

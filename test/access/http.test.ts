@@ -18,6 +18,8 @@ const QUESTION = {
   videoAccess: [{ room: 'room', videos: ['*'] }],
 };
 
+const ROOM = { ...QUESTION, kind: 'room', publish: false } as const;
+
 let server: Server;
 let canary: Server;
 let respond: RequestListener;
@@ -270,15 +272,24 @@ describe('a backend in trouble', () => {
     expect(asked).toBe(before);
     expect(Math.max(...times)).toBeLessThan(50);
     expect(access.healthy()).toBe(false);
-    answering(200, '{"allow":true}');
+    await expect(access.checkEntry(ROOM, NOW)).rejects.toMatchObject(UNAVAILABLE);
+    const probed = Promise.withResolvers<unknown>();
+    respond = async (request, response) => {
+      const { kind } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+      if (kind === 'room') probed.resolve(once(response, 'close'));
+      response.end('{"allow":true}');
+    };
     const answer = () => access.check(QUESTION, NOW).catch(() => null);
     await expect.poll(answer, { timeout: 7_000 }).toEqual({ allow: true });
     expect(access.healthy()).toBe(true);
+    // It has a breaker of its own, and its probe gets no answer about rooms.
+    await probed.promise;
+    for (let i = 0; i < 5; i++) await answer();
+    expect(access.entryHealthy?.('room')).toBe(false);
   });
 });
 
 describe('a backend that does not know a kind of token', () => {
-  const ROOM = { ...QUESTION, kind: 'room', publish: false } as const;
   const BASIC = { ...QUESTION, kind: 'basic' } as const;
   const answers: [status: number, body: string][] = [
     [200, '{"allow":true}'],

@@ -1,5 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
-import { VideoTokenError } from '../../client/src/index.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createVideoTokenClient, VideoTokenError } from '../../client/src/index.ts';
 import {
   type Answer,
   answering,
@@ -122,6 +122,49 @@ describe('get after a failure that lasts', () => {
   it('throws network_error when nothing listens at the address', async () => {
     const error = await errorOf(clientOf('http://127.0.0.1:9').get(WANTED));
     expect(error).toMatchObject({ code: 'network_error', action: 'retry', status: undefined });
+  });
+});
+
+describe('get in a page, without an answer that the page may read', () => {
+  /** The browser shows no answer to the page but those of `shown`. */
+  async function codesOf(origin: string, url: string, isUp: boolean, ...shown: Response[]) {
+    useFakeTime();
+    vi.stubGlobal('location', { origin });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const probes: string[] = [];
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const answer = init?.mode === 'no-cors' ? undefined : shown.shift();
+      if (answer) return answer;
+      if (init?.mode === 'no-cors') probes.push(String(input));
+      if (init?.mode !== 'no-cors' || !isUp) throw new TypeError('Failed to fetch');
+      return Response.error();
+    };
+    const client = createVideoTokenClient({ url, credential: 'jwt', fetch });
+    const codes: string[] = [];
+    const ask = client.get({ ...WANTED, onRetry: ({ code }) => void codes.push(code) });
+    const last = ask.catch(({ code }: VideoTokenError) => code);
+    await vi.advanceTimersByTimeAsync(120_000);
+    return { codes: [...codes, await last], probes };
+  }
+
+  const URL = `${SERVICE}/video-token`;
+
+  it.each<[string, string, string, boolean, string]>([
+    ['something answers', 'https://app.example', URL, true, 'origin_not_allowed'],
+    ['nothing answers', 'https://app.example', URL, false, 'network_error'],
+    ['the page is in a sandbox', 'null', URL, true, 'network_error'],
+    ['the page is in a sandbox, and the address relative', 'null', '/x', true, 'network_error'],
+    ['the page is of the service', SERVICE, URL, true, 'network_error'],
+  ])('where %s', async (_what, origin, url, isUp, code) => {
+    const { codes } = await codesOf(origin, url, isUp);
+    expect(codes).toEqual(codes.map(() => code));
+  });
+
+  it('does not take a proxy for the service once it has read an answer', async () => {
+    const busy = Response.json({ code: 'overloaded', action: 'retry' }, { status: 503 });
+    const { codes, probes } = await codesOf('https://app.example', URL, true, busy);
+    expect(codes.slice(0, 2)).toEqual(['overloaded', 'network_error']);
+    expect(probes).toEqual([]);
   });
 });
 

@@ -639,7 +639,10 @@ export function describeDirectory(name: string, open: () => Promise<Database>): 
         async function* lines() {
           yield Buffer.from('{"type":"user","id":"alice"}\n');
           await delay(30);
-          const others = Array.from({ length: 900 }, (_, n) => `{"type":"user","id":"user-${n}"}\n`);
+          const others = Array.from(
+            { length: 900 },
+            (_, n) => `{"type":"user","id":"user-${n}"}\n`,
+          );
           yield Buffer.from(others.join(''));
         }
         await importDirectory(store, lines(), { author: OPS });

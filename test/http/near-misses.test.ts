@@ -35,15 +35,20 @@ NEAR.push(
     'usrId',
     'uesrId',
     'userIds',
+    'user/Id',
+    'user~Id',
   ].map((written): [string, string] => [written, 'userId']),
 );
+
+/** RFC 6901 section 3. */
+const pointerTo = (name: string) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 it.each(NEAR)('the field %s is refused with what was meant', async (written, meant) => {
   // What was meant is there as well: the other one would be ignored.
   const answer = await ask(videos(), { body: { ...BODY, [written]: 'somebody else' } });
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   expect(answer.body.errors).toEqual([
-    { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
+    { path: pointerTo(written), message: `is not known; did you mean ${meant}?` },
   ]);
 });
 
@@ -76,7 +81,7 @@ it.each(
   const answer = await ask(all(), { path, body: { ...body, [written]: 'somebody else' } });
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   expect(answer.body.errors).toEqual([
-    { path: `/${written}`, message: `is not known; did you mean ${meant}?` },
+    { path: pointerTo(written), message: `is not known; did you mean ${meant}?` },
   ]);
 });
 

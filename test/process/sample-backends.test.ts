@@ -68,6 +68,21 @@ for (const [program, name] of [
       },
     );
 
+    it.each(['x', '', 'null', '{"kind":"unknown","userId":"User_123"}'])(
+      'answers 400 to a question that it does not understand, %j, and goes on',
+      async (body) => {
+        const ask = (text: string) =>
+          fetch(url, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${SECRET}` },
+            body: text,
+          });
+        expect((await ask(body)).status).toBe(400);
+        const denied = await ask('{"userId":"nobody","requestId":"1"}');
+        expect(await denied.json()).toEqual({ allow: false, code: 'user_not_allowed' });
+      },
+    );
+
     it('answers 401 to who does not know the secret', async () => {
       expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401);
     });
