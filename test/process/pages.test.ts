@@ -81,33 +81,77 @@ const RUN: { page: string; blocks: number[]; before?: string; prints: string[] }
   },
 ];
 
-/** Where the other blocks are run, or why they are not. */
-const ELSEWHERE: [page: string, begins: string, where: string][] = [
+/**
+ * Where the other blocks are run, or why they are not. A test elsewhere takes the same steps in a way of its own, so its
+ * blocks stand here whole: who changes one looks at that test again.
+ */
+const ELSEWHERE: [page: string, block: string, where: string][] = [
   ['README.md', 'npm ci && npm run demo', 'test/process/demo.test.ts'],
-  ['client/README.md', 'npm ci', 'test/browser/package.test.ts'],
-  ['client/README.md', 'npm install ../', 'test/browser/package.test.ts'],
-  ['docs/integration/web.md', 'npm ci', 'test/browser/package.test.ts'],
-  ['docs/integration/web.md', 'npm init', 'test/browser/package.test.ts'],
+  [
+    'client/README.md',
+    `npm ci
+npm pack -w client`,
+    'test/browser/package.test.ts',
+  ],
+  [
+    'client/README.md',
+    'npm install ../zego-video-token/zego-video-token-client-*.tgz',
+    'test/browser/package.test.ts',
+  ],
+  [
+    'docs/integration/web.md',
+    `npm ci
+npm pack -w client
+export ZEGO_APP_ID=1234567890
+export ZEGO_SERVER_SECRET=$(npx node -p "crypto.randomUUID().replaceAll('-', '')")
+export AUTH_JWT_SECRET=for-development-on-this-machine-only
+export CORS_ORIGINS=http://localhost:5173
+npm run -s cli -- directory import examples/directory.ndjson
+npm start`,
+    'test/browser/package.test.ts',
+  ],
+  [
+    'docs/integration/web.md',
+    `npm init -y
+npm install ../zego-video-token/zego-video-token-client-*.tgz vite jose`,
+    'test/browser/package.test.ts',
+  ],
   [
     'docs/integration/generated-clients.md',
-    'npm install openapi',
+    `npm install openapi-fetch && npm install --save-dev openapi-typescript typescript@5
+npx openapi-typescript openapi.yaml --output video-token.ts`,
     'test/generated-clients/clients.test.ts',
   ],
   [
     'docs/integration/generated-clients.md',
-    'npm install zod',
+    `npm install zod && npm install --save-dev orval
+npx orval`,
     'test/generated-clients/clients.test.ts',
   ],
   ['docs/identity-providers.md', 'AUTH_', 'variables'],
-  ['docs/identity-providers.md', 'pbpaste', 'test/process/jwt.test.ts'],
+  [
+    'docs/identity-providers.md',
+    'pbpaste | npm run -s cli -- explain --jwt -',
+    'test/process/jwt.test.ts',
+  ],
   ['docs/deployment.md', 'apt-get', 'not run'],
   ['docs/deployment.md', 'cat >/usr', 'not run'],
   ['docs/deployment.md', 'cp deploy/systemd', 'not run'],
   ['docs/operations/first-hour.md', 'cp .env', 'not run'],
   ['docs/operations/first-hour.md', 'kubectl', 'not run'],
   ['docs/operations/worst-hour.md', 'alias', 'not run'],
-  ['docs/operations/worst-hour.md', 'docker exec', 'test/outage/sqlite-replaced.test.ts'],
-  ['docs/operations/worst-hour.md', 'createdb', 'test/process/backup.test.ts'],
+  [
+    'docs/operations/worst-hour.md',
+    `docker exec zego-video-token sh -c 'cd data && mv access.db access-broken.db && mv restored.db access.db'`,
+    'test/outage/sqlite-replaced.test.ts',
+  ],
+  [
+    'docs/operations/worst-hour.md',
+    `createdb --owner access restored          # access: the role of the old DATABASE_URL; or CREATE DATABASE restored OWNER access
+DATABASE_URL_FILE= DATABASE_URL=postgres://…/restored ACCESS_MODE=postgres \\
+  zego-video-token directory import --restore - <directory-2026-11-24.ndjson`,
+    'test/process/backup.test.ts',
+  ],
   ['docs/operations/worst-hour.md', 'docker compose', 'not run'],
   ['docs/operations/worst-hour.md', 'kubectl', 'not run'],
   ['docs/troubleshooting.md', 'docker run', 'not run'],
@@ -124,10 +168,13 @@ it.each(PAGES)('each command of %s is run by a test, or the page says that it wa
   const text = readFileSync(join(ROOT, page), 'utf8');
   for (const [index, block] of blocksOf(page).entries()) {
     if (RUN.some((one) => one.page === page && one.blocks.includes(index))) continue;
-    const [, , where] =
+    const [, known, where] =
       ELSEWHERE.find(([name, begins]) => name === page && block.startsWith(begins)) ?? [];
     expect(where, `${page}: ${block}`).toBeDefined();
-    if (where?.startsWith('test/')) expect(existsSync(join(ROOT, where)), where).toBe(true);
+    if (where?.startsWith('test/')) {
+      expect(existsSync(join(ROOT, where)), where).toBe(true);
+      expect(block.trimEnd(), `${page}, run by ${where}`).toBe(known);
+    }
     if (where === 'not run') expect(text).toMatch(/not run|nothing was published/i);
   }
 });
