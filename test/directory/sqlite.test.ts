@@ -103,6 +103,20 @@ describe.each([true, false])('a program by hand, with foreign keys %s', (foreign
     expect(rows()).toEqual(LINKS);
   });
 
+  it.each([
+    ['users', 'alice'],
+    ['rooms', 'room'],
+    ['videos', 'film'],
+  ])('UPDATE OR REPLACE of %s to the id of another is refused', async (table, id) => {
+    const { db, rows } = await openByHand(foreignKeys);
+    db.exec(`INSERT INTO ${table} (id) VALUES ('fresh')`);
+    expect(() => db.exec(`UPDATE OR REPLACE ${table} SET id = '${id}' WHERE id = 'fresh'`)).toThrow(
+      `UNIQUE constraint failed: ${table}.id`,
+    );
+    expect(rows()).toEqual(LINKS);
+    db.exec(`UPDATE ${table} SET id = 'free' WHERE id = 'fresh'`);
+  });
+
   it('replaces a film with its licence, and none of the others stays', async () => {
     const { db, rows } = await openByHand(foreignKeys);
     db.exec(`REPLACE INTO videos (id, available_until) VALUES ('film', 1)`);

@@ -55,6 +55,13 @@ CREATE TRIGGER videos_referenced BEFORE UPDATE ON videos WHEN NOT (OLD.id IS NEW
 
 CREATE TRIGGER room_members_referenced BEFORE UPDATE ON room_members WHEN NOT (OLD.user_id IS NEW.user_id AND OLD.room_id IS NEW.room_id) AND EXISTS (SELECT 1 FROM room_hosts WHERE room_id = OLD.room_id AND user_id = OLD.user_id) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
 
+-- UPDATE OR REPLACE would delete an entry without a change, and give what it leaves to another.
+CREATE TRIGGER users_taken BEFORE UPDATE ON users WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM users WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: users.id'); END;
+
+CREATE TRIGGER rooms_taken BEFORE UPDATE ON rooms WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM rooms WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: rooms.id'); END;
+
+CREATE TRIGGER videos_taken BEFORE UPDATE ON videos WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM videos WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: videos.id'); END;
+
 -- REPLACE keeps the other licences of a film there, which its new one may not have.
 CREATE TRIGGER videos_replaced AFTER INSERT ON videos WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
 
