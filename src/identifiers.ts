@@ -77,7 +77,7 @@ export const HASHED_LENGTH = 34;
 export const ZIM_MAX_BYTES = 32;
 const REFUSED_BY_ZIM = /[^A-Za-z0-9~!@#$%^&()_+=\-;.<>]/u;
 
-/** Why ZIM refuses a user id that ZEGO's other products take; undefined if it accepts it. Never quotes the id. */
+/** Why ZIM refuses a user id that ZEGO's other products accept; undefined if it accepts it. Never quotes the id. */
 export function zimRefusal(id: string): { expected: string; received: string } | undefined {
   const expected = `at most ${ZIM_MAX_BYTES} bytes: ASCII letters, digits and ~!@#$%^&()_+=-;.<>`;
   const received = firstOf(REFUSED_BY_ZIM, id);

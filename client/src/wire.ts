@@ -1,7 +1,7 @@
 // Made from openapi.yaml by `npm run client:types`.
 export interface VideoTokenRequest {
   /**
-   * The room that the user is logged in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
+   * The room that the user is logged in to. ZEGO accepts at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
    */
   roomId: string;
   /**
@@ -31,7 +31,7 @@ export interface VideoToken {
 
 export interface RoomTokenRequest {
   /**
-   * The room to log in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
+   * The room to log in to. ZEGO accepts at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.
    */
   roomId: string;
   /**

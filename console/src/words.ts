@@ -225,7 +225,7 @@ const en = {
     restoreEffect: (rooms: string) =>
       `Rooms that show it: ${rooms}. Their members can watch it at once, as far as its licences allow it.`,
     tokensUntil: (time: string) =>
-      `Tokens that are out stay valid until ${time} at the latest: ZEGO takes none back.`,
+      `Tokens that are out stay valid until ${time} at the latest: ZEGO revokes none.`,
     logged: (name: string) => `The list of changes will name ${name}.`,
   },
   failure: {

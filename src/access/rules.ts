@@ -9,6 +9,7 @@ import type {
   EntryFacts,
   Explanation,
   Licence,
+  RoomRequest,
   UnixSeconds,
 } from './access.ts';
 
@@ -241,7 +242,7 @@ export function decideEvening(
   return { atStart, atEnd: decide(facts, { country }, end) };
 }
 
-type Question = { userId: string; roomId: string; publish: boolean };
+type RoomContext = Pick<RoomRequest, 'userId' | 'roomId' | 'publish'>;
 
 /** The rules of a video that are about the user and the room alone. */
 const ENTER: readonly Rule[] = RULES.filter(
@@ -251,13 +252,13 @@ const ENTER: readonly Rule[] = RULES.filter(
 const MAY_PUBLISH = 'user may publish';
 
 /** Who may enter, and who of these may publish. */
-export function decideRoom(facts: EntryFacts, question: Question): EntryDecision {
+export function decideRoom(facts: EntryFacts, question: RoomContext): EntryDecision {
   const { code } = explainRoom(facts, question);
   return code === undefined ? { allow: true } : { allow: false, code };
 }
 
 /** The result of each rule; `code` is that of the first one that does not hold. */
-export function explainRoom(facts: EntryFacts, question: Question): EntryExplanation {
+export function explainRoom(facts: EntryFacts, question: RoomContext): EntryExplanation {
   const known: AccessFacts = {
     user: facts.user,
     room: facts.room && { ...facts.room, hasVideo: false },
@@ -277,7 +278,7 @@ export function explainRoom(facts: EntryFacts, question: Question): EntryExplana
   };
 }
 
-function publishRule({ room }: EntryFacts, { userId, roomId }: Question) {
+function publishRule({ room }: EntryFacts, { userId, roomId }: RoomContext) {
   const code: EntryDenial = 'publish_not_allowed';
   const about = { rule: MAY_PUBLISH, code };
   if (!room) return { ...about, holds: null, fact: 'could not be checked: there is no such room' };

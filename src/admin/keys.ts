@@ -42,7 +42,7 @@ const SAFE_METHODS = ['GET', 'HEAD'];
 
 /**
  * A hook that refuses requests without a key or a session, and those of a key whose role is too small. A right key
- * is taken however many wrong ones came before.
+ * is accepted however many wrong ones came before.
  */
 export function requireKey(options: KeyOptions, failures: Counter) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {

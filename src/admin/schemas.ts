@@ -9,7 +9,7 @@ export const DETAILS = {
   credential_invalid:
     'The key in the header Authorization is neither ADMIN_API_KEY nor one of ADMIN_KEYS_FILE.',
   credential_expired: 'The session has ended; sign in again.',
-  rate_limited: 'Too many wrong keys; a right one is taken at any time.',
+  rate_limited: 'Too many wrong keys; a right one is accepted at any time.',
   not_found:
     'There is nothing at this address; the API reference is at GET /docs. Without ADMIN_API_KEY or ADMIN_KEYS_FILE, / and /directory are not there.',
   unsupported_media_type: 'Send application/json in UTF-8, and an import as application/x-ndjson.',

@@ -61,7 +61,7 @@ export function sessionRoutes(
           operationId: 'signOut',
           summary: 'End the session of this browser',
           response: {
-            204: z.null().meta({ description: 'The cookie is taken back.' }),
+            204: z.null().meta({ description: 'The cookie is deleted.' }),
             ...REFUSED,
           },
         },

@@ -14,7 +14,7 @@ export type Session = {
   expiresAt: number;
 };
 
-/** Signed sessions: replicas keep none, and each takes the cookies of the others. */
+/** Signed sessions: replicas keep none, and each accepts the cookies of the others. */
 export type Sessions = {
   start(key: AdminKey, now: number): Session & { value: string };
   /** The session of a cookie's value; undefined for a forged one, one that has ended, and one whose key is gone. */

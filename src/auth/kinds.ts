@@ -39,7 +39,7 @@ const BINDINGS = ['jkt', 'x5t#S256', 'jwk', 'jwe', 'kid', 'jku', 'osc'] as const
 
 const URI = /^[a-z][a-z0-9+.-]*:./i;
 
-/** The provider settings that decide which kinds of tokens are taken. */
+/** The provider settings that decide which kinds of tokens are accepted. */
 export type KindRules = Pick<Provider, 'senderConstrained' | 'otherKind' | 'requiredClaims'>;
 
 /**

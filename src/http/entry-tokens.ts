@@ -29,7 +29,7 @@ const userId = userIdSchema.optional().meta({
 const roomBodySchema = strictBody({
   roomId: roomIdSchema.meta({
     description:
-      "The room to log in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
+      "The room to log in to. ZEGO accepts at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
   }),
   publish: z.boolean().optional().meta({
     description: 'True for a token with which the user may send streams; false by default.',
@@ -133,7 +133,7 @@ function refuseForZim(userId: string): void {
   if (!refusal) return;
   const { expected, received } = refusal;
   throw new ServiceError('user_not_allowed', {
-    detail: `ZIM takes user ids of ${expected}; this one has ${received}. It is the user id of this service that has to change.`,
+    detail: `ZIM accepts user ids of ${expected}; this one has ${received}. It is the user id of this service that has to change.`,
     reason: { code: 'user_id_refused_by_zim', expected, received },
   });
 }

@@ -198,7 +198,7 @@ function refuseRoomId(roomId: string): void {
   if (!refusal) return;
   const { expected, received, zegoError } = refusal;
   throw invalidRequest(
-    `ZEGO takes ${expected}; got ${received} (ZEGO error ${zegoError})`,
+    `ZEGO accepts ${expected}; got ${received} (ZEGO error ${zegoError})`,
     '/roomId',
   );
 }

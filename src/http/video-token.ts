@@ -16,7 +16,7 @@ const bodySchema = z
   .object({
     roomId: roomIdSchema.meta({
       description:
-        "The room that the user is logged in to. ZEGO takes at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
+        "The room that the user is logged in to. ZEGO accepts at most 127 ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\; with ZEGO_ID_RULE=off, at most 128 bytes of UTF-8, valid Unicode, no control characters.",
     }),
     videoId: videoIdSchema.meta({
       description:

@@ -141,7 +141,7 @@ export const CAUSES: Readonly<Record<string, Row>> = {
   Z_DATA_ERROR: ['the file is damaged', 'copy it again'],
   WRONGPASS: ['the password is wrong', 'check the user and the password'],
   NOAUTH: ['the server asks for a password', 'put the password into the URL'],
-  READONLY: ['it is a replica, which takes no writes', 'use the address of the primary'],
+  READONLY: ['it is a replica, which accepts no writes', 'use the address of the primary'],
   LOADING: ['it is still loading its data', 'wait until it is ready'],
   MASTERDOWN: ['it is a replica without its primary', 'use the address of the primary'],
   REDIS_CLUSTER: [

@@ -4,7 +4,7 @@ import type { Terminal } from './terminal.ts';
 
 const KEY_BYTES = 32;
 
-/** Prints a new key, and the line of ADMIN_KEYS_FILE that takes it. */
+/** Prints a new key, and the line of ADMIN_KEYS_FILE that accepts it. */
 export function makeAdminKey(name: string, role: 'read' | 'write', terminal: Terminal): void {
   const key = randomBytes(KEY_BYTES).toString('base64url');
   const line = JSON.stringify(adminKey(name, key, role));

@@ -19,7 +19,7 @@ export type Trial = {
   check(settings: Settings): Promise<ExplainedClaim[]>;
 };
 
-/** Settings with which the service has taken the JWT, or why there are none. */
+/** Settings with which the service has accepted the JWT, or why there are none. */
 export type Advice = { settings: string[]; why?: string };
 
 const ROUNDS = 12;
@@ -40,7 +40,7 @@ const ENCODINGS = ['text', 'base64', 'base64url', 'hex'];
 const PLAIN_VALUE = /^[\w.~:/@+=%-]{1,200}$/;
 
 /**
- * Looks for settings that let the service take a JWT: it changes one thing after the other that a check refuses, and
+ * Looks for settings that make the service accept a JWT: it changes one thing after the other that a check refuses, and
  * tries the result. Keys that are configured stay as they are; nothing of a JWT counts that they do not verify.
  */
 export async function adviseSettings(trial: Trial): Promise<Advice> {
@@ -127,7 +127,7 @@ function findProvider({ alg, claims: { iss } }: Trial): Settings | string {
 }
 
 const OTHER_ALGORITHM = 'none of the configured keys can have signed it: its alg is another';
-const NOTHING_FOUND = 'no setting was found that takes it';
+const NOTHING_FOUND = 'no setting was found that makes the service accept it';
 
 function changeAlgorithm(settings: Settings, { alg }: Trial): Settings | string {
   const isKnown = /^(?:HS|RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/.test(alg);

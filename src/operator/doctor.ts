@@ -88,7 +88,7 @@ async function* examine(
     yield {
       check: 'configuration',
       ok: true,
-      detail: 'JWTs are taken without an audience',
+      detail: 'JWTs are accepted without an audience',
       fix: NO_AUDIENCE,
     };
   }

@@ -37,8 +37,7 @@ const WHERE_TO_LOOK: Record<KnownCode, string> = {
     'Directory: regions of the video, or of its licences. No country in the log: set COUNTRY_HEADER and TRUST_PROXY. explain --country C asks for one.',
   publish_not_allowed:
     'Room token: publish of the room is nobody, or hosts and the user is none of hostIds; in claims mode, no entry of the room has "publish": true.',
-  read_only_key:
-    'Directory API: the key has the role read in ADMIN_KEYS_FILE; take one with write.',
+  read_only_key: 'Directory API: the key has the role read in ADMIN_KEYS_FILE; use one with write.',
   precondition_failed:
     'Directory API: somebody else changed the entry first; GET /directory/changes has who.',
   https_required:

@@ -112,7 +112,7 @@ function problemOf({ code, message }: Token04Error, token: string, given: Expect
 const PREVIOUS_SECRET: Problem = {
   code: 'previous_secret',
   message:
-    'Made with the previous ServerSecret: ZEGO takes only the active one. Ask for a new token.',
+    'Made with the previous ServerSecret: ZEGO accepts only the active one. Ask for a new token.',
   zegoError: ZEGO.signature,
 };
 
@@ -131,7 +131,7 @@ function claimProblems(claims: Token04Claims, { appId, userId, now }: Expectatio
   }
   const refusal = zegoRefusal(claims.userId, ZEGO_RULES.user);
   if (refusal) {
-    const message = `ZEGO takes user ids of ${refusal.expected}; got ${refusal.received}.`;
+    const message = `ZEGO accepts user ids of ${refusal.expected}; got ${refusal.received}.`;
     add('user_id_refused', message, refusal.zegoError);
   }
   if (claims.expireAt > LATEST_SECONDS || claims.createdAt > LATEST_SECONDS) {
@@ -175,7 +175,7 @@ function readPayload(
   }
   const refusal = fields.roomId && zegoRefusal(fields.roomId, ZEGO_RULES.room);
   if (refusal) {
-    const message = `ZEGO takes room ids of ${refusal.expected}; got ${refusal.received}.`;
+    const message = `ZEGO accepts room ids of ${refusal.expected}; got ${refusal.received}.`;
     add('room_id_refused', message, refusal.zegoError);
   }
   if (roomId !== undefined && kind !== 'basic' && fields.roomId !== roomId) {
@@ -218,7 +218,8 @@ function render(
     ];
     lines.push(table(terminal, rows), '');
   }
-  if (problems.length === 0) lines.push(verdict(terminal, true, 'ZEGO would take this token now.'));
+  if (problems.length === 0)
+    lines.push(verdict(terminal, true, 'ZEGO would accept this token now.'));
   for (const { code, message, zegoError } of problems) {
     const hint = terminal.style('dim', `(${code}${zegoError ? `, ZEGO error ${zegoError}` : ''})`);
     lines.push(verdict(terminal, false, `${printable(message)} ${hint}`));

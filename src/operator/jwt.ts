@@ -28,7 +28,7 @@ export type AuthSource = {
 type Diagnosis = { accepted: boolean; checks: ExplainedClaim[] } & Advice;
 
 /**
- * Prints which checks refuse a JWT, and settings with which the service has taken it, if there are any; returns the exit
+ * Prints which checks refuse a JWT, and settings with which the service has accepted it, if there are any; returns the exit
  * code. Prints neither the JWT nor user data.
  *
  * @param file a path, or `-` for standard input; a JWT as an argument would stay in the shell history
@@ -54,7 +54,7 @@ export async function explainJwt(
       );
     }
     terminal.print();
-    if (diagnosis.accepted) terminal.print('The service takes this JWT.');
+    if (diagnosis.accepted) terminal.print('The service accepts this JWT.');
     else if (diagnosis.settings.length > 0) terminal.print('Settings for JWTs like this one:');
     for (const line of diagnosis.settings) terminal.print(`  ${line}`);
     if (diagnosis.why) terminal.print(terminal.wrap(`No settings are proposed: ${diagnosis.why}.`));

@@ -1,6 +1,6 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 
-/** Why a text is not a token04 that ZEGO takes. */
+/** Why a text is not a token04 that ZEGO accepts. */
 export type Mistake = { code: string; message: string };
 
 /** Bytes that some generator laid out in its own way. */

@@ -11,7 +11,7 @@ const ZEGO_PAGES = {
 
 const INSPECT = 'Run inspect with the token that the client used.';
 const ID =
-  "ZEGO takes ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\ in ids; AUTH_USER_ID=hash makes user ids that it takes.";
+  "ZEGO accepts ASCII letters, digits and ~!@#$%^&*()_+=-`;',.<>\\ in ids; AUTH_USER_ID=hash makes user ids that it accepts.";
 const SECOND_LOGIN =
   'Give each device a user id of its own; the second login with one id ends the first.';
 const RENEW = 'Ask this service for a new token before it ends, and pass it to renewToken.';
@@ -120,7 +120,7 @@ export const ZEGO_CODES: Readonly<Record<string, ZegoCode>> = {
   6000103: {
     sdk: 'ZIM',
     means: 'The token is not valid.',
-    look: `${INSPECT} ZIM takes basic tokens (inspect --for basic).`,
+    look: `${INSPECT} ZIM accepts basic tokens (inspect --for basic).`,
   },
   6000106: { sdk: 'ZIM', means: 'The token has expired.', look: RENEW },
   6000107: {

@@ -141,7 +141,7 @@ export function createFileLog(logger: Logger): (change: FileChange) => void {
 const NO_AUDIENCE =
   'whoever gets a JWT of this issuer, for any of its apps, can sign in here; set AUTH_AUDIENCE as soon as its JWTs have an aud';
 
-/** Warns of issuers whose JWTs are taken for having no audience (AUTH_AUDIENCE=none). */
+/** Warns of issuers whose JWTs are accepted for having no audience (AUTH_AUDIENCE=none). */
 export function warnOfNoAudience(
   { providers, introspection }: Config['auth'],
   logger: Logger,
@@ -150,7 +150,7 @@ export function warnOfNoAudience(
   for (const { audience, issuers } of all) {
     if (audience !== null) continue;
     const issuer = issuers[0]?.canonical;
-    logger.warn({ issuer, fix: NO_AUDIENCE }, 'JWTs are taken without an audience');
+    logger.warn({ issuer, fix: NO_AUDIENCE }, 'JWTs are accepted without an audience');
   }
 }
 

@@ -74,7 +74,7 @@ describe('a user id', () => {
 
   it.each([
     ['as it is', { strict: false, hashKey: undefined }, 64],
-    ['that ZEGO takes', { strict: true, hashKey: undefined }, 1_024],
+    ['that ZEGO accepts', { strict: true, hashKey: undefined }, 1_024],
     ['that is mapped', { strict: false, hashKey: KEY }, 1_024],
   ])('%s has a subject of a bounded length', (_, ids, longest) => {
     expect(subjectProblem('a'.repeat(longest), ids)).toBeUndefined();
@@ -82,7 +82,7 @@ describe('a user id', () => {
     expect(subjectProblem('', ids)).toMatch(/\w/);
   });
 
-  it('that is mapped is always one that ZEGO takes', () => {
+  it('that is mapped is always one that ZEGO accepts', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.webUrl(), (subject, issuer) => {
         const id = toUserId(subject, { issuer }, { strict: true, hashKey: KEY });

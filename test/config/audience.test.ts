@@ -44,7 +44,7 @@ describe('no audience', () => {
     expect(auth.providers).toMatchObject([{ audience: null }]);
     expect(warnings(auth)).toEqual([
       expect.objectContaining({
-        msg: 'JWTs are taken without an audience',
+        msg: 'JWTs are accepted without an audience',
         fix: expect.stringContaining('can sign in here'),
       }),
     ]);

@@ -185,7 +185,7 @@ describe('a basic token', () => {
     const answer = await askFor(zim, 'basic', {}, { sub: id });
     expect(answer.status).toBe(isTaken ? 200 : 403);
     if (!isTaken) {
-      expect(answer.body.detail).toContain('ZIM takes user ids of at most 32 bytes');
+      expect(answer.body.detail).toContain('ZIM accepts user ids of at most 32 bytes');
       expect(answer.body.detail).not.toContain(id);
     }
     const other = await openApp({ entry: { basic: 'on' }, more, videoToken });

@@ -81,7 +81,7 @@ it.each([
   expectProblem(answer, 400, 'invalid_request', 'fix_request');
   const [{ path, message }] = answer.body.errors;
   expect(path).toBe('/roomId');
-  expect(message).toMatch(/^ZEGO takes at most 127 ASCII letters, digits and /);
+  expect(message).toMatch(/^ZEGO accepts at most 127 ASCII letters, digits and /);
   expect(message).toContain(`got ${got} (ZEGO error ${error})`);
 });
 

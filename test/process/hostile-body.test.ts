@@ -9,7 +9,7 @@ let service: Service;
 let authorization: string;
 
 beforeAll(async () => {
-  // Here ids are data: what ZEGO takes of them is tested elsewhere.
+  // Here ids are data: what ZEGO accepts of them is tested elsewhere.
   service = await startService({ ZEGO_ID_RULE: 'off', ROOM_TOKENS: 'on', BASIC_TOKENS: 'on' });
   authorization = `Bearer ${await signFreshJwt()}`;
   return service.stop;

@@ -21,7 +21,7 @@ describe('explain --jwt', () => {
     const piped = await cli(['explain', '--jwt', '-'], { env, input: make() });
     expect(piped).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('The service takes this JWT.'),
+      stdout: expect.stringContaining('The service accepts this JWT.'),
     });
     expect(await cli(['doctor', '--jwt', file], { env })).toEqual(piped);
   });

@@ -54,7 +54,7 @@ const RUN: { page: string; blocks: number[]; before?: string; prints: string[] }
     blocks: [0, 1],
     before:
       'export AUTH_JWT_SECRET=0123456789-0123456789-0123456789 ZEGO_APP_ID=1 ZEGO_SERVER_SECRET=0123456789abcdef0123456789abcdef',
-    prints: ['The service takes this JWT.'],
+    prints: ['The service accepts this JWT.'],
   },
   {
     page: 'docs/integration/server.md',

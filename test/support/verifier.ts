@@ -4,7 +4,7 @@ import { providerSchema } from '../../src/config/identity/provider.ts';
 import { NOW } from './clock.ts';
 import { rejectionOf } from './errors.ts';
 
-/** Ids as they come: what ZEGO takes has tests of its own. */
+/** Ids as they come: what ZEGO accepts has tests of its own. */
 const ANY_IDS = { strict: false, hashKey: undefined };
 
 /** A verifier with everything that it reported, in order. */

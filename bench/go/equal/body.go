@@ -196,7 +196,7 @@ const (
 	maxZegoRoom    = 127
 )
 
-// zegoRefusal says what ZEGO takes and what it got instead, and the number of its error.
+// zegoRefusal says what ZEGO accepts and what it got instead, and the number of its error.
 func zegoRefusal(id string, maxBytes, charactersError int) (expected, received string, zegoError int) {
 	for _, r := range id {
 		isPlain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
@@ -219,5 +219,5 @@ func refuseRoomID(roomID string) *refusal {
 	if received == "" {
 		return nil
 	}
-	return invalid("/roomId", fmt.Sprintf("ZEGO takes %s; got %s (ZEGO error %d)", expected, received, zegoError))
+	return invalid("/roomId", fmt.Sprintf("ZEGO accepts %s; got %s (ZEGO error %d)", expected, received, zegoError))
 }

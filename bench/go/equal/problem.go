@@ -39,7 +39,7 @@ var problems = map[string]problemType{
 	"region_not_allowed":     {403, "Region not allowed", "This video may not be watched in your country.", "choose_another_video"},
 	"not_found":              {404, "Not found", "There is nothing at this address; tokens are at POST /video-token.", "fix_request"},
 	"method_not_allowed":     {405, "Method not allowed", "This address knows other methods; see the header Allow.", "fix_request"},
-	"body_too_large":         {413, "Body too large", "The body is longer than this route takes: 16 kB for a request for a token.", "fix_request"},
+	"body_too_large":         {413, "Body too large", "The body is longer than this route accepts: 16 kB for a request for a token.", "fix_request"},
 	"unsupported_media_type": {415, "Unsupported media type", "Send JSON in UTF-8, uncompressed, with Content-Type: application/json.", "fix_request"},
 	"rate_limited":           {429, "Rate limited", "Too many requests; wait for the seconds in Retry-After.", "retry"},
 	"headers_too_large":      {431, "Headers too large", "The headers may have at most 16 kB and 100 lines.", "fix_request"},

@@ -251,7 +251,7 @@ function checkAudienceFields(given: GivenProvider, report: Report): void {
   }
 }
 
-/** Without an audience, every JWT of the issuer is taken: it must belong to one app. */
+/** Without an audience, every JWT of the issuer is accepted: it must belong to one app. */
 function noAudienceProblem({
   audienceClaim = 'aud',
   whichAudience,

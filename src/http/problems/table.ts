@@ -146,7 +146,7 @@ export const PROBLEM_TYPES: Readonly<Record<ErrorCode, ProblemType>> = {
   body_too_large: {
     status: 413,
     title: 'Body too large',
-    detail: 'The body is longer than this route takes: 16 kB for a request for a token.',
+    detail: 'The body is longer than this route accepts: 16 kB for a request for a token.',
     action: 'fix_request',
   },
   unsupported_media_type: {
