@@ -158,6 +158,12 @@ CREATE TRIGGER videos_referenced BEFORE UPDATE ON videos WHEN NOT (OLD.id IS NEW
 
 CREATE TRIGGER room_members_referenced BEFORE UPDATE ON room_members WHEN NOT (OLD.user_id IS NEW.user_id AND OLD.room_id IS NEW.room_id) AND EXISTS (SELECT 1 FROM room_hosts WHERE room_id = OLD.room_id AND user_id = OLD.user_id) BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY constraint failed'); END;
 
+CREATE TRIGGER users_taken BEFORE UPDATE ON users WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM users WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: users.id'); END;
+
+CREATE TRIGGER rooms_taken BEFORE UPDATE ON rooms WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM rooms WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: rooms.id'); END;
+
+CREATE TRIGGER videos_taken BEFORE UPDATE ON videos WHEN NOT (OLD.id IS NEW.id) AND EXISTS (SELECT 1 FROM videos WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: videos.id'); END;
+
 CREATE TRIGGER videos_replaced AFTER INSERT ON videos WHEN NOT EXISTS (SELECT 1 FROM change_author) BEGIN DELETE FROM video_licences WHERE video_id = NEW.id; END;
 
 CREATE INDEX room_members_by_user ON room_members (user_id);
@@ -178,4 +184,4 @@ INSERT INTO schema_version (version, name, md5) VALUES ('3', 'expand-changes', '
 
 INSERT INTO schema_version (version, name, md5) VALUES ('4', 'expand-search', '0bf6afaa83091968cb1a4dbb3ec07c67');
 
-INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', '7552115a342003935944bc529c62f3e3');
+INSERT INTO schema_version (version, name, md5) VALUES ('5', 'expand-hosts', '2e64f6b7f85406c91baa94644d4f6850');
