@@ -57,8 +57,14 @@ export function verifySignature(
       .digest();
     return signature.length === expected.length && timingSafeEqual(signature, expected);
   }
+  // OpenSSL verifies a PSS signature without its leading zeros, too (RFC 8017 section 8.1.2, step 1).
+  if (key.asymmetricKeyType === 'rsa' && signature.length !== modulusBytes(key)) return false;
   const verifyKey: VerifyKeyObjectInput = { key, ...options };
   return verify(hash, Buffer.from(input), verifyKey, signature);
+}
+
+function modulusBytes({ asymmetricKeyDetails }: KeyObject): number {
+  return Math.ceil((asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }
 
 function fits(key: KeyObject, { type, curve }: Algorithm): boolean {

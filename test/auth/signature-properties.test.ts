@@ -195,6 +195,29 @@ describe('a signature', () => {
     await expectReason(verifier, none, { code: 'not_jwt' });
   });
 
+  it.each(['PS256', 'RS256'] as const)(
+    'of %s is refused without its zero in front',
+    async (alg) => {
+      const { privateKey, publicPem } = newKeys(alg);
+      const verifier = await openVerifier({ publicKey: publicPem, algorithms: [alg] });
+      // One of 256 begins with a zero.
+      for (let n = 0, isFound = false; !isFound; n++) {
+        let signature: Buffer = Buffer.alloc(0);
+        const claims = { ...CLAIMS, n };
+        const good = compact({ alg }, claims, (input) => {
+          signature = signer(privateKey, alg)(input);
+          return signature;
+        });
+        isFound = signature[0] === 0;
+        if (!isFound) continue;
+        const [header, payload] = good.split('.');
+        const short = [header, payload, signature.subarray(1).toString('base64url')].join('.');
+        await expectReason(verifier, short, { code: 'signature' });
+        expect(await verifier.verify(good, NOW)).toMatchObject({ userId: 'alice' });
+      }
+    },
+  );
+
   it('of ECDSA is refused in DER, the form of other protocols', async () => {
     const { privateKey, publicPem } = newKeys('ES256');
     const verifier = await openVerifier({ publicKey: publicPem });
