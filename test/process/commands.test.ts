@@ -196,7 +196,7 @@ describe('the commands', () => {
     const { code, stdout } = await cli(['inspect', '-'], { env, input });
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: expect.stringContaining('ZEGO would take'),
+      stdout: expect.stringContaining('ZEGO would accept'),
     });
   });
 
